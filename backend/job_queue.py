@@ -1,0 +1,169 @@
+"""Jobs: rows that are claimed, kept alive, and settled once.
+
+Guarantees: a job is worked on by the holder of its newest token only. Whoever lost the lease can still work, but what
+it settles is refused (`LeaseLost`), so its transaction rolls back. A message that is lost, doubled or late changes
+nothing: `sweep` finds every job that is due and rings again.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from backend.database import after_commit, now
+from backend.tables import Job, JobKind, JobState
+
+log = logging.getLogger(__name__)
+
+Doorbell = Callable[[JobKind, int], None]
+"""Tells a worker that a job waits. It may fail or be lost; it must not raise for a broker that is away."""
+
+MAX_ATTEMPTS = 5
+
+
+class LeaseLost(Exception):
+    """Another worker has claimed this job since; nothing that this one did may be committed."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    job_id: int
+    kind: JobKind
+    subject: str
+    token: int
+    attempt: int
+
+
+def enqueue(session: Session, kind: JobKind, subject: str, *, delay: timedelta = timedelta()) -> Job:
+    """Ask for `kind` to be done for `subject`; the bell rings after commit.
+
+    Asking while it waits changes nothing; while it runs, it will run once more; after it ended, it starts anew.
+    """
+    job = _find_locked(session, kind, subject) or _insert(session, kind, subject, now() + delay)
+    if job.state == JobState.RUNNING:
+        job.requested_again = True
+    elif job.state in (JobState.DONE, JobState.FAILED):
+        job.state, job.attempts, job.error, job.available_at = JobState.QUEUED, 0, None, now() + delay
+    session.add(job)
+    session.flush()
+    doorbell: Doorbell | None = session.info.get("doorbell")
+    job_id = job.id
+    if doorbell is not None and job_id is not None and not delay:
+        ring = doorbell
+        after_commit(session, lambda: ring(kind, job_id))
+    return job
+
+
+def _find_locked(session: Session, kind: JobKind, subject: str) -> Job | None:
+    statement = select(Job).where(Job.kind == kind, Job.subject == subject).with_for_update()
+    return session.exec(statement.execution_options(populate_existing=True)).one_or_none()
+
+
+def _insert(session: Session, kind: JobKind, subject: str, available_at: datetime) -> Job:
+    job = Job(kind=kind, subject=subject, available_at=available_at)
+    try:
+        with session.begin_nested():
+            session.add(job)
+    except IntegrityError:  # Another transaction asked for the same at the same moment and was first.
+        found = _find_locked(session, kind, subject)
+        if found is None:
+            raise
+        return found
+    return job
+
+
+def claim(session: Session, job_id: int, lease: timedelta) -> Claim | None:
+    """Take the job if it is due, else return None. Commit before working."""
+    moment = now()
+    statement = (
+        update(Job)
+        .where(col(Job.id) == job_id, _due(moment))
+        .values(
+            state=JobState.RUNNING,
+            token=col(Job.token) + 1,
+            attempts=col(Job.attempts) + 1,
+            lease_until=moment + lease,
+            requested_again=False,
+        )
+        .returning(col(Job.kind), col(Job.subject), col(Job.token), col(Job.attempts))
+        .execution_options(synchronize_session=False)
+    )
+    row = session.execute(statement).one_or_none()
+    return None if row is None else Claim(job_id, row[0], row[1], row[2], row[3])
+
+
+def heartbeat(session: Session, held: Claim, lease: timedelta) -> None:
+    """Extend the lease, or raise `LeaseLost`."""
+    _update_held(session, held, lease_until=now() + lease)
+
+
+def succeed(session: Session, held: Claim) -> None:
+    """Settle as done, in the transaction that writes the results; raise `LeaseLost` if it is no longer ours."""
+    _update_held(session, held, state=JobState.DONE, lease_until=None, attempts=0, error=None)
+    _requeue_if_requested_again(session, held)
+
+
+def fail(session: Session, held: Claim, error: str, *, retry_after: timedelta | None) -> bool:
+    """Settle as failed. With `retry_after`, and attempts left, queue it again. Return whether it will be retried."""
+    retried = retry_after is not None and held.attempt < MAX_ATTEMPTS
+    if retried and retry_after is not None:
+        _update_held(
+            session, held, state=JobState.QUEUED, lease_until=None, error=error, available_at=now() + retry_after
+        )
+    else:
+        _update_held(session, held, state=JobState.FAILED, lease_until=None, error=error)
+        _requeue_if_requested_again(session, held)
+    return retried
+
+
+def release(session: Session, held: Claim) -> None:
+    """Give the job back untouched, for a worker that is told to stop."""
+    _update_held(session, held, state=JobState.QUEUED, lease_until=None, attempts=held.attempt - 1)
+
+
+def due(session: Session, limit: int = 500) -> Sequence[Job]:
+    """Return jobs that wait or whose lease has run out, oldest first."""
+    statement = select(Job).where(_due(now())).order_by(col(Job.available_at), col(Job.id)).limit(limit)
+    return session.exec(statement).all()
+
+
+def sweep(session: Session, doorbell: Doorbell) -> int:
+    """Ring for every job that is due; return how many."""
+    jobs = [(job.kind, job.id) for job in due(session) if job.id is not None]
+    for kind, job_id in jobs:
+        doorbell(kind, job_id)
+    return len(jobs)
+
+
+def _due(moment: datetime) -> ColumnElement[bool]:
+    waiting = and_(col(Job.state) == JobState.QUEUED, col(Job.available_at) <= moment)
+    abandoned = and_(col(Job.state) == JobState.RUNNING, col(Job.lease_until) < moment)
+    return or_(waiting, abandoned)
+
+
+def _update_held(session: Session, held: Claim, **values: object) -> None:
+    statement = (
+        update(Job)
+        .where(col(Job.id) == held.job_id, col(Job.token) == held.token, col(Job.state) == JobState.RUNNING)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    if session.connection().execute(statement).rowcount != 1:
+        raise LeaseLost(f"{held.kind} of {held.subject} was claimed by another worker")
+
+
+def _requeue_if_requested_again(session: Session, held: Claim) -> None:
+    statement = (
+        update(Job)
+        .where(col(Job.id) == held.job_id, col(Job.requested_again))
+        .values(state=JobState.QUEUED, attempts=0, requested_again=False, available_at=now())
+        .execution_options(synchronize_session=False)
+    )
+    if session.connection().execute(statement).rowcount == 1:
+        doorbell: Doorbell | None = session.info.get("doorbell")
+        if doorbell is not None:
+            after_commit(session, lambda: doorbell(held.kind, held.job_id))

@@ -1,0 +1,118 @@
+"""Settings of one process, read once from the environment and passed on.
+
+Guarantees: every setting is `WASTELENS_<NAME>`; a secret may also come as `WASTELENS_<NAME>_FILE` (a path). The
+defaults run everything in one folder without any other service.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "WASTELENS_"
+_REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
+
+
+class SecretFileSource(PydanticBaseSettingsSource):
+    """`WASTELENS_X_FILE=/run/secrets/x` sets x to the content of that file, without its last newline."""
+
+    def get_field_value(self, field: object, field_name: str) -> tuple[str | None, str, bool]:
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        return (Path(path).read_text().rstrip("\n") if path else None), field_name, False
+
+    def __call__(self) -> dict[str, str]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    environment: Literal["development", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    public_url: str = Field(default="", description="address that phones use; empty: http://host:port")
+
+    data_dir: Path = Field(default=Path("var"), description="everything that the embedded default keeps")
+    database_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in data_dir")
+    broker_url: str = Field(default="", description="Celery broker; empty: a SQLite file of its own in data_dir")
+    storage_url: str = Field(default="", description="photos and artefacts; empty: a folder; or s3://bucket/prefix")
+    updates_url: str = Field(default="", description="the update repository; empty: a folder; or s3://bucket/prefix")
+    s3_endpoint: str = Field(default="", description="S3-compatible endpoint when it is not AWS")
+    s3_access_key_id: str = ""
+    s3_secret_access_key: str = ""
+    s3_region: str = "us-east-1"
+
+    keys_dir: Path | None = Field(default=None, description="private keys this process may sign with; empty: data_dir/keys")
+    bundled_release: Path | None = Field(default=None, description="release folder loaded at the first start")
+    administrator: str = "administrator"
+    administrator_password: str = Field(default="", description="of the first administrator; empty: made once and printed")
+
+    max_photo_bytes: int = 12 * 1024 * 1024
+    max_photo_pixels: int = 50_000_000
+    stored_photo_edge_pixels: int = Field(default=1600, description="longest edge of what is stored")
+    submissions_per_device_per_day: int = 300
+    staff_session_hours: int = 12
+    review_claim_minutes: int = 10
+    review_random_fraction: float = Field(default=0.1, ge=0, le=1)
+    gold_labels_per_device_and_class: int = Field(
+        default=40, description="photos of one device and class that one dataset snapshot takes at most"
+    )
+
+    recipe: str = Field(default="resnet50v2_tuned", description="of scheduled retraining")
+    weights: str = Field(default="imagenet", description="imagenet, random, champion, or the path of a weights file")
+    retrain_every_days: int = Field(default=30, ge=0, description="0: never by calendar")
+    retrain_after_gold_labels: int = Field(default=500, ge=0, description="0: never by count")
+    retrain_minimum_per_class: int = Field(default=10, ge=0)
+    approvals_needed: int = Field(default=1, ge=1, le=2)
+    targets_threshold: int = Field(default=1, ge=1)
+    train_threads: int = Field(default=0, ge=0, description="0: as many as there are cores")
+    job_lease_seconds: float = Field(default=60.0, gt=0)
+    sweep_seconds: float = Field(default=20.0, gt=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFileSource(settings_cls)
+
+    @property
+    def resolved_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'wastelens.sqlite3'}"
+
+    @property
+    def resolved_broker_url(self) -> str:
+        return self.broker_url or f"sqla+sqlite:///{self.data_dir.resolve() / 'queue.sqlite3'}"
+
+    @property
+    def resolved_storage_url(self) -> str:
+        return self.storage_url or (self.data_dir.resolve() / "storage").as_uri()
+
+    @property
+    def resolved_updates_url(self) -> str:
+        return self.updates_url or (self.data_dir.resolve() / "updates").as_uri()
+
+    @property
+    def resolved_keys_dir(self) -> Path:
+        return self.keys_dir or self.data_dir.resolve() / "keys"
+
+    @property
+    def resolved_public_url(self) -> str:
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def work_dir(self) -> Path:
+        """Local scratch of workers: snapshots and run directories. Losing it costs time, never data."""
+        return self.data_dir.resolve() / "work"
+
+    @property
+    def job_lease(self) -> timedelta:
+        return timedelta(seconds=self.job_lease_seconds)

@@ -1,0 +1,350 @@
+"""All tables.
+
+Guarantees: opinions (`Prediction`, `Correction`, `Review`) are only ever added; `Photo.gold_label` is computed from
+them. A phone's submission and an imported photo are both a `Photo`. Every row that waits for work has a `Job`.
+"""
+
+import uuid
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, NewType
+
+from sqlalchemy import JSON, BigInteger, Column, Enum, Index, Integer, LargeBinary, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from backend.database import UtcDateTime, now
+
+PhotoId = NewType("PhotoId", str)
+"""The UUID that the phone made, as 36 lower-case characters."""
+DeviceId = NewType("DeviceId", str)
+
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _serial() -> Any:
+    return Field(default=None, sa_column=Column(_Id, primary_key=True, autoincrement=True))
+
+
+def _one_of(states: type[StrEnum]) -> Enum:
+    """Stored as its plain text, so that a new state needs no migration of a database type."""
+    return Enum(states, native_enum=False, length=32, values_callable=lambda kind: [member.value for member in kind])
+
+
+def _moment(*, index: bool = False) -> Any:
+    return Field(default_factory=now, sa_type=UtcDateTime, index=index)
+
+
+def _optional_moment(*, index: bool = False) -> Any:
+    return Field(default=None, sa_type=UtcDateTime, index=index)
+
+
+class Device(SQLModel, table=True):
+    """A phone, known only by a random id and the digest of its token."""
+
+    __tablename__ = "devices"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    token_sha256: str = Field(unique=True)
+    created_at: datetime = _moment()
+
+
+class PhotoState(StrEnum):
+    RECEIVED = "received"  # waits for inspection
+    INSPECTED = "inspected"
+    QUARANTINED = "quarantined"  # kept from everybody, with a reason
+    WITHDRAWN = "withdrawn"  # tombstone: the bytes are gone
+
+
+class PhotoSource(StrEnum):
+    SUBMISSION = "submission"
+    IMPORT = "import"
+
+
+class Photo(SQLModel, table=True):
+    """A photo with what is known of it. `sha256` is of the stored bytes, `origin_sha256` of the bytes that came."""
+
+    __tablename__ = "photos"
+    id: str = Field(primary_key=True)
+    source: PhotoSource = Field(sa_type=_one_of(PhotoSource))
+    device_id: str | None = Field(default=None, foreign_key="devices.id", index=True)
+    fingerprint: str = Field(description="SHA-256 of all that was sent under this id: makes PUT idempotent")
+    state: PhotoState = Field(default=PhotoState.RECEIVED, sa_type=_one_of(PhotoState), index=True)
+    quarantine_reason: str | None = None
+    withdrawn_at: datetime | None = _optional_moment()
+
+    sha256: str = Field(index=True)
+    origin_sha256: str = Field(index=True)
+    width: int
+    height: int
+    size_bytes: int
+    received_at: datetime = _moment(index=True)
+    captured_on: date | None = None
+    place: str | None = Field(default=None, description="as coarse as the resident chose")
+    licence: str | None = None
+    origin: str | None = Field(default=None, description="for imports: data set and path")
+    allow_review: bool = False
+    allow_training: bool = False
+
+    inspected_at: datetime | None = _optional_moment()
+    perceptual_hash: str | None = Field(default=None, index=True, description="64-bit pHash, 16 hexadecimal digits")
+    embedding: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    embedding_release: int | None = None
+    group_id: str = Field(index=True, description="photos of one object, or nearly the same photo, share it")
+    review_value: float = Field(default=0.0, index=True)
+    in_random_share: bool = False
+
+    gold_label: str | None = Field(default=None, index=True)
+    gold_labelled_at: datetime | None = _optional_moment()
+    rejected_at: datetime | None = _optional_moment()
+    needs_second_opinion: bool = False
+    split: str | None = Field(default=None, description="training.dataset.Split, given once; holdout is for ever")
+
+
+class Opinionated(StrEnum):
+    PHONE = "phone"
+    SERVER = "server"
+
+
+class Prediction(SQLModel, table=True):
+    """A model's opinion."""
+
+    __tablename__ = "predictions"
+    __table_args__ = (UniqueConstraint("photo_id", "made_by", "release_version"),)
+    id: int | None = _serial()
+    photo_id: str = Field(foreign_key="photos.id", index=True)
+    made_by: Opinionated = Field(sa_type=_one_of(Opinionated))
+    release_version: int
+    label: str = Field(description="label id or 'unsure'")
+    scores: dict[str, float] = Field(sa_column=Column(JSON, nullable=False))
+    created_at: datetime = _moment()
+
+
+class Correction(SQLModel, table=True):
+    """A resident's opinion. The newest of a photo counts."""
+
+    __tablename__ = "corrections"
+    id: int | None = _serial()
+    photo_id: str = Field(foreign_key="photos.id", index=True)
+    label: str
+    created_at: datetime = _moment()
+
+
+class ReviewVerdict(StrEnum):
+    AGREE = "agree"
+    RELABEL = "relabel"
+    REJECT = "reject"
+    SECOND_OPINION = "second_opinion"
+
+
+class Review(SQLModel, table=True):
+    """A reviewer's opinion, or an importer's."""
+
+    __tablename__ = "reviews"
+    id: int | None = _serial()
+    photo_id: str = Field(foreign_key="photos.id", index=True)
+    staff_id: int = Field(foreign_key="staff.id")
+    verdict: ReviewVerdict = Field(sa_type=_one_of(ReviewVerdict))
+    label: str | None = Field(default=None, description="null for reject and second_opinion")
+    created_at: datetime = _moment()
+
+
+class ReviewClaim(SQLModel, table=True):
+    """Somebody is looking at this photo until `expires_at`."""
+
+    __tablename__ = "review_claims"
+    photo_id: str = Field(foreign_key="photos.id", primary_key=True)
+    staff_id: int = Field(foreign_key="staff.id", index=True)
+    expires_at: datetime = _moment()
+
+
+class Role(StrEnum):
+    REVIEWER = "reviewer"
+    ENGINEER = "engineer"  # may do all that a reviewer may, and run training and releases
+    ADMINISTRATOR = "administrator"  # may do everything, and manage staff
+
+
+class Staff(SQLModel, table=True):
+    __tablename__ = "staff"
+    id: int | None = _serial()
+    name: str = Field(unique=True)
+    password_hash: str
+    role: Role = Field(sa_type=_one_of(Role))
+    created_at: datetime = _moment()
+    disabled_at: datetime | None = _optional_moment()
+
+
+class StaffSession(SQLModel, table=True):
+    __tablename__ = "staff_sessions"
+    token_sha256: str = Field(primary_key=True)
+    staff_id: int = Field(foreign_key="staff.id", index=True)
+    created_at: datetime = _moment()
+    expires_at: datetime = _moment()
+
+
+class DatasetSnapshotState(StrEnum):
+    REQUESTED = "requested"
+    FROZEN = "frozen"
+    FAILED = "failed"
+
+
+class DatasetSnapshotRow(SQLModel, table=True):
+    """A frozen data set. Its document is `training.dataset.DatasetSnapshot`, stored under its digest."""
+
+    __tablename__ = "dataset_snapshots"
+    id: int | None = _serial()
+    state: DatasetSnapshotState = Field(default=DatasetSnapshotState.REQUESTED, sa_type=_one_of(DatasetSnapshotState), index=True)
+    digest: str | None = Field(default=None, index=True)
+    parent_digest: str | None = None
+    counts: dict[str, dict[str, int]] | None = Field(
+        default=None, sa_column=Column(JSON, nullable=True), description="split to label to photos"
+    )
+    requested_by: str
+    created_at: datetime = _moment()
+    frozen_at: datetime | None = _optional_moment()
+    error: str | None = None
+
+
+class DatasetSnapshotPhoto(SQLModel, table=True):
+    """Which photo went into which data set, so that a receipt can name the models that saw it."""
+
+    __tablename__ = "dataset_snapshot_photos"
+    snapshot_id: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False))
+    photo_id: str = Field(foreign_key="photos.id", primary_key=True, index=True)
+    split: str
+    label: str
+
+
+class TrainingRunState(StrEnum):
+    REQUESTED = "requested"
+    RUNNING = "running"
+    BLESSED = "blessed"  # finished, passed the gate, a release is proposed
+    BLOCKED = "blocked"  # finished, the gate said no
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class TrainingMode(StrEnum):
+    FROM_SCRATCH = "from_scratch"  # from the recipe's pretrained weights, on all data
+    FINE_TUNE = "fine_tune"  # from the champion's checkpoint
+
+
+class TrainingRun(SQLModel, table=True):
+    __tablename__ = "training_runs"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    state: TrainingRunState = Field(default=TrainingRunState.REQUESTED, sa_type=_one_of(TrainingRunState), index=True)
+    recipe: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), description="training.recipe.Recipe")
+    mode: TrainingMode = Field(sa_type=_one_of(TrainingMode))
+    weights: str
+    seed: int
+    snapshot_id: int = Field(foreign_key="dataset_snapshots.id", index=True)
+    trigger: str = Field(description="calendar, gold_labels, or hand")
+    requested_by: str
+    release_version: int = Field(unique=True, description="number its release will have")
+    champion_version: int | None = None
+    progress: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    blessing: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    error: str | None = None
+    cancel_requested_at: datetime | None = _optional_moment()
+    created_at: datetime = _moment(index=True)
+    started_at: datetime | None = _optional_moment()
+    finished_at: datetime | None = _optional_moment()
+
+
+class ReleaseState(StrEnum):
+    PROPOSED = "proposed"
+    APPROVED = "approved"  # waits for the publisher
+    AWAITING_SIGNATURES = "awaiting_signatures"
+    PUBLISHED = "published"
+    HALTED = "halted"  # published, but offered to nobody; may be resumed
+    WITHDRAWN = "withdrawn"  # for ever
+
+
+class Release(SQLModel, table=True):
+    """A model that may reach phones. Files lie in storage under `artefacts/releases/<version>/`."""
+
+    __tablename__ = "releases"
+    version: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False))
+    state: ReleaseState = Field(default=ReleaseState.PROPOSED, sa_type=_one_of(ReleaseState), index=True)
+    training_run_id: str | None = Field(default=None, foreign_key="training_runs.id")
+    manifest: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    blessing: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    rollout_percent: float = Field(default=0.0, description="0 until approved; 100 makes it current")
+    salt: str = Field(default_factory=lambda: uuid.uuid4().hex, description="of the rollout's cohorts")
+    created_at: datetime = _moment()
+    published_at: datetime | None = _optional_moment()
+
+
+class ReleaseApproval(SQLModel, table=True):
+    __tablename__ = "release_approvals"
+    version: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False))
+    staff_id: int = Field(foreign_key="staff.id", primary_key=True)
+    created_at: datetime = _moment()
+
+
+class ReleaseSignature(SQLModel, table=True):
+    """A signature of the staged `targets` metadata, made where no server could see the key."""
+
+    __tablename__ = "release_signatures"
+    version: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False))
+    key_id: str = Field(primary_key=True)
+    staged_sha256: str = Field(description="of the signed part; a newly staged file makes older signatures void")
+    signature: str
+    created_at: datetime = _moment()
+
+
+class AuditEvent(SQLModel, table=True):
+    """Permanent history: who did what to what, and why."""
+
+    __tablename__ = "audit_events"
+    id: int | None = _serial()
+    at: datetime = _moment(index=True)
+    actor: str = Field(description="staff name, 'device', or the worker's task")
+    action: str = Field(index=True)
+    subject: str = Field(index=True, description="for example release/3")
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class JobKind(StrEnum):
+    INSPECT = "inspect"  # subject: photo id
+    FREEZE = "freeze"  # subject: dataset snapshot id
+    RETRAIN = "retrain"  # subject: training run id
+    PUBLISH = "publish"  # subject: "updates"; makes the update repository agree with the database
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Job(SQLModel, table=True):
+    """Work to be done once. The row is the truth; the message that names it is only a doorbell."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("kind", "subject"),
+        Index("ix_jobs_state_available_at", "state", "available_at"),
+    )
+    id: int | None = _serial()
+    kind: JobKind = Field(sa_type=_one_of(JobKind))
+    subject: str
+    state: JobState = Field(default=JobState.QUEUED, sa_type=_one_of(JobState))
+    token: int = Field(default=0, description="grows with each claim; only its holder may settle")
+    attempts: int = Field(default=0, description="claims that have not ended well")
+    requested_again: bool = Field(default=False, description="asked for while it was running: queue it once more")
+    lease_until: datetime | None = _optional_moment()
+    available_at: datetime = _moment()
+    created_at: datetime = _moment()
+    error: str | None = None
+
+
+class Schedule(SQLModel, table=True):
+    """Something periodic, claimed by compare-and-set so that any number of schedulers does it once."""
+
+    __tablename__ = "schedules"
+    name: str = Field(primary_key=True)
+    due_at: datetime = _moment()

@@ -1,0 +1,1 @@
+"""The `wastelens` command, a thin strip over all of it."""

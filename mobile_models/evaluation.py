@@ -1,0 +1,78 @@
+"""Evidence about a model: what was measured, and what the gate decided from it.
+
+Guarantees: an `EvaluationReport` names the model, the holdout and the label set by digest, so two reports
+are comparable exactly when their holdout digests are equal; a `Blessing` names both reports it compared.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from mobile_models.document import Document, Sha256
+from mobile_models.label_set import LabelSet
+
+
+class Answer(Document):
+    """One photo of the holdout and what the model said. Paired tests need every single answer."""
+
+    photo: Sha256
+    label: str = Field(description="gold label id")
+    predicted: str = Field(description="label id with the highest score, whatever its threshold")
+    confidence: float = Field(ge=0, le=1, description="score of `predicted` after temperature scaling")
+
+
+class ClassMetrics(Document):
+    """Precision, recall and F1 are fractions; 0 where undefined (no photo, or never predicted)."""
+
+    precision: float = Field(ge=0, le=1)
+    recall: float = Field(ge=0, le=1)
+    f1: float = Field(ge=0, le=1)
+    support: int = Field(ge=0, description="photos of this class in the holdout")
+
+
+class EvaluationReport(Document):
+    """An int8 .tflite measured through LiteRT on photos it has never seen."""
+
+    model: Sha256
+    holdout: Sha256 = Field(description="digest of the holdout: its photos and gold labels, sorted by photo")
+    label_set: LabelSet
+    answers: tuple[Answer, ...]
+    accuracy: float = Field(ge=0, le=1)
+    per_class: dict[str, ClassMetrics]
+    confusion_matrix: tuple[tuple[int, ...], ...] = Field(description="[gold label][predicted label], label set order")
+    expected_calibration_error: float = Field(ge=0, le=1, description="15 equal-width bins")
+    temperature: float = Field(gt=0, description="fitted on the validation split")
+    float_accuracy: float | None = Field(default=None, description="the float model on the same holdout")
+    float_agreement: float | None = Field(default=None, description="share of photos where float and int8 agree")
+    size_bytes: int = Field(gt=0)
+    latency_milliseconds: float = Field(gt=0, description="median of one invocation on one thread")
+    float_operators: tuple[str, ...] = Field(default=(), description="float operators other than the allowed borders")
+
+    @property
+    def macro_f1(self) -> float:
+        return sum(metrics.f1 for metrics in self.per_class.values()) / len(self.per_class)
+
+
+class Verdict(StrEnum):
+    PASSED = "passed"
+    BLOCKED = "blocked"
+
+
+class Blessing(Document):
+    """The gate's decision. `reasons` says in plain words why it passed or what blocked it."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = Field(min_length=1)
+    challenger: Sha256 | None = Field(description="digest of the challenger's report; null if it was missing")
+    champion: Sha256 | None = Field(description="digest of the champion's report on the same holdout")
+    rubber_stamped: bool = Field(description="passed its floors with no champion to beat")
+    p_values: dict[str, float] = Field(
+        default_factory=dict, description="Holm-corrected, per class and 'overall', that the challenger lost"
+    )
+
+    @model_validator(mode="after")
+    def _rubber_stamp_means_no_champion(self) -> Self:
+        if self.rubber_stamped and self.champion is not None:
+            raise ValueError("a rubber-stamped blessing has no champion")
+        return self

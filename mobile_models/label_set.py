@@ -1,0 +1,69 @@
+"""Label sets: the ordered names a model can answer with.
+
+Guarantees: an id is never reused or reordered. A later version of a set only appends, so a position
+in the logits of an older model keeps its meaning for ever.
+"""
+
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from mobile_models.document import Document
+
+LabelId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
+UNSURE = "unsure"
+"""The answer when no label reaches its threshold. It is reserved and can never be a label."""
+
+
+class Label(Document):
+    id: LabelId
+    name: str = Field(min_length=1, max_length=80, description="English name shown to people")
+    group: LabelId | None = Field(default=None, description="coarser class that this label belongs to")
+
+
+class LabelSet(Document):
+    """Position i of a model's logits is `labels[i]`."""
+
+    id: LabelId
+    version: int = Field(ge=1)
+    labels: tuple[Label, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Self:
+        ids = [label.id for label in self.labels]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"label ids must be unique, got {ids}")
+        if UNSURE in ids:
+            raise ValueError(f"{UNSURE!r} is reserved for predictions below the threshold")
+        return self
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(label.id for label in self.labels)
+
+    def index(self, label_id: str) -> int:
+        """Raise `ValueError` naming the known labels if there is no such label."""
+        try:
+            return self.ids.index(label_id)
+        except ValueError:
+            raise ValueError(f"unknown label {label_id!r}; known labels: {', '.join(self.ids)}") from None
+
+    def extends(self, older: "LabelSet") -> bool:
+        """Whether a reader of this set understands every answer of a model made for `older`."""
+        return self.id == older.id and self.version >= older.version and self.ids[: len(older.ids)] == older.ids
+
+
+TRASHNET = LabelSet(
+    id="trashnet",
+    version=1,
+    labels=(
+        Label(id="cardboard", name="Cardboard"),
+        Label(id="glass", name="Glass"),
+        Label(id="metal", name="Metal"),
+        Label(id="paper", name="Paper"),
+        Label(id="plastic", name="Plastic"),
+        Label(id="trash", name="Trash"),
+    ),
+)
+"""The six classes of TrashNet in the order of the reference paper (cardboard 0 to trash 5)."""

@@ -1,0 +1,27 @@
+"""What all tests share: where real photos are, and which tests run."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+TEST_DATA = os.environ.get("WASTELENS_TEST_DATA")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run tests marked slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "slow" in item.keywords and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run `make test-all`"))
+        if "real_photos" in item.keywords and not TEST_DATA:
+            item.add_marker(pytest.mark.skip(reason="set WASTELENS_TEST_DATA to a folder with real photos"))
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real photos; only for tests marked real_photos."""
+    assert TEST_DATA is not None, "mark this test real_photos"
+    return Path(TEST_DATA).resolve(strict=True)

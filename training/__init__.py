@@ -1,0 +1,1 @@
+"""Training: a dataset snapshot directory in, a run directory out. Knows no web, database or queue."""

@@ -1,0 +1,1 @@
+"""Celery workers: claim a row, do the work outside any transaction, settle the row."""
