@@ -46,10 +46,14 @@ class Settings(BaseSettings):
     s3_secret_access_key: str = ""
     s3_region: str = "us-east-1"
 
-    keys_dir: Path | None = Field(default=None, description="private keys this process may sign with; empty: data_dir/keys")
+    keys_dir: Path | None = Field(
+        default=None, description="private keys this process may sign with; empty: data_dir/keys"
+    )
     bundled_release: Path | None = Field(default=None, description="release folder loaded at the first start")
     administrator: str = "administrator"
-    administrator_password: str = Field(default="", description="of the first administrator; empty: made once and printed")
+    administrator_password: str = Field(
+        default="", description="of the first administrator; empty: made once and printed"
+    )
 
     max_photo_bytes: int = 12 * 1024 * 1024
     max_photo_pixels: int = 50_000_000

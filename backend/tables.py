@@ -195,7 +195,9 @@ class DatasetSnapshotRow(SQLModel, table=True):
 
     __tablename__ = "dataset_snapshots"
     id: int | None = _serial()
-    state: DatasetSnapshotState = Field(default=DatasetSnapshotState.REQUESTED, sa_type=_one_of(DatasetSnapshotState), index=True)
+    state: DatasetSnapshotState = Field(
+        default=DatasetSnapshotState.REQUESTED, sa_type=_one_of(DatasetSnapshotState), index=True
+    )
     digest: str | None = Field(default=None, index=True)
     parent_digest: str | None = None
     counts: dict[str, dict[str, int]] | None = Field(

@@ -1,0 +1,66 @@
+# `make run` starts the product, `make test` proves it. Everything else here serves those two.
+.DEFAULT_GOAL := help
+.PHONY: help run setup test test-all check lock clean
+SHELL := /bin/bash
+
+PORT ?= 8000
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+# The first of these that runs and is 3.11 or 3.12. `make PYTHON=/path/to/python3.12 run` overrides it.
+PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
+	$$python -c '$(SUPPORTED)' 2>/dev/null && { echo $$python; break; }; done)
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+run: setup ## start server, worker and schedule together (PORT=8000)
+	@$(BIN)/wastelens run --port $(PORT)
+
+setup: .venv/train.installed ## install what `make run` needs into .venv
+
+test: .venv/dev.installed ## run the tests (WASTELENS_TEST_DATA=DIR adds those on real photos)
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+test-all: .venv/dev.installed ## run the tests, also the slow ones
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal --slow $(ARGS)
+
+check: .venv/dev.installed ## ruff, mypy --strict and the import rules
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: ## compile the hashed requirement files anew (needs uv)
+	@for set in "dev --extra train --group build --group dev" \
+		"train --extra train --group build -c requirements/dev.txt" \
+		"server --group build -c requirements/dev.txt" \
+		"gpu --extra gpu --group build -c requirements/server.txt"; do \
+		set -- $$set; name=$$1; shift; \
+		uv pip compile pyproject.toml "$$@" --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+			--output-file requirements/$$name.txt || exit 1; done
+
+clean: ## remove the virtual environment and caches, never data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Wastelens needs Python 3.11 or 3.12, and none is on the PATH." \
+		"Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { echo "$(PYTHON) is not Python 3.11 or 3.12, which Wastelens needs." \
+		"Name another one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Making .venv with $(PYTHON)"
+	@$(PYTHON) -m venv .venv
+
+.venv/%.installed: requirements/%.txt pyproject.toml | .venv/bin/python
+	@echo "Installing requirements/$*.txt (TensorFlow is large: this takes a minute or two, once)"
+	@$(PIP_INSTALL) --require-hashes --requirement requirements/$*.txt
+	@$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# What tests need includes all that training needs, in the same versions.
+.venv/train.installed: | .venv/bin/python
+ifneq ($(wildcard .venv/dev.installed),)
+.venv/train.installed: .venv/dev.installed
+	@touch $@
+endif

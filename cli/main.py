@@ -1,0 +1,29 @@
+"""The `wastelens` command. Each command lives in a module of its own and imports what it needs when it runs."""
+
+import typer
+
+from cli.run import run
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  wastelens run --port 8001                         server, worker and schedule on this machine
+  wastelens classify photo.jpg                      what is it?
+  wastelens import photos/ --source trashnet --licence MIT
+  wastelens demo                                    the whole loop on drawn pictures, in under 3 minutes
+  wastelens keys init keys/                         signing keys for production
+"""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Waste recognition that a city runs itself.",
+    epilog=EXAMPLES.replace("\n", "\n\n"),
+)
+app.command()(run)
+
+
+def main() -> None:
+    app()
