@@ -1,0 +1,23 @@
+# syntax=docker/dockerfile:1
+# Two images: `server` (server, inspect, publish, schedule; no TensorFlow) and `train` (TensorFlow with CUDA).
+FROM python:3.12-slim AS base
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN useradd --create-home --uid 10001 wastelens && install --directory --owner wastelens /data
+WORKDIR /app
+
+FROM base AS server
+COPY requirements/server.txt requirements/
+RUN pip install --require-hashes --requirement requirements/server.txt
+COPY . .
+RUN pip install --no-build-isolation --no-deps --editable .
+USER wastelens
+EXPOSE 8000
+CMD ["python", "-m", "backend.server"]
+
+FROM base AS train
+COPY requirements/gpu.txt requirements/
+RUN pip install --require-hashes --requirement requirements/gpu.txt
+COPY . .
+RUN pip install --no-build-isolation --no-deps --editable .
+USER wastelens
+CMD ["celery", "--app", "workers.celery_app", "worker", "--queues", "train", "--pool", "threads", "--concurrency", "1"]
