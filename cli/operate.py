@@ -1,0 +1,54 @@
+"""What an operator and a container engine call: `wastelens prepare` and `wastelens health`."""
+
+import socket
+from typing import Annotated, Literal
+
+import httpx
+import typer
+
+from backend.settings import Settings
+
+
+def prepare() -> None:
+    """Migrate the database and make what a first start needs; safe to repeat.
+
+    Example: WASTELENS_DATABASE_URL=postgresql+psycopg://... wastelens prepare
+    """
+    from backend import first_start  # noqa: PLC0415  # --help must not wait for the database library.
+
+    settings = Settings()
+    prepared = first_start.prepare(settings)
+    typer.echo("Database, update repository and bundled release are ready.")
+    if prepared.administrator_password is not None:
+        typer.echo(f"First sign-in: {settings.administrator}, password {prepared.administrator_password}")
+
+
+def health(
+    part: Annotated[Literal["server", "worker"], typer.Argument(help="What runs on this host.")],
+) -> None:
+    """Exit 0 if the server or worker on this host answers, else say why and exit 1.
+
+    Example: wastelens health server
+    """
+    settings = Settings()
+    problem = _server_problem(settings) if part == "server" else _worker_problem()
+    if problem is not None:
+        typer.echo(problem, err=True)
+        raise typer.Exit(1)
+    typer.echo("ok")
+
+
+def _server_problem(settings: Settings) -> str | None:
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{settings.port}/readyz", timeout=4)
+    except httpx.HTTPError as error:
+        return f"The server does not answer on port {settings.port}: {error}"
+    return None if answer.is_success else f"The server is not ready: {answer.text}"
+
+
+def _worker_problem() -> str | None:
+    from workers.celery_app import app  # noqa: PLC0415  # The server's check must not import Celery.
+
+    name = f"celery@{socket.gethostname()}"
+    answers = app.control.ping(destination=[name], timeout=10)
+    return None if answers else f"The worker {name} does not answer on the queue"
