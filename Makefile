@@ -1,6 +1,6 @@
 # `make run` starts the product, `make test` proves it. Everything else here serves those two.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test test-all check lock clean
+.PHONY: help run setup test test-all check secrets lock clean
 SHELL := /bin/bash
 
 PORT ?= 8000
@@ -30,6 +30,13 @@ check: .venv/dev.installed ## ruff, mypy --strict and the import rules
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+secrets: ## write random production secrets for docker-compose.yml, once
+	@test ! -e secrets || { echo "secrets/ exists already; nothing was changed." >&2; exit 1; }
+	@umask 077 && mkdir secrets && cd secrets && random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; } && \
+		random > database_password && random > administrator_password && : > s3_secret_access_key && \
+		printf 'postgresql+psycopg://wastelens:%s@database/wastelens' "$$(cat database_password)" > database_url
+	@echo "Wrote secrets/. The first administrator's password is in secrets/administrator_password."
 
 lock: ## compile the hashed requirement files anew (needs uv)
 	@for set in "dev --extra train --group build --group dev" \
