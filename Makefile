@@ -31,11 +31,12 @@ check: .venv/dev.installed ## ruff, mypy --strict and the import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# The folder is closed to others; the files in it are mounted into containers that run as another user.
 secrets: ## write random production secrets for docker-compose.yml, once
 	@test ! -e secrets || { echo "secrets/ exists already; nothing was changed." >&2; exit 1; }
 	@umask 077 && mkdir secrets && cd secrets && random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; } && \
 		random > database_password && random > administrator_password && : > s3_secret_access_key && \
-		printf 'postgresql+psycopg://wastelens:%s@database/wastelens' "$$(cat database_password)" > database_url
+		printf 'postgresql+psycopg://wastelens:%s@database/wastelens' "$$(cat database_password)" > database_url && chmod 0644 *
 	@echo "Wrote secrets/. The first administrator's password is in secrets/administrator_password."
 
 lock: ## compile the hashed requirement files anew (needs uv)
