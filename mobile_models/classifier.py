@@ -1,0 +1,102 @@
+"""The classifier: the bytes of a photo in, a label or "unsure" out.
+
+Guarantees: only the model that the manifest names by digest answers; scores are probabilities over the whole label
+set; the label is the most probable one, or `unsure` where that one does not reach its threshold.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mobile_models import photo as photos
+from mobile_models.document import file_sha256, sha256
+from mobile_models.label_set import UNSURE
+from mobile_models.litert_model import LiteRtModel, ModelError
+from mobile_models.manifest import ReleaseManifest
+
+__all__ = ["Classification", "Classifier", "ModelError", "softmax"]
+
+
+@dataclass(frozen=True)
+class Classification:
+    label: str
+    """Label id, or `unsure`."""
+    scores: dict[str, float]
+    """Label id to probability, in the order of the label set."""
+    milliseconds: float
+    """From the photo to this answer, on the wall clock."""
+    embedding: NDArray[np.float32]
+    """[embedding_length]"""
+
+    @property
+    def best_label(self) -> str:
+        """The most probable label, whatever its threshold."""
+        return max(self.scores, key=self.scores.__getitem__)
+
+
+class Classifier:
+    """Safe to share between threads. Raises `ModelError` if model and manifest do not belong together."""
+
+    def __init__(self, model: bytes | Path, manifest: ReleaseManifest, threads: int = 1) -> None:
+        found = sha256(model) if isinstance(model, bytes) else file_sha256(model)
+        if found != manifest.model.sha256:
+            raise ModelError(f"the model has digest {found}, but its manifest names {manifest.model.sha256}")
+        self.manifest = manifest
+        self._model = LiteRtModel(model, len(manifest.label_set.ids), threads=threads)
+        spec = manifest.input_spec
+        if self._model.input_shape != (1, spec.height, spec.width, 3):
+            raise ModelError(f"the model takes {self._model.input_shape}, its manifest {spec.height} x {spec.width}")
+        if self._model.embedding_length != manifest.model.embedding_length:
+            raise ModelError(
+                f"the embedding has {self._model.embedding_length} values, "
+                f"its manifest says {manifest.model.embedding_length}"
+            )
+
+    @classmethod
+    def load(cls, release: Path, threads: int = 1) -> Self:
+        """Load `model.tflite` and `manifest.json` of a release folder."""
+        path = release / "manifest.json"
+        try:
+            manifest = ReleaseManifest.read(path)
+        except OSError as error:
+            raise ModelError(f"there is no manifest at {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise ModelError(f"{path} is no release manifest: {error}") from error
+        model = release / "model.tflite"
+        if not model.is_file():
+            raise ModelError(f"there is no model at {model}")
+        return cls(model, manifest, threads)
+
+    def classify(self, photo: bytes) -> Classification:
+        """Raise `photo.PhotoError` if the bytes are not a photo that can be read."""
+        started = time.perf_counter()
+        return self._answer(photos.decode(photo), started)
+
+    def classify_image(self, image: Image.Image) -> Classification:
+        """Classify an upright RGB image."""
+        return self._answer(image, time.perf_counter())
+
+    def logits(self, prepared: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return logits float32 [labels] and embedding float32 [embedding_length] of uint8 [1, H, W, 3]."""
+        return self._model.run(prepared)
+
+    def _answer(self, image: Image.Image, started: float) -> Classification:
+        logits, embedding = self.logits(self.manifest.input_spec.prepare(image))
+        probabilities = softmax(logits, self.manifest.temperature)
+        scores = dict(zip(self.manifest.label_set.ids, map(float, probabilities), strict=True))
+        best = max(scores, key=scores.__getitem__)
+        label = best if scores[best] >= self.manifest.thresholds[best] else UNSURE
+        return Classification(label, scores, (time.perf_counter() - started) * 1000, embedding)
+
+
+def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """Probabilities of `logits` [..., labels] divided by `temperature` (Guo et al. 2017, arXiv:1706.04599)."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    probabilities: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities
