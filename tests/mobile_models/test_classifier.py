@@ -1,0 +1,133 @@
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mobile_models.classifier import Classifier, ModelError, softmax
+from mobile_models.input_spec import InputSpec
+from mobile_models.label_set import TRASHNET
+from mobile_models.litert_model import LiteRtModel
+from mobile_models.manifest import ReleaseManifest
+from mobile_models.photo import PhotoError
+from tests import pictures, tiny_model
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    return tiny_model.release_folder(tmp_path / "1")
+
+
+def changed(manifest: ReleaseManifest, **values: object) -> ReleaseManifest:
+    return ReleaseManifest.model_validate(manifest.model_dump() | values)
+
+
+@pytest.mark.parametrize("label", TRASHNET.ids)
+def test_a_photo_is_named_by_its_most_probable_label(release: Path, label: str) -> None:
+    answer = Classifier.load(release).classify(pictures.jpeg(label, 4))
+    assert answer.label == answer.best_label == label
+    assert tuple(answer.scores) == TRASHNET.ids
+    assert sum(answer.scores.values()) == pytest.approx(1)
+    assert answer.milliseconds > 0
+    assert answer.embedding.shape == (tiny_model.EMBEDDING_LENGTH,)
+
+
+def test_below_the_threshold_of_its_label_the_answer_is_unsure() -> None:
+    model = tiny_model.model_bytes()
+    manifest = tiny_model.manifest(model)
+    strict = changed(manifest, thresholds={**manifest.thresholds, "glass": 1.0})
+    classifier = Classifier(model, strict)
+    assert classifier.classify(pictures.jpeg("glass")).label == "unsure"
+    assert classifier.classify(pictures.jpeg("glass")).best_label == "glass"
+    assert classifier.classify(pictures.jpeg("paper")).label == "paper"
+
+
+def test_a_higher_temperature_makes_it_less_sure_of_the_same_label() -> None:
+    model = tiny_model.model_bytes()
+    manifest = tiny_model.manifest(model)
+    photo = pictures.jpeg("metal")
+    plain = Classifier(model, manifest).classify(photo)
+    cooled = Classifier(model, changed(manifest, temperature=20.0)).classify(photo)
+    assert cooled.best_label == plain.best_label == "metal"
+    assert cooled.scores["metal"] < 0.6 < plain.scores["metal"]
+    assert cooled.label == "unsure"
+
+
+def test_softmax_of_large_logits_does_not_overflow() -> None:
+    np.testing.assert_allclose(softmax(np.array([1000.0, 1000.0], dtype=np.float32), 1.0), [0.5, 0.5])
+    logits = np.array([0.0, np.log(3.0)], dtype=np.float32)
+    np.testing.assert_allclose(softmax(logits, 1.0), [0.25, 0.75], rtol=1e-6)
+    np.testing.assert_allclose(softmax(logits, 0.5), [0.1, 0.9], rtol=1e-6)
+
+
+def test_threads_that_share_a_classifier_get_their_own_answers(release: Path) -> None:
+    classifier = Classifier.load(release)
+    wrong: list[str] = []
+
+    def ask(label: str) -> None:
+        photo = pictures.jpeg(label)
+        wrong.extend(found for _ in range(30) if (found := classifier.classify(photo).label) != label)
+
+    threads = [threading.Thread(target=ask, args=(label,)) for label in TRASHNET.ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_bytes_that_are_no_photo_are_a_photo_error(release: Path) -> None:
+    with pytest.raises(PhotoError):
+        Classifier.load(release).classify(b"hello")
+
+
+def test_another_model_than_the_manifest_names_is_refused(release: Path) -> None:
+    manifest = ReleaseManifest.read(release / "manifest.json")
+    with pytest.raises(ModelError, match="its manifest names"):
+        Classifier(tiny_model.model_bytes(2), manifest)
+    (release / "model.tflite").write_bytes(tiny_model.model_bytes(2))
+    with pytest.raises(ModelError, match="its manifest names"):
+        Classifier.load(release)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x1c\x00\x00\x00TFL3" + bytes(range(256))])
+def test_a_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "model.tflite"
+    file.write_bytes(content)
+    for source in (content, file):
+        with pytest.raises(ModelError, match="cannot load"):
+            LiteRtModel(source, 6)
+
+
+def test_a_cut_model_is_refused() -> None:
+    content = tiny_model.model_bytes()
+    with pytest.raises(ModelError, match="cannot load"):
+        LiteRtModel(content[: len(content) // 2], 6)
+
+
+def test_shapes_that_differ_from_the_manifest_are_refused() -> None:
+    model = tiny_model.model_bytes()
+    manifest = tiny_model.manifest(model)
+    with pytest.raises(ModelError, match="its manifest 64 x 64"):
+        Classifier(model, changed(manifest, input_spec=InputSpec(width=64, height=64)))
+    with pytest.raises(ModelError, match="embedding has 16"):
+        Classifier(model, changed(manifest, model=manifest.model.model_copy(update={"embedding_length": 5})))
+    with pytest.raises(ModelError, match="6 logits, but there are 7 labels"):
+        LiteRtModel(model, 7)
+
+
+def test_a_prepared_input_of_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected uint8"):
+        tiny_model.tiny().run(np.zeros((1, 8, 8, 3), dtype=np.uint8))
+
+
+def test_a_release_without_manifest_or_model_says_which(release: Path) -> None:
+    (release / "model.tflite").unlink()
+    with pytest.raises(ModelError, match="no model at"):
+        Classifier.load(release)
+    (release / "manifest.json").write_text('{"version": 1}')
+    with pytest.raises(ModelError, match="no release manifest"):
+        Classifier.load(release)
+    (release / "manifest.json").unlink()
+    with pytest.raises(ModelError, match="no manifest at"):
+        Classifier.load(release)
