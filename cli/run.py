@@ -8,40 +8,19 @@ import fcntl
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from backend.settings import PREFIX, Settings
+from cli import processes
 
-STOP_SECONDS = 20
 _console = Console(highlight=False)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A process of the product; `name` is also the name of its log file."""
-
-    name: str
-    command: tuple[str, ...]
-
-
-def parts(data_dir: Path) -> tuple[Part, ...]:
-    celery = (sys.executable, "-m", "celery", "--app", "workers.celery_app")
-    queues = "inspect,train,publish"
-    return (
-        Part("server", (sys.executable, "-m", "backend.server")),
-        Part("worker", (*celery, "worker", "--queues", queues, "--pool", "threads", "--concurrency", "4")),
-        Part("schedule", (*celery, "beat", "--schedule", str(data_dir / "schedule.db"), "--pidfile", "")),
-    )
 
 
 def run(
@@ -58,9 +37,34 @@ def run(
     environment = {PREFIX + "HOST": host, PREFIX + "PORT": str(port), PREFIX + "DATA_DIR": str(data_dir.resolve())}
     os.environ.update(environment)
     settings = Settings()
+    stopping = _listen_for_stop()
     with _only_instance(settings.data_dir) as lock:
         _prepare(settings)
-        _supervise(parts(settings.data_dir), settings.data_dir / "logs", lock.fileno())
+        # The parts inherit the lock: the data folder counts as in use while any of them still runs.
+        with processes.running(settings.data_dir, environment, keep_open=(lock.fileno(),)) as running:
+            ended = _wait(running, stopping)
+    if ended is not None:
+        typer.echo(ended.tail(), err=True)
+        _refuse(f"The {ended.name} ended by itself; its log is {ended.log}")
+    _console.print("Stopped.")
+
+
+def _listen_for_stop() -> list[int]:
+    """Return a list that receives the number of each signal that asks us to stop."""
+    received: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: received.append(number))
+    return received
+
+
+def _wait(running: list[processes.RunningPart], stopping: list[int]) -> processes.RunningPart | None:
+    """Return the part that ended by itself, or None once we are asked to stop."""
+    while not stopping:
+        for part in running:
+            if part.has_ended:
+                return part
+        time.sleep(0.2)
+    return None
 
 
 def _prepare(settings: Settings) -> None:
@@ -77,54 +81,6 @@ def _prepare(settings: Settings) -> None:
         _console.print(f"  sign in as     [bold]{settings.administrator}[/bold]")
         _console.print(f"  password       [bold]{prepared.administrator_password}[/bold]  (shown this once)")
     _console.print("Ctrl-C stops everything.")
-
-
-def _supervise(wanted: tuple[Part, ...], logs: Path, lock_descriptor: int) -> None:
-    logs.mkdir(parents=True, exist_ok=True)
-    stopping: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: stopping.append(received))
-    running: dict[str, subprocess.Popen[bytes]] = {}
-    failed: str | None = None
-    try:
-        for part in wanted:
-            running[part.name] = _start(part, logs, lock_descriptor)
-        while not stopping and failed is None:
-            time.sleep(0.2)
-            failed = next((name for name, process in running.items() if process.poll() is not None), None)
-    finally:
-        _stop(running)
-    if failed is not None and not stopping:
-        _console.print(_tail(logs / f"{failed}.log"), markup=False)
-        _refuse(f"The {failed} ended by itself; its log is {logs / failed}.log")
-    _console.print("Stopped.")
-
-
-def _start(part: Part, logs: Path, lock_descriptor: int) -> subprocess.Popen[bytes]:
-    """The lock is inherited, so that the data folder counts as in use while any part still runs."""
-    with (logs / f"{part.name}.log").open("ab") as log:
-        return subprocess.Popen(
-            part.command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches only us, and we stop the parts in order.
-            pass_fds=(lock_descriptor,),
-        )
-
-
-def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
-    for process in running.values():
-        with suppress(ProcessLookupError):
-            process.terminate()
-    deadline = time.monotonic() + STOP_SECONDS
-    for name, process in running.items():
-        try:
-            process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            _console.print(f"The {name} did not stop within {STOP_SECONDS} seconds and is killed.")
-            process.kill()
-            process.wait()
 
 
 @contextmanager
@@ -148,10 +104,6 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def _tail(log: Path, lines: int = 20) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
-
-
-def _refuse(message: str) -> None:
+def _refuse(message: str) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(1)
