@@ -60,7 +60,8 @@ def running(
     started: list[RunningPart] = []
     try:
         for part in parts(data_dir):
-            started.append(_start(part, logs / f"{part.name}.log", os.environ | environment, keep_open))
+            process = _start(part, logs / f"{part.name}.log", os.environ | environment, keep_open)
+            started += [process]  # One by one, so that a part that cannot start leaves none behind.
         yield started
     finally:
         _stop(started)
