@@ -18,6 +18,14 @@ PhotoId = NewType("PhotoId", str)
 """The UUID that the phone made, as 36 lower-case characters."""
 DeviceId = NewType("DeviceId", str)
 
+# Every constraint has a name, so that a later migration can change it on every database.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
