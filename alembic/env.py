@@ -7,7 +7,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
 from alembic import context
@@ -24,7 +23,7 @@ def run(connection: Connection) -> None:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
         context.configure(
             connection=connection,
-            target_metadata=SQLModel.metadata,
+            target_metadata=tables.SQLModel.metadata,
             render_as_batch=connection.dialect.name == "sqlite",
             render_item=_render,
             compare_type=True,
@@ -43,7 +42,6 @@ def _render(kind: str, item: Any, _: object) -> str | bool:
     return "sa.DateTime(timezone=True)" if isinstance(item, UtcDateTime) else False
 
 
-assert tables  # Importing it fills SQLModel.metadata.
 given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
