@@ -1,19 +1,20 @@
 """Real services for tests: PostgreSQL and Redis, started without any set-up.
 
 Guarantees: each test session (each process of pytest-xdist) has servers of its own, reachable from this machine only,
-started when first asked for and stopped at its end; each test gets an empty database of its own.
+started when first asked for and stopped at its end; each test gets a database of its own.
 """
 
 import os
 import pwd
 import shutil
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from psycopg import sql
+
+from backend import migrations
 
 START_SECONDS = 60
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
@@ -196,6 +199,29 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'database.sqlite3'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file as the migrations make it, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "database.sqlite3"
+    migrations.upgrade(f"sqlite:///{file}")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return file
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database as the migrations make it: the test runs once on each kind."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "database.sqlite3")
+        yield f"sqlite:///{tmp_path / 'database.sqlite3'}"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    name = postgres.create_from("migrated", migrations.upgrade)
+    yield postgres.url(name)
+    postgres.drop(name)
 
 
 @pytest.fixture(scope="session")
