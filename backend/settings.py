@@ -59,6 +59,14 @@ class Settings(BaseSettings):
     max_photo_pixels: int = 50_000_000
     stored_photo_edge_pixels: int = Field(default=1600, description="longest edge of what is stored")
     submissions_per_device_per_day: int = 300
+    classifications_per_device_per_minute: int = 60
+    registrations_per_address_per_hour: int = Field(
+        default=1000, description="many residents share the address of their mobile network"
+    )
+    request_deadline_seconds: float = Field(
+        default=900.0, gt=0, description="for a whole request to arrive: 12 MB at 20 kB/s take ten minutes"
+    )
+    slowest_bytes_per_second: int = Field(default=8_000, ge=0, description="a request that arrives slower is cut")
     staff_session_hours: int = 12
     review_claim_minutes: int = 10
     review_random_fraction: float = Field(default=0.1, ge=0, le=1)

@@ -1,0 +1,76 @@
+"""What a request needs: the parts of this server, a transaction, the device that asks.
+
+Guarantees: one request is one transaction, committed before the answer is sent, so that nothing is answered that a
+crash could still undo. A device is recognised in a short transaction of its own, before any body is read.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from obstore.store import ObjectStore
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from backend import devices
+from backend.current_model import CurrentModel
+from backend.database import transaction
+from backend.doorbell import BackgroundDoorbell
+from backend.errors import NotSignedIn
+from backend.photo_sandbox import PhotoSandbox
+from backend.rate_limit import RateLimit
+from backend.settings import Settings
+from backend.tables import DeviceId
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that one server process is made of."""
+
+    settings: Settings
+    engine: Engine
+    doorbell: BackgroundDoorbell
+    storage: ObjectStore
+    updates: ObjectStore
+    sandbox: PhotoSandbox
+    current_model: CurrentModel
+    registrations: RateLimit
+    classifications: RateLimit
+
+
+def parts(request: Request) -> Parts:
+    found: Parts = request.app.state.parts
+    return found
+
+
+PartsOfServer = Annotated[Parts, Depends(parts)]
+
+
+def settings(given: PartsOfServer) -> Settings:
+    return given.settings
+
+
+def session(given: PartsOfServer) -> Iterator[Session]:
+    with transaction(given.engine) as opened:
+        opened.info["doorbell"] = given.doorbell
+        yield opened
+
+
+def bearer_token(request: Request) -> str:
+    """Raise `NotSignedIn` without an `Authorization: Bearer <token>` header."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise NotSignedIn("Send the header 'Authorization: Bearer <token>'.")
+    return token.strip()
+
+
+def device(given: PartsOfServer, token: Annotated[str, Depends(bearer_token)]) -> DeviceId:
+    with transaction(given.engine) as opened:
+        return devices.recognise(opened, token)
+
+
+CurrentSettings = Annotated[Settings, Depends(settings)]
+Transaction = Annotated[Session, Depends(session, scope="function")]
+BearerToken = Annotated[str, Depends(bearer_token)]
+KnownDevice = Annotated[DeviceId, Depends(device)]

@@ -1,0 +1,68 @@
+"""`GET /healthz`: the process answers. `GET /readyz`: it can do its work, or what is missing."""
+
+import logging
+from collections.abc import Callable
+
+import obstore
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from backend import migrations
+from backend.api import problems
+from backend.api.dependencies import Parts, PartsOfServer
+from backend.current_model import current_version, release_key
+from backend.database import transaction
+
+log = logging.getLogger(__name__)
+router = APIRouter(tags=["operation"])
+
+
+class Health(BaseModel):
+    status: str = "ok"
+
+
+@router.get("/healthz")
+async def alive() -> Health:
+    """Answers as long as the process does."""
+    return Health()
+
+
+@router.get("/readyz", response_model=Health, responses={503: {"description": "what is missing, in `missing`"}})
+def ready(parts: PartsOfServer) -> Health | Response:
+    """Look at database, storage and model; 503 with what is missing."""
+    checks: dict[str, Callable[[Parts], str | None]] = {"database": _database, "storage": _storage, "model": _model}
+    missing = {name: problem for name, check in checks.items() if (problem := _try(check, parts)) is not None}
+    if not missing:
+        return Health()
+    detail = "; ".join(f"{name}: {problem}" for name, problem in missing.items())
+    return problems.answer(503, "not_ready", "Not ready to serve", detail, missing=missing)
+
+
+def _try(check: Callable[[Parts], str | None], parts: Parts) -> str | None:
+    try:
+        return check(parts)
+    except Exception:  # Whatever is wrong with a dependency is the answer here, and the log says the rest.
+        log.exception("Readiness check failed")
+        return "cannot be reached"
+
+
+def _database(parts: Parts) -> str | None:
+    return None if migrations.is_current(parts.engine) else "its migrations are not those of this version"
+
+
+def _storage(parts: Parts) -> str | None:
+    for store in (parts.storage, parts.updates):
+        obstore.list_with_delimiter(store)
+    return None
+
+
+def _model(parts: Parts) -> str | None:
+    with transaction(parts.engine) as session:
+        version = current_version(session)
+    if version is None:
+        return "no release is published to everybody"
+    try:
+        obstore.head(parts.storage, release_key(version, "model.tflite"))
+    except FileNotFoundError:
+        return f"the files of release {version} are not in storage"
+    return None

@@ -1,0 +1,64 @@
+"""The web application: its parts, its routes, its errors.
+
+Guarantees: building it opens no connection and imports neither TensorFlow, LiteRT nor Celery; what it has opened is
+closed when it stops.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+import backend.api
+from backend import database, photo_store
+from backend.api import problems
+from backend.api.body_limit import BodyLimit
+from backend.api.dependencies import Parts
+from backend.current_model import CurrentModel
+from backend.doorbell import BackgroundDoorbell
+from backend.photo_sandbox import PhotoSandbox
+from backend.rate_limit import RateLimit
+from backend.settings import Settings
+from mobile_models.photo import PhotoLimits
+
+MULTIPART_OVERHEAD_BYTES = 256 * 1024
+
+
+def create_app(settings: Settings) -> FastAPI:
+    app = FastAPI(title="Wastelens", summary="Waste recognition that a city runs itself.", lifespan=_lifespan)
+    app.state.parts = parts_of(settings)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_photo_bytes + MULTIPART_OVERHEAD_BYTES)
+    problems.install(app)
+    for module in pkgutil.iter_modules(backend.api.__path__):
+        router = getattr(importlib.import_module(f"backend.api.{module.name}"), "router", None)
+        if router is not None:
+            app.include_router(router)
+    return app
+
+
+def parts_of(settings: Settings) -> Parts:
+    engine = database.connect(settings.resolved_database_url)
+    storage = photo_store.open_store(settings, settings.resolved_storage_url)
+    limits = PhotoLimits(max_bytes=settings.max_photo_bytes, max_pixels=settings.max_photo_pixels)
+    return Parts(
+        settings=settings,
+        engine=engine,
+        doorbell=BackgroundDoorbell(settings),
+        storage=storage,
+        updates=photo_store.open_store(settings, settings.resolved_updates_url),
+        sandbox=PhotoSandbox(limits, settings.stored_photo_edge_pixels),
+        current_model=CurrentModel(engine, storage),
+        registrations=RateLimit(settings.registrations_per_address_per_hour, 3600),
+        classifications=RateLimit(settings.classifications_per_device_per_minute, 60),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    parts: Parts = app.state.parts
+    parts.doorbell.close()
+    parts.sandbox.close()
+    parts.engine.dispose()

@@ -1,0 +1,99 @@
+"""A small world: a real server on a real database made by the real migrations, with people in front of it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from obstore.store import ObjectStore
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from backend import migrations, photo_store
+from backend.api.dependencies import Parts
+from backend.database import connect, transaction
+from backend.settings import Settings
+from tests.backend.world import Resident, publish_release, register, running
+from tests.services import Postgres
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("migrated") / "database.sqlite3"
+    migrations.upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres: Postgres) -> Iterator[str]:
+    name = postgres.create_from("migrated", migrations.upgrade)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with all tables and no row: the test runs once on each kind."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("migrated_postgres_url"))
+    file = tmp_path / "database.sqlite3"
+    shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def settings(migrated_url: str, tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "var", database_url=migrated_url)
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    engine = connect(settings.resolved_database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A transaction that is committed at the end of the test, for tests of domain modules."""
+    with transaction(engine) as session:
+        yield session
+
+
+@pytest.fixture
+def storage(settings: Settings) -> ObjectStore:
+    return photo_store.open_store(settings, settings.resolved_storage_url)
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[tuple[httpx.Client, Parts]]:
+    with running(settings) as started:
+        yield started
+
+
+@pytest.fixture
+def client(server: tuple[httpx.Client, Parts]) -> httpx.Client:
+    return server[0]
+
+
+@pytest.fixture
+def parts(server: tuple[httpx.Client, Parts]) -> Parts:
+    return server[1]
+
+
+@pytest.fixture
+def resident(client: httpx.Client) -> Resident:
+    return register(client)
+
+
+@pytest.fixture
+def neighbour(client: httpx.Client) -> Resident:
+    """Another resident with another phone."""
+    return register(client)
+
+
+@pytest.fixture
+def release(engine: Engine, storage: ObjectStore, tmp_path: Path) -> Path:
+    """Release 1, published to everybody."""
+    return publish_release(engine, storage, tmp_path / "releases", 1)

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import httpx
+import obstore
+from obstore.store import ObjectStore
+from sqlalchemy import Engine, text
+
+
+def test_a_server_with_everything_is_ready(client: httpx.Client, release: Path) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_without_a_release_it_is_alive_and_says_that_the_model_is_missing(client: httpx.Client) -> None:
+    assert client.get("/healthz").status_code == 200
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["missing"] == {"model": "no release is published to everybody"}
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_without_the_files_of_its_release_it_is_not_ready(
+    client: httpx.Client, release: Path, storage: ObjectStore
+) -> None:
+    obstore.delete(storage, "artefacts/releases/1/model.tflite")
+    assert client.get("/readyz").json()["missing"] == {"model": "the files of release 1 are not in storage"}
+
+
+def test_with_another_database_than_its_own_it_is_not_ready(
+    client: httpx.Client, release: Path, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'unknown'"))
+    assert client.get("/readyz").json()["missing"] == {"database": "its migrations are not those of this version"}
+
+
+def test_with_a_broken_database_it_tells_nothing_of_the_inside(client: httpx.Client, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE releases"))
+    answer = client.get("/readyz")
+    assert answer.json()["missing"] == {"model": "cannot be reached"}
+    assert "releases" not in answer.text

@@ -1,0 +1,102 @@
+"""The people and things of the small world in which the backend is tested."""
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import obstore
+import uvicorn
+from obstore.store import ObjectStore
+from sqlalchemy import Engine
+
+from backend.api.dependencies import Parts
+from backend.current_model import release_key
+from backend.database import transaction
+from backend.server import configuration
+from backend.settings import Settings
+from backend.tables import Release, ReleaseState
+from tests import pictures, tiny_model
+
+
+@contextmanager
+def running(settings: Settings, **changes: Any) -> Iterator[tuple[httpx.Client, Parts]]:
+    """A real server on a free port of this machine."""
+    config = configuration(settings, port=0, host="127.0.0.1", **changes)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            time.sleep(0.005)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            yield client, config.app.state.parts  # type: ignore[union-attr]  # It is our own application.
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+@dataclass(frozen=True)
+class Resident:
+    """A phone with its owner."""
+
+    client: httpx.Client
+    token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self.client.request(method, path, headers=self.headers | options.pop("headers", {}), **options)
+
+    def submit(
+        self, photo: bytes | None = None, photo_id: str | None = None, file_name: str = "photo.jpg", **changes: Any
+    ) -> httpx.Response:
+        """Send a photo of glass that the phone of release 1 took for metal; `changes` to the submission."""
+        form = {"submission": json.dumps(submission(**changes))}
+        files = {"photo": (file_name, pictures.jpeg("glass") if photo is None else photo)}
+        return self.ask("PUT", f"/v1/submissions/{photo_id or uuid.uuid4()}", data=form, files=files)
+
+
+def submission(**changes: Any) -> dict[str, Any]:
+    return {
+        "prediction": {"label": "metal", "scores": {"metal": 0.6, "glass": 0.4}, "release": 1},
+        "correction": None,
+        "captured_on": None,
+        "place": None,
+        "allow_review": True,
+        "allow_training": True,
+    } | changes
+
+
+def register(client: httpx.Client) -> Resident:
+    answer = client.post("/v1/devices")
+    assert answer.status_code == 201
+    return Resident(client, answer.json()["token"])
+
+
+def publish_release(engine: Engine, storage: ObjectStore, folder: Path, version: int, **options: Any) -> Path:
+    """Make a tiny release, put it into storage, and say that everybody has it."""
+    release = tiny_model.release_folder(folder / str(version), version, **options)
+    for file in release.iterdir():
+        obstore.put(storage, release_key(version, file.name), file.read_bytes())
+    with transaction(engine) as session:
+        session.add(
+            Release(
+                version=version,
+                state=ReleaseState.PUBLISHED,
+                manifest=json.loads((release / "manifest.json").read_text()),
+                blessing=json.loads((release / "blessing.json").read_text()),
+                rollout_percent=100,
+            )
+        )
+    return release
