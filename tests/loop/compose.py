@@ -1,0 +1,120 @@
+"""docker-compose.yml without an engine: each service's own command as a local process, in its own environment.
+
+What an engine would provide is put in place of what the file names: hosts of services become local servers, mounted
+folders become folders of the test, secrets become files. The commands and settings stay as they are in the file.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "docker-compose.yml"
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
+
+
+def read(variables: Mapping[str, str]) -> dict[str, Any]:
+    """Return the file with its `${NAME:-default}` filled in."""
+
+    def fill(match: re.Match[str]) -> str:
+        return variables.get(match["name"], match["default"] or "")
+
+    content: dict[str, Any] = yaml.safe_load(_VARIABLE.sub(fill, FILE.read_text()))
+    return content
+
+
+@dataclass(frozen=True)
+class Host:
+    """Stands in for the engine: replaces the file's paths and hosts, and runs services."""
+
+    compose: dict[str, Any]
+    folder: Path
+    replacements: Mapping[str, str]
+
+    def ours(self) -> list[str]:
+        """Names of the services that run our own code."""
+        return [name for name, service in self.compose["services"].items() if "build" in service]
+
+    def run(self, name: str, command: list[str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self._local(command),
+            env=self._environment(name),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def run_to_end(self, name: str) -> subprocess.CompletedProcess[str]:
+        return self.run(name, self.compose["services"][name]["command"])
+
+    def check_health(self, name: str) -> subprocess.CompletedProcess[str]:
+        kind, *command = self.compose["services"][name]["healthcheck"]["test"]
+        assert kind == "CMD"
+        return self.run(name, command, timeout=30)
+
+    def wait_until_healthy(self, name: str, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while (checked := self.check_health(name)).returncode != 0:
+            assert time.monotonic() < deadline, f"{name}: {checked.stdout}{checked.stderr}\n{self.log(name)}"
+            time.sleep(0.5)
+
+    @contextmanager
+    def started(self, names: list[str]) -> Iterator[None]:
+        """Run services until the block ends, then stop them as an engine would."""
+        with ExitStack() as stack:
+            for name in names:
+                stack.enter_context(self._process(name))
+            yield
+
+    def log(self, name: str) -> str:
+        path = self.folder / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    @contextmanager
+    def _process(self, name: str) -> Iterator[None]:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                self._local(self.compose["services"][name]["command"]),
+                env=self._environment(name),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
+
+    def _environment(self, name: str) -> dict[str, str]:
+        kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+        configured = self.compose["services"][name]["environment"]
+        return kept | {key: self._replace(value) for key, value in configured.items()}
+
+    def _local(self, command: list[str]) -> list[str]:
+        """The image's executables are those of this environment."""
+        program, *arguments = [self._replace(part) for part in command]
+        return [str(Path(sys.executable).parent / program), *arguments]
+
+    def _replace(self, value: str) -> str:
+        for theirs, local in self.replacements.items():
+            value = value.replace(theirs, local)
+        return value
