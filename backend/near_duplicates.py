@@ -72,7 +72,7 @@ class Look:
 
 def join_group(session: Session, photo: Photo, look: Look) -> None:
     """Write the look of `photo` on its row and join its group with those of all its near-duplicates."""
-    _one_at_a_time(session)
+    one_at_a_time(session)
     photo.perceptual_hash = None if look.hash is None else f"{look.hash:016x}"
     photo.embedding = None if look.embedding is None else pack(look.embedding)
     photo.embedding_release = look.release
@@ -96,8 +96,11 @@ def cosine(one: bytes, other: bytes) -> float:
     return float(left @ right)
 
 
-def _one_at_a_time(session: Session) -> None:
-    """Two near-duplicates that are inspected at once must see each other. SQLite has one writer anyhow."""
+def one_at_a_time(session: Session) -> None:
+    """Until the end of the transaction nobody else groups: near-duplicates that come at once must see each other.
+
+    Call it before locking a photo, or two who merge each other's groups wait for each other. SQLite has one writer.
+    """
     if session.connection().dialect.name == "postgresql":
         session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
 

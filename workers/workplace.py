@@ -13,6 +13,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from backend import database, photo_store
+from backend.current_model import CurrentModel
+from backend.doorbell import BackgroundDoorbell
 from backend.job_queue import Doorbell
 from backend.settings import Settings
 
@@ -24,6 +26,7 @@ class Workplace:
     doorbell: Doorbell
     storage: ObjectStore
     updates: ObjectStore
+    model: CurrentModel
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when this process is told to end: long work gives its job back."""
 
@@ -34,11 +37,15 @@ class Workplace:
             yield session
 
 
-def open_workplace(settings: Settings, doorbell: Doorbell) -> Workplace:
+def open_workplace(settings: Settings, stopping: threading.Event | None = None) -> Workplace:
+    engine = database.connect(settings.resolved_database_url)
+    storage = photo_store.open_store(settings, settings.resolved_storage_url)
     return Workplace(
         settings=settings,
-        engine=database.connect(settings.resolved_database_url),
-        doorbell=doorbell,
-        storage=photo_store.open_store(settings, settings.resolved_storage_url),
+        engine=engine,
+        doorbell=BackgroundDoorbell(settings),
+        storage=storage,
         updates=photo_store.open_store(settings, settings.resolved_updates_url),
+        model=CurrentModel(engine, storage),
+        stopping=stopping or threading.Event(),
     )

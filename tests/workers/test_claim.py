@@ -1,34 +1,22 @@
 """Claim, work, settle: once, by one, and never silently; on SQLite and PostgreSQL."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from obstore.store import MemoryStore
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select, update
 
 from backend import job_queue
-from backend.database import connect, now, transaction
+from backend.database import now, transaction
 from backend.errors import Conflict, Unavailable
 from backend.job_queue import MAX_ATTEMPTS, LeaseLost
-from backend.settings import Settings
 from backend.tables import Job, JobKind, JobState, Schedule
 from workers.claim import CannotBeDone, Outcome, Settle, Task, Work, work
 from workers.workplace import Workplace
 
 SOON = 10.0
-
-
-@pytest.fixture
-def place(migrated_database_url: str, tmp_path: Path) -> Iterator[Workplace]:
-    engine = connect(migrated_database_url)
-    settings = Settings(data_dir=tmp_path, job_lease_seconds=0.9)
-    yield Workplace(settings, engine, lambda kind, job_id: None, MemoryStore(), MemoryStore())
-    engine.dispose()
 
 
 @pytest.fixture
