@@ -9,6 +9,7 @@ import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 import backend.api
@@ -42,13 +43,15 @@ def parts_of(settings: Settings) -> Parts:
     engine = database.connect(settings.resolved_database_url)
     storage = photo_store.open_store(settings, settings.resolved_storage_url)
     limits = PhotoLimits(max_bytes=settings.max_photo_bytes, max_pixels=settings.max_photo_pixels)
+    sandbox = PhotoSandbox(limits, settings.stored_photo_edge_pixels)
     return Parts(
         settings=settings,
         engine=engine,
         doorbell=BackgroundDoorbell(settings),
         storage=storage,
         updates=photo_store.open_store(settings, settings.resolved_updates_url),
-        sandbox=PhotoSandbox(limits, settings.stored_photo_edge_pixels),
+        sandbox=sandbox,
+        photo_threads=CapacityLimiter(sandbox.processes),
         current_model=CurrentModel(engine, storage),
         registrations=RateLimit(settings.registrations_per_address_per_hour, 3600),
         classifications=RateLimit(settings.classifications_per_device_per_minute, 60),

@@ -23,7 +23,7 @@ from mobile_models.input_spec import InputSpec
 from mobile_models.photo import PhotoErrorCode, PhotoLimits
 
 CHILD_SECONDS = 30
-_PATIENCE_SECONDS = CHILD_SECONDS + 5
+_PATIENCE_SECONDS = 5
 _PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR")
 _REFUSALS: dict[PhotoErrorCode, type[DomainError]] = {
     PhotoErrorCode.UNSUPPORTED_FORMAT: UnsupportedPhoto,
@@ -43,8 +43,14 @@ class CleanPhoto:
 
 
 class PhotoSandbox:
-    def __init__(self, limits: PhotoLimits, longest_edge: int, processes: int | None = None) -> None:
-        self._limits, self._longest_edge = limits, longest_edge
+    def __init__(
+        self,
+        limits: PhotoLimits,
+        longest_edge: int,
+        processes: int | None = None,
+        child_seconds: int = CHILD_SECONDS,
+    ) -> None:
+        self._limits, self._longest_edge, self._child_seconds = limits, longest_edge, child_seconds
         self.processes = processes or os.cpu_count() or 1
         self._free = threading.BoundedSemaphore(self.processes)
         self._lock = threading.Lock()
@@ -90,7 +96,7 @@ class PhotoSandbox:
         ours, theirs = socket.socketpair()
         with self._lock, theirs:
             for _ in range(2):
-                self._helper = self._helper or _start_helper()
+                self._helper = self._helper or _start_helper(self._child_seconds)
                 try:
                     socket.send_fds(self._helper[1], [b"p"], [theirs.fileno()])
                 except OSError:
@@ -99,19 +105,19 @@ class PhotoSandbox:
                     self._helper[0].wait()
                     self._helper = None
                 else:
-                    ours.settimeout(_PATIENCE_SECONDS)
+                    ours.settimeout(self._child_seconds + _PATIENCE_SECONDS)
                     return ours
         ours.close()
         raise Unavailable("Photos cannot be read at the moment. Try again later.")
 
 
-def _start_helper() -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _start_helper(child_seconds: int) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Threads of a numeric library would each reserve address space, of which a child has little."""
     ours, theirs = socket.socketpair()
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "backend.photo_child", str(CHILD_SECONDS)],
+            [sys.executable, "-m", "backend.photo_child", str(child_seconds)],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             env={**environment, "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"},

@@ -54,7 +54,7 @@ def key(photo_id: PhotoId) -> str:
 
 
 def put(store: ObjectStore, photo_id: PhotoId, content: bytes) -> None:
-    obstore.put(store, key(photo_id), content, attributes={"Content-Type": "image/jpeg"})
+    obstore.put(store, key(photo_id), content)
 
 
 def read(store: ObjectStore, photo_id: PhotoId) -> bytes:

@@ -75,18 +75,23 @@ class Classifier:
     def classify(self, photo: bytes) -> Classification:
         """Raise `photo.PhotoError` if the bytes are not a photo that can be read."""
         started = time.perf_counter()
-        return self._answer(photos.decode(photo), started)
+        return self._answer(self.manifest.input_spec.prepare(photos.decode(photo)), started)
 
     def classify_image(self, image: Image.Image) -> Classification:
         """Classify an upright RGB image."""
-        return self._answer(image, time.perf_counter())
+        started = time.perf_counter()
+        return self._answer(self.manifest.input_spec.prepare(image), started)
+
+    def classify_prepared(self, prepared: NDArray[np.uint8]) -> Classification:
+        """Classify what `InputSpec.prepare` made of a photo, uint8 [1, H, W, 3]."""
+        return self._answer(prepared, time.perf_counter())
 
     def logits(self, prepared: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return logits float32 [labels] and embedding float32 [embedding_length] of uint8 [1, H, W, 3]."""
         return self._model.run(prepared)
 
-    def _answer(self, image: Image.Image, started: float) -> Classification:
-        logits, embedding = self.logits(self.manifest.input_spec.prepare(image))
+    def _answer(self, prepared: NDArray[np.uint8], started: float) -> Classification:
+        logits, embedding = self.logits(prepared)
         probabilities = softmax(logits, self.manifest.temperature)
         scores = dict(zip(self.manifest.label_set.ids, map(float, probabilities), strict=True))
         best = max(scores, key=scores.__getitem__)

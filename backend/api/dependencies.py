@@ -5,9 +5,11 @@ crash could still undo. A device is recognised in a short transaction of its own
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from obstore.store import ObjectStore
 from sqlalchemy import Engine
@@ -34,6 +36,7 @@ class Parts:
     storage: ObjectStore
     updates: ObjectStore
     sandbox: PhotoSandbox
+    photo_threads: CapacityLimiter
     current_model: CurrentModel
     registrations: RateLimit
     classifications: RateLimit
@@ -51,9 +54,16 @@ def settings(given: PartsOfServer) -> Settings:
     return given.settings
 
 
-def session(given: PartsOfServer) -> Iterator[Session]:
+@contextmanager
+def transaction_of(given: Parts) -> Iterator[Session]:
+    """A transaction whose jobs ring this server's doorbell."""
     with transaction(given.engine) as opened:
         opened.info["doorbell"] = given.doorbell
+        yield opened
+
+
+def session(given: PartsOfServer) -> Iterator[Session]:
+    with transaction_of(given) as opened:
         yield opened
 
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from obstore.exceptions import BaseError as StorageError
+from pydantic import ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -22,7 +23,7 @@ from backend.errors import DomainError, NotSignedIn, Unavailable
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 422: "invalid"}
+_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 422: "invalid"}
 _RETRY_AFTER_SECONDS = {429: "60", 503: "10"}
 
 
@@ -62,10 +63,16 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # Starlette calls it for this type only.
-    return invalid([{"field": _field(each["loc"]), "message": str(each["msg"])} for each in error.errors()])
+    return _answer_invalid([{"field": _field(each["loc"]), "message": str(each["msg"])} for each in error.errors()])
 
 
-def invalid(errors: list[dict[str, str]]) -> JSONResponse:
+def invalid_fields(part: str, error: ValidationError) -> JSONResponse:
+    """The answer to a document in a multipart body that is not valid."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return _answer_invalid([{"field": _field((part, *each["loc"])), "message": each["msg"]} for each in found])
+
+
+def _answer_invalid(errors: list[dict[str, str]]) -> JSONResponse:
     """`errors` say which field is wrong and why, without repeating what was sent."""
     detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors)
     return answer(422, "invalid", "The request is not as documented", detail, errors=errors)

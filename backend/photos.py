@@ -1,0 +1,286 @@
+"""Submissions of residents: taking a photo in, correcting it, looking after it, withdrawing it.
+
+Guarantees: an id that a phone made is one submission for ever, however often and by however many connections it is
+sent. A photo's row is never committed without its bytes in storage. A withdrawn photo has lost its bytes before
+anybody is told so; what stays is a tombstone, so that the same id cannot come back. A device sees its own only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Annotated
+
+from obstore.store import ObjectStore
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from backend import job_queue, photo_store
+from backend.database import now
+from backend.errors import Conflict, DomainError, NotFound, TooMany
+from backend.photo_sandbox import CleanPhoto
+from backend.tables import (
+    Correction,
+    DatasetSnapshotPhoto,
+    DeviceId,
+    JobKind,
+    Opinionated,
+    Photo,
+    PhotoId,
+    PhotoSource,
+    PhotoState,
+    Prediction,
+    Release,
+    ReviewClaim,
+    TrainingRun,
+)
+from mobile_models.document import Sha256, sha256
+from mobile_models.label_set import TRASHNET, UNSURE, LabelId, LabelSet
+
+Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Place = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class PhonePrediction(BaseModel):
+    """What the model on the phone said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    label: LabelId
+    scores: dict[LabelId, Score] = Field(max_length=500)
+    release: int = Field(ge=1, lt=2**31)
+
+
+class Submission(BaseModel):
+    """All that a phone tells about a photo."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    prediction: PhonePrediction | None = None
+    correction: LabelId | None = None
+    captured_on: date | None = None
+    place: Place | None = None
+    allow_review: bool = False
+    allow_training: bool = False
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a resident may know of a submission."""
+
+    photo_id: PhotoId
+    state: PhotoState
+    received_at: datetime
+    correction: str | None
+    gold_label: str | None
+    quarantine_reason: str | None
+    in_releases: tuple[int, ...]
+    """Published models that were made with this photo."""
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A submission that has arrived. `origin` is the digest of the photo's bytes as they came."""
+
+    device: DeviceId
+    photo_id: PhotoId
+    origin: Sha256
+    submission: Submission
+
+    @property
+    def fingerprint(self) -> Sha256:
+        """The digest of all that was sent; two equal ones are the same submission."""
+        return sha256(self.origin.encode() + b"\n" + self.submission.model_dump_json().encode())
+
+
+def find_same(session: Session, incoming: Incoming) -> Photo | None:
+    """Return the submission if it is there already; raise `Conflict` if its id is taken by anything else."""
+    found = session.get(Photo, incoming.photo_id)
+    if found is not None and (found.device_id != incoming.device or found.fingerprint != incoming.fingerprint):
+        raise Conflict("This id was used for another submission. Make a new UUID.", code="id_taken")
+    return found
+
+
+def check(session: Session, incoming: Incoming, daily_limit: int) -> None:
+    """Raise `TooMany` beyond the device's `daily_limit`, `DomainError` for labels that nobody knows."""
+    since = now() - timedelta(days=1)
+    statement = select(func.count()).where(Photo.device_id == incoming.device, col(Photo.received_at) > since)
+    if session.exec(statement).one() >= daily_limit:
+        raise TooMany(f"At most {daily_limit} photos in 24 hours. The phone sends the rest later.")
+    said = incoming.submission.prediction
+    labels = label_set(session, said.release if said is not None else None)
+    named = set() if said is None else {*said.scores, said.label} - {UNSURE}
+    if incoming.submission.correction is not None:
+        named.add(incoming.submission.correction)
+    for label in sorted(named):
+        _check_label(labels, label)
+
+
+def label_set(session: Session, release: int | None = None) -> LabelSet:
+    """Return the labels of `release`; of the newest release where that one is not known here (a phone may come from
+    elsewhere, or the database from a backup); and `TRASHNET` where there is none yet."""
+    known = session.get(Release, release) if release is not None else None
+    known = known or session.exec(select(Release).order_by(col(Release.version).desc()).limit(1)).one_or_none()
+    return TRASHNET if known is None else LabelSet.model_validate(known.manifest["label_set"])
+
+
+def accept(session: Session, storage: ObjectStore, incoming: Incoming, photo: CleanPhoto) -> tuple[Photo, bool]:
+    """Take the photo in; return it and whether it is new.
+
+    The row takes its id before the bytes are stored, so that of two connections only one ever writes them. The bytes
+    are stored before the commit; if that fails they are an orphan without a row, which the upkeep removes.
+    """
+    found = find_same(session, incoming)
+    if found is not None:
+        return found, False
+    row = _row(incoming, photo)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:  # Another connection took the id a moment ago.
+        found = find_same(session, incoming)
+        if found is None:
+            raise
+        return found, False
+    _add_opinions(session, incoming.photo_id, incoming.submission)
+    job_queue.enqueue(session, JobKind.INSPECT, incoming.photo_id)
+    photo_store.put(storage, incoming.photo_id, photo.content)
+    return row, True
+
+
+def correct(session: Session, device: DeviceId, photo_id: PhotoId, label: str) -> Photo:
+    """Add the resident's opinion; saying the same again changes nothing. Its value for review is computed anew."""
+    photo = _own(session, device, photo_id)
+    if photo.state == PhotoState.WITHDRAWN:
+        raise Conflict("This photo was withdrawn.", code="withdrawn")
+    prediction = session.exec(
+        select(Prediction).where(Prediction.photo_id == photo_id, Prediction.made_by == Opinionated.PHONE)
+    ).first()
+    _check_label(label_set(session, prediction.release_version if prediction else None), label)
+    if _newest_correction(session, photo_id) != label:
+        session.add(Correction(photo_id=photo_id, label=label))
+        session.flush()
+        job_queue.enqueue(session, JobKind.INSPECT, photo_id)
+    return photo
+
+
+def withdraw(session: Session, storage: ObjectStore, device: DeviceId, photo_id: PhotoId) -> Photo:
+    """Delete the photo's bytes and all that was derived from them; doing it again changes nothing.
+
+    The bytes go before the commit: if that then fails, the sender is told so and asks again.
+    """
+    photo = _own(session, device, photo_id)
+    if photo.state != PhotoState.WITHDRAWN:
+        photo.state, photo.withdrawn_at = PhotoState.WITHDRAWN, now()
+        photo.allow_review = photo.allow_training = False
+        photo.captured_on = photo.place = photo.quarantine_reason = None
+        photo.perceptual_hash = photo.embedding = photo.embedding_release = None
+        photo.gold_label = photo.gold_labelled_at = None
+        photo.review_value, photo.needs_second_opinion = 0.0, False
+        session.add(photo)
+        claim = session.get(ReviewClaim, photo_id)
+        if claim is not None:
+            session.delete(claim)
+        session.flush()
+        photo_store.delete(storage, photo_id)
+    return photo
+
+
+def status(session: Session, device: DeviceId, photo_id: PhotoId) -> Status:
+    return _statuses(session, [_own(session, device, photo_id, lock=False)])[0]
+
+
+def own(session: Session, device: DeviceId, limit: int, before: datetime | None = None) -> list[Status]:
+    """Return the device's submissions, newest first; `before` is the `received_at` of the last one seen."""
+    statement = select(Photo).where(Photo.device_id == device)
+    if before is not None:
+        statement = statement.where(col(Photo.received_at) < before)
+    newest_first = statement.order_by(col(Photo.received_at).desc(), col(Photo.id)).limit(limit)
+    return _statuses(session, session.exec(newest_first).all())
+
+
+def _row(incoming: Incoming, photo: CleanPhoto) -> Photo:
+    submission = incoming.submission
+    return Photo(
+        id=incoming.photo_id,
+        source=PhotoSource.SUBMISSION,
+        device_id=incoming.device,
+        fingerprint=incoming.fingerprint,
+        sha256=sha256(photo.content),
+        origin_sha256=incoming.origin,
+        width=photo.width,
+        height=photo.height,
+        size_bytes=len(photo.content),
+        captured_on=submission.captured_on,
+        place=submission.place,
+        allow_review=submission.allow_review,
+        allow_training=submission.allow_training,
+        group_id=incoming.photo_id,
+    )
+
+
+def _add_opinions(session: Session, photo_id: PhotoId, submission: Submission) -> None:
+    said = submission.prediction
+    if said is not None:
+        session.add(
+            Prediction(
+                photo_id=photo_id,
+                made_by=Opinionated.PHONE,
+                release_version=said.release,
+                label=said.label,
+                scores=said.scores,
+            )
+        )
+    if submission.correction is not None:
+        session.add(Correction(photo_id=photo_id, label=submission.correction))
+
+
+def _own(session: Session, device: DeviceId, photo_id: PhotoId, *, lock: bool = True) -> Photo:
+    statement = select(Photo).where(Photo.id == photo_id, Photo.device_id == device)
+    found = session.exec(statement.with_for_update() if lock else statement).one_or_none()
+    if found is None:
+        raise NotFound("This device has sent no photo with this id.")
+    return found
+
+
+def _check_label(labels: LabelSet, label: str) -> None:
+    try:
+        labels.index(label)
+    except ValueError as error:
+        raise DomainError(f"{error}.", code="unknown_label") from None
+
+
+def _newest_correction(session: Session, photo_id: PhotoId) -> str | None:
+    statement = select(Correction.label).where(Correction.photo_id == photo_id)
+    return session.exec(statement.order_by(col(Correction.id).desc()).limit(1)).one_or_none()
+
+
+def _statuses(session: Session, photos: Sequence[Photo]) -> list[Status]:
+    """Two queries, however many photos there are."""
+    ids = [photo.id for photo in photos]
+    newest_last = (
+        select(Correction.photo_id, Correction.label)
+        .where(col(Correction.photo_id).in_(ids))
+        .order_by(col(Correction.id))
+    )
+    corrections = dict(session.exec(newest_last).all())
+    releases: dict[str, set[int]] = {}
+    used = (
+        select(DatasetSnapshotPhoto.photo_id, Release.version)
+        .join(TrainingRun, col(TrainingRun.snapshot_id) == DatasetSnapshotPhoto.snapshot_id)
+        .join(Release, col(Release.training_run_id) == TrainingRun.id)
+        .where(col(DatasetSnapshotPhoto.photo_id).in_(ids), col(Release.published_at).is_not(None))
+    )
+    for photo_id, version in session.exec(used):
+        releases.setdefault(photo_id, set()).add(version)
+    return [
+        Status(
+            photo_id=PhotoId(photo.id),
+            state=photo.state,
+            received_at=photo.received_at,
+            correction=corrections.get(photo.id),
+            gold_label=photo.gold_label,
+            quarantine_reason=photo.quarantine_reason,
+            in_releases=tuple(sorted(releases.get(photo.id, ()))),
+        )
+        for photo in photos
+    ]
