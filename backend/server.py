@@ -18,6 +18,7 @@ GRACEFUL_SECONDS = 25
 HEADER_SECONDS = 20.0
 GRACE_SECONDS = 30.0
 """A body may pause this long, on the whole, before its average speed counts."""
+LINGER_SECONDS = 5.0
 STALLED_SECONDS = 60.0
 """A client that reads nothing at all of its answer for this long is cut."""
 
@@ -68,6 +69,8 @@ class SlowClientProtocol(H11Protocol):
         self._waiting_seconds += self.tick_seconds
         if self.conn.their_state is h11.IDLE:
             return self._waiting_seconds > HEADER_SECONDS
+        if self.cycle.response_complete:  # It was answered early; what still comes is thrown away for a moment.
+            return self._waiting_seconds > LINGER_SECONDS
         enough_bytes = (self._waiting_seconds - GRACE_SECONDS) * self.slowest_bytes_per_second
         return self._received_bytes < enough_bytes or self._waiting_seconds > self.request_deadline_seconds
 

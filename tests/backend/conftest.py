@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from moto.server import ThreadedMotoServer
 from obstore.store import ObjectStore
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -97,3 +98,21 @@ def neighbour(client: httpx.Client) -> Resident:
 def release(engine: Engine, storage: ObjectStore, tmp_path: Path) -> Path:
     """Release 1, published to everybody."""
     return publish_release(engine, storage, tmp_path / "releases", 1)
+
+
+@pytest.fixture(scope="session")
+def bucket_settings() -> Iterator[dict[str, str]]:
+    """Settings for a bucket of a real HTTP server that speaks S3 (moto)."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    httpx.put(f"{address}/wastelens").raise_for_status()
+    yield {
+        "storage_url": "s3://wastelens/storage",
+        "updates_url": "s3://wastelens/updates",
+        "s3_endpoint": address,
+        "s3_access_key_id": "test",
+        "s3_secret_access_key": "test",
+    }
+    server.stop()
