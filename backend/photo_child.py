@@ -14,11 +14,8 @@ import sys
 from mobile_models import photo as photos
 from mobile_models.input_spec import InputSpec
 
-ADDRESS_SPACE_BYTES = 1 << 30
-CPU_SECONDS = 20
 
-
-def serve(control: socket.socket, child_seconds: int) -> None:
+def serve(control: socket.socket, limits: dict[str, int]) -> None:
     """Fork for each connection until the other end of `control` is closed."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel buries the children.
     while True:
@@ -28,16 +25,19 @@ def serve(control: socket.socket, child_seconds: int) -> None:
         with socket.socket(fileno=descriptors[0]) as connection:
             if os.fork() == 0:
                 control.close()
-                _limit(child_seconds)
+                _limit(limits)
                 _answer(connection)
                 os._exit(0)
 
 
-def _limit(child_seconds: int) -> None:
-    signal.alarm(child_seconds)  # Nobody handles SIGALRM, so it ends the process.
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _limit(limits: dict[str, int]) -> None:
+    signal.alarm(limits["seconds"])  # Nobody handles SIGALRM, so it ends the process.
+    for resource_name, most in (
+        (resource.RLIMIT_AS, limits["address_space_bytes"]),
+        (resource.RLIMIT_CPU, limits["cpu_seconds"]),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(resource_name, (most, most))
 
 
 def _answer(connection: socket.socket) -> None:
@@ -62,4 +62,4 @@ def _work(request: dict[str, object], content: bytes) -> tuple[dict[str, object]
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=sys.stdin.fileno()), int(sys.argv[1]))
+    serve(socket.socket(fileno=sys.stdin.fileno()), json.loads(sys.argv[1]))

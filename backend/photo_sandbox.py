@@ -22,7 +22,6 @@ from backend.errors import DomainError, PhotoRefused, TooLarge, Unavailable, Uns
 from mobile_models.input_spec import InputSpec
 from mobile_models.photo import PhotoErrorCode, PhotoLimits
 
-CHILD_SECONDS = 30
 _PATIENCE_SECONDS = 5
 _PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR")
 _REFUSALS: dict[PhotoErrorCode, type[DomainError]] = {
@@ -42,15 +41,25 @@ class CleanPhoto:
     height: int
 
 
+@dataclass(frozen=True)
+class ChildLimits:
+    """What the decoding of one photo may take."""
+
+    seconds: int = 30
+    cpu_seconds: int = 20
+    address_space_bytes: int = 1 << 30
+
+
 class PhotoSandbox:
     def __init__(
         self,
         limits: PhotoLimits,
         longest_edge: int,
         processes: int | None = None,
-        child_seconds: int = CHILD_SECONDS,
+        child_limits: ChildLimits | None = None,
     ) -> None:
-        self._limits, self._longest_edge, self._child_seconds = limits, longest_edge, child_seconds
+        self._limits, self._longest_edge = limits, longest_edge
+        self._child_limits = child_limits or ChildLimits()
         self.processes = processes or os.cpu_count() or 1
         self._free = threading.BoundedSemaphore(self.processes)
         self._lock = threading.Lock()
@@ -96,7 +105,7 @@ class PhotoSandbox:
         ours, theirs = socket.socketpair()
         with self._lock, theirs:
             for _ in range(2):
-                self._helper = self._helper or _start_helper(self._child_seconds)
+                self._helper = self._helper or _start_helper(self._child_limits)
                 try:
                     socket.send_fds(self._helper[1], [b"p"], [theirs.fileno()])
                 except OSError:
@@ -105,19 +114,19 @@ class PhotoSandbox:
                     self._helper[0].wait()
                     self._helper = None
                 else:
-                    ours.settimeout(self._child_seconds + _PATIENCE_SECONDS)
+                    ours.settimeout(self._child_limits.seconds + _PATIENCE_SECONDS)
                     return ours
         ours.close()
         raise Unavailable("Photos cannot be read at the moment. Try again later.")
 
 
-def _start_helper(child_seconds: int) -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _start_helper(limits: ChildLimits) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Threads of a numeric library would each reserve address space, of which a child has little."""
     ours, theirs = socket.socketpair()
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "backend.photo_child", str(child_seconds)],
+            [sys.executable, "-m", "backend.photo_child", json.dumps(vars(limits))],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             env={**environment, "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"},

@@ -1,0 +1,112 @@
+"""Whatever a photo does to the decoder, the server lives on."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from PIL import Image
+
+from backend.errors import PhotoRefused, TooLarge, UnsupportedPhoto
+from backend.photo_sandbox import ChildLimits, PhotoSandbox
+from mobile_models.photo import PhotoLimits
+from tests import pictures
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[PhotoSandbox]:
+    opened = PhotoSandbox(PhotoLimits(), 1600, processes=2)
+    yield opened
+    opened.close()
+
+
+def helper_pid(sandbox: PhotoSandbox) -> int:
+    assert sandbox._helper is not None
+    return sandbox._helper[0].pid
+
+
+def many_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan comes `count` times over: cheap to send, dear to decode."""
+    content = pictures.save(Image.new("RGB", (4000, 4000)), "JPEG", progressive=True)
+    start = content.rindex(b"\xff\xda")
+    return content[:-2] + content[start:-2] * count + content[-2:]
+
+
+def test_a_photo_comes_back_clean_and_no_longer_than_allowed(sandbox: PhotoSandbox) -> None:
+    photo = sandbox.clean(pictures.jpeg("glass", size=(3200, 1600)))
+    assert (photo.width, photo.height) == (1600, 800)
+    assert photo.content.startswith(b"\xff\xd8\xff\xe0")
+
+
+def test_refusals_keep_their_codes(sandbox: PhotoSandbox) -> None:
+    for content, kind, code in (
+        (b"hello", UnsupportedPhoto, "unsupported_format"),
+        (pictures.save(Image.new("1", (9000, 9000)), "PNG"), TooLarge, "too_many_pixels"),
+        (bytes(13 * 1024 * 1024), TooLarge, "too_many_bytes"),
+        (pictures.jpeg()[:-300], PhotoRefused, "truncated"),
+        (many_scans(150), PhotoRefused, "too_many_scans"),
+    ):
+        with pytest.raises(kind) as caught:
+            sandbox.clean(content)
+        assert caught.value.code == code
+
+
+def test_a_photo_that_needs_more_memory_than_it_may_is_refused() -> None:
+    with closing(PhotoSandbox(PhotoLimits(), 1600, child_limits=ChildLimits(address_space_bytes=220 << 20))) as sandbox:
+        with pytest.raises(PhotoRefused) as caught:
+            sandbox.clean(pictures.save(Image.new("RGB", (6000, 6000)), "PNG", compress_level=1))
+        assert caught.value.code == "too_costly"
+        assert sandbox.clean(pictures.jpeg()).width == 96
+
+
+def test_a_photo_that_takes_too_long_is_refused_in_time() -> None:
+    with closing(PhotoSandbox(PhotoLimits(max_scans=10**9), 1600, child_limits=ChildLimits(seconds=1))) as sandbox:
+        started = time.monotonic()
+        with pytest.raises(PhotoRefused) as caught:
+            sandbox.clean(many_scans(3_000))
+        assert caught.value.code == "too_costly"
+        assert time.monotonic() - started < 4
+        assert sandbox.clean(pictures.jpeg()).width == 96
+
+
+def test_a_helper_that_was_killed_is_replaced(sandbox: PhotoSandbox) -> None:
+    sandbox.clean(pictures.jpeg())
+    first = helper_pid(sandbox)
+    os.kill(first, signal.SIGKILL)
+    time.sleep(0.1)
+    assert sandbox.clean(pictures.jpeg()).width == 96
+    assert helper_pid(sandbox) != first
+
+
+def test_no_secret_of_the_environment_reaches_the_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WASTELENS_DATABASE_URL", "postgresql://secret")
+    with closing(PhotoSandbox(PhotoLimits(), 1600)) as sandbox:
+        sandbox.clean(pictures.jpeg())
+        with open(f"/proc/{helper_pid(sandbox)}/environ", "rb") as environment:  # noqa: PTH123  # It is no real file.
+            assert b"secret" not in environment.read()
+
+
+def test_the_helper_ends_with_us() -> None:
+    with closing(PhotoSandbox(PhotoLimits(), 1600)) as sandbox:
+        sandbox.clean(pictures.jpeg())
+        pid = helper_pid(sandbox)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_many_at_once_all_get_their_own_photo(sandbox: PhotoSandbox) -> None:
+    wrong: list[int] = []
+
+    def send(width: int) -> None:
+        if sandbox.clean(pictures.jpeg("glass", size=(width, 50))).width != width:
+            wrong.append(width)
+
+    threads = [threading.Thread(target=send, args=(width,)) for width in range(40, 56)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
