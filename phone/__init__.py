@@ -1,1 +1,1 @@
-"""A phone in Python: the reference client of the published format and the API."""
+"""A phone in Python: the reference client. It sees the published format and HTTP, nothing else."""

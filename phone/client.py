@@ -1,0 +1,187 @@
+"""A phone: it classifies without a network, keeps what the resident says, and follows signed updates.
+
+Guarantees: classifying and keeping need no network. An update that is refused leaves the model that runs untouched and
+says why. The phone knows its own id and token only; nothing about the person who holds it is kept or sent.
+"""
+
+import importlib.metadata
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from mobile_models import update_channel, updater
+from mobile_models.update_channel import DownloadConditions
+from mobile_models.updater import Offer, UpdateSource
+from phone import durable_file, server
+from phone.model_store import ActiveModel, ModelStore, runtime_version
+from phone.outbox import Outbox, Sent
+from phone.server import Registration, Server, ServerUnreachable, SubmissionStatus
+from phone.submission import Answer, Prediction, Submission, SubmissionId
+
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 300.0
+
+
+class UpdateState(StrEnum):
+    UP_TO_DATE = "up_to_date"
+    UPDATED = "updated"
+    RETURNED_TO_BUNDLED = "returned_to_bundled"
+    POSTPONED = "postponed"  # not on this network, or not without charging
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where the phone is at the moment."""
+
+    is_unmetered: bool = True
+    is_charging: bool = True
+
+    def allow(self, conditions: DownloadConditions) -> bool:
+        return (self.is_unmetered or not conditions.unmetered_only) and (
+            self.is_charging or not conditions.charging_only
+        )
+
+
+_NOTHING_CHOSEN, _ANYWHERE = Submission(), Surroundings()
+
+
+class Phone:
+    """All that it keeps lies in `directory`. For one thread at a time."""
+
+    def __init__(
+        self,
+        directory: Path,
+        server_url: str,
+        trusted_root: bytes,
+        bundled_release: Path,
+        *,
+        channel: str = update_channel.STABLE,
+    ) -> None:
+        """Raise `UpdateRefused` if not even the bundled release runs here."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._channel = channel
+        address = server_url.rstrip("/")
+        self._http = server.connect(address)
+        self._source = UpdateSource(f"{address}/updates", trusted_root, directory / "updates", self._http)
+        self._models = ModelStore(directory / "models", bundled_release)
+        self._active = self._models.open_best()
+        self.outbox = Outbox(directory / "outbox")
+
+    def close(self) -> None:
+        self._http.close()
+
+    @property
+    def release(self) -> int:
+        """Version of the model in use."""
+        return self._active.version
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self._active.classifier.manifest.label_set.ids
+
+    def register(self) -> Registration:
+        """Return the registration of this phone, made at the first call. Raise `ServerUnreachable`, `ServerRefused`."""
+        path = self._directory / "device.json"
+        if path.exists():
+            return Registration.read(path)
+        registration = Server(self._http).register()
+        durable_file.write(path, registration.to_bytes())
+        return registration
+
+    def classify(self, photo: bytes) -> Answer:
+        """Raise `mobile_models.photo.PhotoError` if this is no photo that can be read."""
+        model = self._active
+        said = model.classifier.classify(photo)
+        return Answer(Prediction(label=said.label, scores=said.scores, release=model.version), said.milliseconds)
+
+    def keep(self, photo: bytes, answer: Answer, chosen: Submission = _NOTHING_CHOSEN) -> SubmissionId:
+        """Put a photo with this phone's `answer` and what the resident has chosen into the outbox.
+
+        Raise `ValueError` for a correction to an unknown label.
+        """
+        if chosen.correction is not None:
+            self._active.classifier.manifest.label_set.index(chosen.correction)
+        return self.outbox.add(photo, chosen.model_copy(update={"prediction": answer.prediction}))
+
+    def correct(self, submission_id: SubmissionId, label: str) -> None:
+        """Say what it really is, also long after the photo was sent. Raise `ValueError` for an unknown label."""
+        self._active.classifier.manifest.label_set.index(label)
+        self.outbox.correct(submission_id, label)
+
+    def withdraw(self, submission_id: SubmissionId) -> None:
+        self.outbox.withdraw(submission_id)
+
+    def status(self, submission_id: SubmissionId) -> SubmissionStatus:
+        """Raise `ServerUnreachable`, `ServerRefused`."""
+        return self._known_server().status(submission_id)
+
+    def send(self, *, attempts: int = 5, sleep: Callable[[float], None] = time.sleep) -> Sent:
+        """Send the outbox, waiting longer after each failure. Raise `ServerUnreachable` once `attempts` have failed."""
+        delivered = 0
+        refused_before = set(self.outbox.refusals())
+        for attempt in range(1, attempts + 1):
+            waiting = len(self.outbox.waiting())
+            try:
+                delivered += self.outbox.send(self._known_server()).delivered
+            except ServerUnreachable as error:
+                delivered += waiting - len(self.outbox.waiting())
+                if attempt == attempts:
+                    raise
+                sleep(_wait_seconds(attempt, error.retry_after_seconds))
+            else:
+                break
+        return Sent(delivered, tuple(each for each in self.outbox.refusals() if each not in refused_before))
+
+    def update(self, surroundings: Surroundings = _ANYWHERE) -> UpdateState:
+        """Follow the channel. Raise `UpdateRefused`; then the model that ran goes on running."""
+        offer = self._look()
+        if offer is None or offer.digest == self._models.bundled_digest:
+            return self._return_to_bundled()
+        if offer.digest == self._active.digest:
+            return UpdateState.UP_TO_DATE
+        self._models.check_not_refused(offer.digest)
+        known = self._models.bundled_manifest
+        updater.check_fits(offer, known, runtime_version=runtime_version(), app_version=_app_version())
+        if not self._models.has(offer.digest) and not surroundings.allow(offer.conditions):
+            return UpdateState.POSTPONED
+        self._swap(self._prepare(offer))
+        return UpdateState.UPDATED
+
+    def _look(self) -> Offer | None:
+        try:
+            device_id = self.register().device_id
+        except (ServerUnreachable, server.ServerRefused) as error:
+            raise updater.UpdateRefused(updater.RefusalReason.UNREACHABLE, str(error)) from error
+        return updater.look(self._source, self._channel, device_id)
+
+    def _prepare(self, offer: Offer) -> ActiveModel:
+        def download() -> Path:
+            return updater.download(self._source, offer.model, self._models.downloads)
+
+        return self._models.prepare(offer.digest, offer.manifest_content, download)
+
+    def _return_to_bundled(self) -> UpdateState:
+        if self._active.digest is None:
+            return UpdateState.UP_TO_DATE
+        self._swap(self._models.open_bundled())
+        return UpdateState.RETURNED_TO_BUNDLED
+
+    def _swap(self, model: ActiveModel) -> None:
+        self._models.activate(model.digest)
+        self._active = model
+
+    def _known_server(self) -> Server:
+        return Server(self._http, self.register().token)
+
+
+def _app_version() -> str:
+    return importlib.metadata.version("wastelens")
+
+
+def _wait_seconds(attempt: int, asked: float | None) -> float:
+    """Exponential, with full jitter so that phones do not come back together; never less than the server asked."""
+    longest = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
+    return max(asked or 0.0, random.uniform(longest / 2, longest))  # noqa: S311  # No secret depends on it.

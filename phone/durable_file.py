@@ -1,0 +1,33 @@
+"""Files that survive a crash and a power cut.
+
+Guarantees: once `write` returns, the content is on the disk; until then, a reader sees what was there before.
+"""
+
+import os
+from pathlib import Path
+
+
+def write(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove the file if it is there."""
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put names that were added or removed on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

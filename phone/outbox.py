@@ -1,0 +1,171 @@
+"""The outbox: what waits to be sent, kept on the disk.
+
+Guarantees: once `add`, `correct` or `withdraw` returns, it will be sent, whatever crashes in between; it is removed
+only after the server has taken it, so a crash then sends it twice, which the server answers alike. What is queued is
+never changed (the same UUID with other bytes would be refused); a later correction is sent after its photo. What the
+server refuses is moved aside with the reason and is not sent again.
+
+    <uuid>.submission.json     waits, with its photo in <uuid>.photo (written first)
+    <uuid>.correction.json     the newest correction that waits
+    <uuid>.withdrawal          waits; nothing else of this UUID is left
+    refused/<uuid>.*           what was refused, with refused/<uuid>.<kind>.problem.json
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobile_models.document import Document
+from phone import durable_file
+from phone.server import Server, ServerRefused, ServerUnreachable
+from phone.submission import Correction, Submission, SubmissionId
+
+_NOT_SIGNED_IN, _GONE, _SERVER_ERROR = 401, 404, 500
+
+
+class Problem(Document):
+    """Why the server refused."""
+
+    status: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    submission_id: SubmissionId
+    kind: str
+    """`submission`, `correction` or `withdrawal`."""
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What one round has done."""
+
+    delivered: int
+    refused: tuple[Refusal, ...]
+
+
+class Outbox:
+    """For one process at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        (directory / "refused").mkdir(parents=True, exist_ok=True)
+        for photo in directory.glob("*.photo"):
+            if not photo.with_suffix(".submission.json").exists():
+                photo.unlink()  # A crash came between the photo and its submission; nobody was told it was kept.
+
+    def add(self, photo: bytes, submission: Submission) -> SubmissionId:
+        submission_id = SubmissionId(str(uuid.uuid4()))
+        durable_file.write(self._path(submission_id, "photo"), photo)
+        durable_file.write(self._path(submission_id, "submission.json"), submission.to_bytes())
+        return submission_id
+
+    def correct(self, submission_id: SubmissionId, label: str) -> None:
+        durable_file.write(self._path(submission_id, "correction.json"), Correction(label=label).to_bytes())
+
+    def withdraw(self, submission_id: SubmissionId) -> None:
+        """Forget the photo here at once, and at the server as soon as it is reached."""
+        durable_file.write(self._path(submission_id, "withdrawal"), b"")
+        for kind in ("submission.json", "correction.json", "photo"):
+            durable_file.remove(self._path(submission_id, kind))
+            durable_file.remove(self._path(submission_id, kind, "refused"))
+
+    def waiting(self) -> list[SubmissionId]:
+        """Return what has anything to send, in the order it was queued."""
+        found = [path for path in self._directory.iterdir() if path.name.endswith((".json", ".withdrawal"))]
+        found.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
+        return list(dict.fromkeys(SubmissionId(path.name.partition(".")[0]) for path in found))
+
+    def refusals(self) -> list[Refusal]:
+        return [
+            Refusal(SubmissionId(path.name.split(".")[0]), path.name.split(".")[1], Problem.read(path))
+            for path in sorted((self._directory / "refused").glob("*.problem.json"))
+        ]
+
+    def send(self, server: Server) -> Sent:
+        """Try everything once; what has not been sent stays.
+
+        Raise `ServerUnreachable`, or `ServerRefused` (401) if the server does not know this phone. Where the server
+        fails at one photo (500), the others are sent before that is raised.
+        """
+        before = set(self.refusals())
+        delivered, failure = 0, None
+        for submission_id in self.waiting():
+            try:
+                delivered += self._send(server, submission_id)
+            except ServerUnreachable as error:
+                if error.status != _SERVER_ERROR:
+                    raise
+                failure = error
+        if failure is not None:
+            raise failure
+        return Sent(delivered, tuple(each for each in self.refusals() if each not in before))
+
+    def _send(self, server: Server, submission_id: SubmissionId) -> int:
+        steps: tuple[tuple[str, Callable[[Server, SubmissionId, bytes], None]], ...] = (
+            ("withdrawal", _send_withdrawal),
+            ("submission.json", self._send_submission),
+            ("correction.json", _send_correction),
+        )
+        return sum(self._send_file(server, submission_id, kind, act) for kind, act in steps)
+
+    def _send_file(
+        self,
+        server: Server,
+        submission_id: SubmissionId,
+        kind: str,
+        act: Callable[[Server, SubmissionId, bytes], None],
+    ) -> bool:
+        path = self._path(submission_id, kind)
+        if not path.exists():
+            return False
+        content = path.read_bytes()
+        try:
+            act(server, submission_id, content)
+        except ServerRefused as error:
+            if error.status == _NOT_SIGNED_IN:
+                raise
+            self._move_aside(submission_id, kind, error)
+            return False
+        if path.exists() and path.read_bytes() == content:  # Else a newer correction came while this one was sent.
+            self._forget(submission_id, kind)
+        return True
+
+    def _send_submission(self, server: Server, submission_id: SubmissionId, content: bytes) -> None:
+        photo = self._path(submission_id, "photo").read_bytes()
+        server.submit(submission_id, photo, Submission.model_validate_json(content))
+
+    def _forget(self, submission_id: SubmissionId, kind: str) -> None:
+        durable_file.remove(self._path(submission_id, kind))
+        if kind == "submission.json":
+            durable_file.remove(self._path(submission_id, "photo"))
+
+    def _move_aside(self, submission_id: SubmissionId, kind: str, error: ServerRefused) -> None:
+        """The problem is written first, so that a crash never hides why it was refused."""
+        problem = Problem(status=error.status, code=error.code, detail=error.detail)
+        name = kind.partition(".")[0]
+        durable_file.write(self._path(submission_id, f"{name}.problem.json", "refused"), problem.to_bytes())
+        for each in (kind, "photo") if name == "submission" else (kind,):
+            path = self._path(submission_id, each)
+            if path.exists():
+                path.replace(self._path(submission_id, each, "refused"))
+        durable_file.sync_folder(self._directory)
+
+    def _path(self, submission_id: SubmissionId, kind: str, folder: str = "") -> Path:
+        return self._directory / folder / f"{submission_id}.{kind}"
+
+
+def _send_correction(server: Server, submission_id: SubmissionId, content: bytes) -> None:
+    server.correct(submission_id, Correction.model_validate_json(content))
+
+
+def _send_withdrawal(server: Server, submission_id: SubmissionId, _: bytes) -> None:
+    try:
+        server.withdraw(submission_id)
+    except ServerRefused as error:
+        if error.status != _GONE:  # It never got there, which is as good.
+            raise
