@@ -31,7 +31,8 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _CACHE = {"metadata": "no-cache", "targets": "public, max-age=31536000, immutable"}
 
 
-@router.api_route("/{path:path}", methods=["GET", "HEAD"], response_class=Response)
+@router.head("/{path:path}", response_class=Response, include_in_schema=False)
+@router.get("/{path:path}", response_class=Response)
 async def serve(path: str, request: Request, parts: PartsOfServer) -> Response:
     """A file of the update repository (TUF): `metadata/...` or `targets/...`."""
     if _PATH.fullmatch(path) is None:
