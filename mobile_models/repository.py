@@ -54,6 +54,8 @@ __all__ = [
     "verify",
 ]
 
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True)
 class DesiredRelease:
@@ -113,7 +115,9 @@ def create(store: ObjectStore, keys: KeyRing, *, moment: datetime | None = None)
     root, targets = Metadata[Root].from_bytes(keys.trusted_root), Metadata[Targets].from_bytes(keys.first_targets)
     repository_files.put_numbered(store, UpdateRole.ROOT, root.signed.version, keys.trusted_root)
     repository_files.put_numbered(store, UpdateRole.TARGETS, targets.signed.version, keys.first_targets)
-    empty = Chain(root, Metadata(Timestamp()), Metadata(Snapshot()), targets, Metadata(Targets()))
+    # Nothing leads anywhere yet, and expired parts are signed anew.
+    timestamp, snapshot = Metadata(Timestamp(expires=_LONG_AGO)), Metadata(Snapshot(expires=_LONG_AGO))
+    empty = Chain(root, timestamp, snapshot, targets, Metadata(Targets()))
     edit = RepositoryEdit(store, keys.signers, empty, moment or datetime.now(UTC))
     edit.set_channels({})
     edit.publish()

@@ -24,7 +24,6 @@ from mobile_models.update_channel import ChannelPointer, DownloadConditions
 
 _DOCUMENT_LIMIT_BYTES = 1024 * 1024
 _METADATA_SECONDS = 60.0
-_CHUNK_BYTES = 64 * 1024
 
 
 class RefusalReason(StrEnum):
@@ -157,7 +156,7 @@ class HttpFetcher(FetcherInterface):
             with self._http.stream("GET", url, headers={"Cache-Control": "no-cache"}) as answer:
                 if answer.status_code != httpx.codes.OK:
                     raise tuf.DownloadHTTPError(f"{url} answered {answer.status_code}", answer.status_code)
-                for chunk in answer.iter_bytes(_CHUNK_BYTES):
+                for chunk in answer.iter_bytes():
                     if time.monotonic() > deadline:
                         raise tuf.SlowRetrievalError(f"{url} took more than {_METADATA_SECONDS:.0f} s")
                     yield chunk
@@ -232,7 +231,7 @@ def _append(answer: httpx.Response, partial: Path, start: int, length: int) -> N
     with partial.open("r+b" if start else "wb") as file:
         file.seek(start)
         file.truncate()
-        for chunk in answer.iter_raw(_CHUNK_BYTES):
+        for chunk in answer.iter_raw():
             written += len(chunk)
             if written > length:
                 break

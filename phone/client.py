@@ -17,7 +17,7 @@ from mobile_models.update_channel import DownloadConditions
 from mobile_models.updater import Offer, UpdateSource
 from phone import durable_file, server
 from phone.model_store import ActiveModel, ModelStore, runtime_version
-from phone.outbox import Outbox, Sent
+from phone.outbox import Outbox, Refusal, Sent
 from phone.server import Registration, Server, ServerUnreachable, SubmissionStatus
 from phone.submission import Answer, Prediction, Submission, SubmissionId
 
@@ -120,20 +120,16 @@ class Phone:
 
     def send(self, *, attempts: int = 5, sleep: Callable[[float], None] = time.sleep) -> Sent:
         """Send the outbox, waiting longer after each failure. Raise `ServerUnreachable` once `attempts` have failed."""
-        delivered = 0
-        refused_before = set(self.outbox.refusals())
+        delivered, refused = 0, tuple[Refusal, ...]()
         for attempt in range(1, attempts + 1):
-            waiting = len(self.outbox.waiting())
-            try:
-                delivered += self.outbox.send(self._known_server()).delivered
-            except ServerUnreachable as error:
-                delivered += waiting - len(self.outbox.waiting())
-                if attempt == attempts:
-                    raise
-                sleep(_wait_seconds(attempt, error.retry_after_seconds))
-            else:
+            sent = self._send_once()
+            delivered, refused = delivered + sent.delivered, (*refused, *sent.refused)
+            if sent.failure is None:
                 break
-        return Sent(delivered, tuple(each for each in self.outbox.refusals() if each not in refused_before))
+            if attempt == attempts:
+                raise sent.failure
+            sleep(_wait_seconds(attempt, sent.failure.retry_after_seconds))
+        return Sent(delivered, refused)
 
     def update(self, surroundings: Surroundings = _ANYWHERE) -> UpdateState:
         """Follow the channel. Raise `UpdateRefused`; then the model that ran goes on running."""
@@ -149,6 +145,14 @@ class Phone:
             return UpdateState.POSTPONED
         self._swap(self._prepare(offer))
         return UpdateState.UPDATED
+
+    def _send_once(self) -> Sent:
+        if not self.outbox.waiting():
+            return Sent(0, ())
+        try:
+            return self.outbox.send(self._known_server())
+        except ServerUnreachable as failure:  # This phone is not registered yet.
+            return Sent(0, (), failure)
 
     def _look(self) -> Offer | None:
         try:

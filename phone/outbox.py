@@ -42,10 +42,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Sent:
-    """What one round has done."""
+    """What was done."""
 
     delivered: int
     refused: tuple[Refusal, ...]
+    failure: ServerUnreachable | None = None
+    """Why something still waits."""
 
 
 class Outbox:
@@ -89,21 +91,19 @@ class Outbox:
     def send(self, server: Server) -> Sent:
         """Try everything once; what has not been sent stays.
 
-        Raise `ServerUnreachable`, or `ServerRefused` (401) if the server does not know this phone. Where the server
-        fails at one photo (500), the others are sent before that is raised.
+        Where the server fails at one photo (500), the others are tried; where it is away, this ends at once. Raise
+        `ServerRefused` (401) if it does not know this phone.
         """
-        before = set(self.refusals())
         delivered, failure = 0, None
+        before = set(self.refusals())
         for submission_id in self.waiting():
             try:
                 delivered += self._send(server, submission_id)
             except ServerUnreachable as error:
-                if error.status != _SERVER_ERROR:
-                    raise
                 failure = error
-        if failure is not None:
-            raise failure
-        return Sent(delivered, tuple(each for each in self.refusals() if each not in before))
+                if error.status != _SERVER_ERROR:
+                    break
+        return Sent(delivered, tuple(each for each in self.refusals() if each not in before), failure)
 
     def _send(self, server: Server, submission_id: SubmissionId) -> int:
         steps: tuple[tuple[str, Callable[[Server, SubmissionId, bytes], None]], ...] = (

@@ -1,7 +1,12 @@
 """A small world of updates: tiny releases, keys of a small city, and what should be published."""
 
 import functools
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from mobile_models import signing_keys
@@ -45,3 +50,68 @@ def production_keys(folder: Path) -> KeyRing:
     """What the publisher of a city holds: the online keys alone; `targets` needs Anna and Bert."""
     signing_keys.init(folder, targets_keys=2, targets_threshold=2)
     return signing_keys.load(folder / "online")
+
+
+class StaticServer(ThreadingHTTPServer):
+    """Serves `<folder>/updates/...` with ranges, and registers phones; it can be made to misbehave."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.folder = folder
+        self.cut_after: int | None = None
+        """Cut the connection after so many bytes of a model."""
+        self.bodies: list[tuple[str, int]] = []
+        """Path and bytes sent of each answer."""
+        self.ranges: list[str] = []
+        self.ignores_ranges = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def moved(self, ending: str) -> int:
+        return sum(size for path, size in self.bodies if path.endswith(ending))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: StaticServer
+    timeout = 10
+
+    def do_GET(self) -> None:
+        path = self.server.folder / self.path.lstrip("/")
+        if not path.is_file():
+            return self._answer(404, b"", {})
+        content, asked = path.read_bytes(), self.headers.get("Range")
+        if asked is None or self.server.ignores_ranges:
+            return self._answer(200, content, {})
+        self.server.ranges.append(asked)
+        start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        place = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        return self._answer(206, content[start:], {"Content-Range": place})
+
+    def do_POST(self) -> None:
+        self._answer(201, json.dumps({"device_id": "phone-1", "token": "secret"}).encode(), {})
+
+    def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        sent = content[: self.server.cut_after] if self.path.endswith(".tflite") else content
+        self.wfile.write(sent)
+        self.server.bodies.append((self.path, len(sent)))
+
+    def log_message(self, *_: object) -> None:
+        """Tests read `bodies` instead."""
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[StaticServer]:
+    with StaticServer(folder) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

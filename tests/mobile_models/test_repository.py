@@ -52,6 +52,11 @@ def test_a_new_repository_holds_nothing_and_verifies(store: ObjectStore, keys: K
     assert repository.verify(store, keys.trusted_root) == repository.Published(frozenset(), {})
 
 
+def test_a_new_repository_is_published_whatever_the_clock_says(store: ObjectStore, keys: KeyRing) -> None:
+    repository.create(store, keys, moment=NOW - timedelta(days=1))
+    repository.verify(store, keys.trusted_root)
+
+
 def test_a_published_release_is_there_with_its_pointer(store: ObjectStore, keys: KeyRing) -> None:
     outcome = repository.reconcile(store, keys, desired(1, 2, current=1, candidate=2))
     assert (outcome.published, outcome.awaiting, outcome.refused, outcome.changed) == ((1, 2), {}, {}, True)
