@@ -2,6 +2,7 @@
 
 import typer
 
+from cli.classify import classify
 from cli.run import run
 
 EXAMPLES = """
@@ -23,6 +24,7 @@ app = typer.Typer(
     epilog=EXAMPLES.replace("\n", "\n\n"),
 )
 app.command()(run)
+app.command()(classify)
 
 
 def main() -> None:

@@ -59,17 +59,17 @@ class Classifier:
 
     @classmethod
     def load(cls, release: Path, threads: int = 1) -> Self:
-        """Load `model.tflite` and `manifest.json` of a release folder."""
-        path = release / "manifest.json"
+        """Load a release folder, or a model file that has its `manifest.json` beside it."""
+        model = release / "model.tflite" if release.is_dir() else release
+        if not model.is_file():
+            raise ModelError(f"there is no model at {model}")
+        path = model.with_name("manifest.json")
         try:
             manifest = ReleaseManifest.read(path)
         except OSError as error:
-            raise ModelError(f"there is no manifest at {path}: {error.strerror}") from error
+            raise ModelError(f"there is no manifest at {path}, which says what the model is fed: {error}") from error
         except ValueError as error:
             raise ModelError(f"{path} is no release manifest: {error}") from error
-        model = release / "model.tflite"
-        if not model.is_file():
-            raise ModelError(f"there is no model at {model}")
         return cls(model, manifest, threads)
 
     def classify(self, photo: bytes) -> Classification:

@@ -122,12 +122,18 @@ def test_a_prepared_input_of_another_shape_is_refused() -> None:
 
 
 def test_a_release_without_manifest_or_model_says_which(release: Path) -> None:
-    (release / "model.tflite").unlink()
-    with pytest.raises(ModelError, match="no model at"):
-        Classifier.load(release)
     (release / "manifest.json").write_text('{"version": 1}')
     with pytest.raises(ModelError, match="no release manifest"):
         Classifier.load(release)
     (release / "manifest.json").unlink()
-    with pytest.raises(ModelError, match="no manifest at"):
-        Classifier.load(release)
+    for path in (release, release / "model.tflite"):
+        with pytest.raises(ModelError, match="no manifest at"):
+            Classifier.load(path)
+    (release / "model.tflite").unlink()
+    for path in (release, release / "model.tflite"):
+        with pytest.raises(ModelError, match="no model at"):
+            Classifier.load(path)
+
+
+def test_a_model_file_is_loaded_with_the_manifest_beside_it(release: Path) -> None:
+    assert Classifier.load(release / "model.tflite").manifest.version == 1
