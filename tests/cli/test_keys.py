@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from cli.keys import app
+
+
+def test_it_says_which_keys_to_keep_offline(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    result = CliRunner().invoke(app, ["init", str(keys), "--targets-keys", "2", "--targets-threshold", "2"])
+    assert result.exit_code == 0, result.output
+    offline, _, online = result.output.partition("The publisher needs these")
+    assert [f"{keys / name}.pem" in offline for name in ("root-1", "targets-1", "targets-2", "online/online")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert f"{keys}/online/channels.pem" in online and f"{keys}/online/online.pem" in online
+    assert "once 2 people have signed it" in online
+
+
+def test_it_refuses_to_overwrite_and_exits_with_1(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("keep me")
+    result = CliRunner().invoke(app, ["init", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "never overwritten" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_a_threshold_out_of_reach_is_explained(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["init", str(tmp_path / "keys"), "--targets-threshold", "2"])
+    assert result.exit_code == 1
+    assert "threshold of 2 cannot be reached with 1 targets keys" in result.output
