@@ -94,5 +94,6 @@ async def _unavailable(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(_: Request, __: Exception) -> JSONResponse:
-    """Starlette raises the error once more afterwards, so that the server logs it with its trace."""
-    return answer(500, "internal", "Something went wrong here", "It is not your fault, and it has been logged.")
+    """Starlette raises the error once more afterwards, so that the server logs it with its trace and hangs up."""
+    detail = "It is not your fault, and it has been logged."
+    return answer(500, "internal", "Something went wrong here", detail, headers={"Connection": "close"})
