@@ -1,0 +1,54 @@
+"""MobileNetV2 at 224 for small phones: 3 MB of int8. The bundled release comes from it.
+
+The head first on frozen features, then the backbone with batch norm frozen (Keras gives it a momentum of 0.999, whose
+averages would lag in runs this short), cosine, label smoothing.
+
+    wastelens train photos/ --recipe mobilenet_v2 --weights mobilenet_v2_notop.weights.h5
+
+Results: docs/training-log.md.
+"""
+
+from training.recipe import Augmentation, Backbone, Head, Recipe, Scaling, Schedule, Stage
+
+RECIPE = Recipe(
+    name="mobilenet_v2",
+    description="MobileNetV2 for small phones: head first, then the backbone with batch norm frozen.",
+    backbone=Backbone.MOBILENET_V2,
+    input_edge=224,
+    scaling=Scaling.MINUS_ONE_TO_ONE,
+    head=Head(dropout=0.2),
+    stages=(
+        Stage(
+            name="head",
+            epochs=40,
+            trainable_layers=0,
+            batch_norm_frozen=True,
+            learning_rate=3e-3,
+            schedule=Schedule.COSINE,
+            augment=False,
+        ),
+        Stage(
+            name="tail",
+            epochs=12,
+            trainable_layers=154,
+            batch_norm_frozen=True,
+            learning_rate=3e-4,
+            schedule=Schedule.COSINE,
+            warmup_epochs=1,
+        ),
+    ),
+    batch_size=32,
+    weight_decay=1e-3,
+    label_smoothing=0.05,
+    class_weights="balanced",
+    augmentation=Augmentation(
+        rotation_degrees=20,
+        shift_fraction=0.08,
+        zoom_fraction=0.15,
+        horizontal_flip=True,
+        vertical_flip=True,
+        channel_shift=8,
+        brightness_fraction=0.15,
+    ),
+    monitor="loss",
+)

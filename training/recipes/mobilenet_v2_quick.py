@@ -1,0 +1,18 @@
+"""`mobilenet_v2` cut to a few minutes on two cores, for a demonstration: the head, then four epochs of the tail.
+
+    wastelens train photos/ --recipe mobilenet_v2_quick --weights mobilenet_v2_notop.weights.h5
+
+Results: docs/training-log.md.
+"""
+
+from training.recipe import Recipe
+from training.recipes.mobilenet_v2 import RECIPE as WHOLE
+
+_HEAD, _TAIL = WHOLE.stages
+
+RECIPE: Recipe = WHOLE.changed(
+    name="mobilenet_v2_quick",
+    description="MobileNetV2 in a few minutes: head, then four epochs of the tail.",
+    stages=(_HEAD, _TAIL.model_copy(update={"epochs": 4, "warmup_epochs": 0})),
+    calibration_photos=100,
+)

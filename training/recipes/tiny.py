@@ -1,0 +1,30 @@
+"""Four convolutions from random weights, for tests and for pictures that the program draws. Nobody's product.
+
+wastelens train drawn/ --recipe tiny --weights random
+"""
+
+from training.recipe import Augmentation, Backbone, Head, Recipe, Scaling, Schedule, Stage
+
+RECIPE = Recipe(
+    name="tiny",
+    description="A toy network for drawn pictures and tests.",
+    backbone=Backbone.TINY,
+    input_edge=96,
+    scaling=Scaling.MINUS_ONE_TO_ONE,
+    head=Head(dropout=0.1),
+    stages=(
+        Stage(
+            name="all",
+            epochs=12,
+            trainable_layers=10,
+            batch_norm_frozen=False,
+            learning_rate=3e-3,
+            schedule=Schedule.COSINE,
+        ),
+    ),
+    batch_size=16,
+    class_weights="balanced",
+    augmentation=Augmentation(rotation_degrees=15, shift_fraction=0.05, horizontal_flip=True),
+    monitor="loss",
+    calibration_photos=50,
+)
