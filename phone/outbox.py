@@ -82,6 +82,10 @@ class Outbox:
         found.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
         return list(dict.fromkeys(SubmissionId(path.name.partition(".")[0]) for path in found))
 
+    def submission(self, submission_id: SubmissionId) -> Submission:
+        """Return what waits to be sent about a photo; raise `FileNotFoundError` if nothing does."""
+        return Submission.read(self._path(submission_id, "submission.json"))
+
     def refusals(self) -> list[Refusal]:
         return [
             Refusal(SubmissionId(path.name.split(".")[0]), path.name.split(".")[1], Problem.read(path))

@@ -3,7 +3,7 @@
 import functools
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,6 +60,8 @@ class StaticServer(ThreadingHTTPServer):
         self.folder = folder
         self.cut_after: int | None = None
         """Cut the connection after so many bytes of a model."""
+        self.tamper: Callable[[str, bytes], bytes] = lambda _, content: content
+        """What somebody on the way makes of a file."""
         self.bodies: list[tuple[str, int]] = []
         """Path and bytes sent of each answer."""
         self.ranges: list[str] = []
@@ -81,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.server.folder / self.path.lstrip("/")
         if not path.is_file():
             return self._answer(404, b"", {})
-        content, asked = path.read_bytes(), self.headers.get("Range")
+        content, asked = self.server.tamper(self.path, path.read_bytes()), self.headers.get("Range")
         if asked is None or self.server.ignores_ranges:
             return self._answer(200, content, {})
         self.server.ranges.append(asked)
