@@ -15,13 +15,15 @@ import obstore
 import uvicorn
 from obstore.store import ObjectStore
 from sqlalchemy import Engine
+from sqlmodel import col, select
 
+from backend import photo_store
 from backend.api.dependencies import Parts
 from backend.current_model import release_key
 from backend.database import transaction
 from backend.server import configuration
 from backend.settings import Settings
-from backend.tables import Release, ReleaseState
+from backend.tables import Photo, PhotoId, Release, ReleaseState
 from tests import pictures, tiny_model
 
 
@@ -100,3 +102,18 @@ def publish_release(engine: Engine, storage: ObjectStore, folder: Path, version:
             )
         )
     return release
+
+
+def photo_rows(parts: Parts) -> list[Photo]:
+    with transaction(parts.engine) as session:
+        return list(session.exec(select(Photo).order_by(col(Photo.id))).all())
+
+
+def stored_photos(storage: ObjectStore) -> list[str]:
+    """Ids of the photos whose bytes are stored, in order."""
+    objects = [meta["path"] for batch in obstore.list(storage, photo_store.PHOTOS) for meta in batch]
+    return sorted(path.removeprefix(photo_store.PHOTOS).removesuffix(".jpg") for path in objects)
+
+
+def stored_photo(storage: ObjectStore, photo_id: str) -> bytes:
+    return photo_store.read(storage, PhotoId(photo_id))
