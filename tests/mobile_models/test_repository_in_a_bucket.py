@@ -1,0 +1,90 @@
+"""The update repository in an S3-compatible bucket (moto's server)."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import obstore
+import pytest
+from moto.server import ThreadedMotoServer
+from obstore.store import S3Store
+
+from mobile_models import repository, updater
+from mobile_models.repository import RepositoryInvalid
+from mobile_models.repository_files import put_numbered
+from mobile_models.signing_keys import KeyRing
+from mobile_models.update_roles import UpdateRole
+from mobile_models.updater import UpdateSource
+from tests import updates
+from tests.updates import desired
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[S3Store]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    name = f"city-{uuid.uuid4()}"
+    address = f"http://{host}:{port}"
+    try:
+        httpx.put(f"{address}/{name}", headers={"x-amz-acl": "public-read"}).raise_for_status()
+        yield S3Store(
+            name,
+            prefix="updates",
+            endpoint=address,
+            region="us-east-1",
+            access_key_id="any",
+            secret_access_key="any",
+            client_options={"allow_http": True},
+        )
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
+    return updates.embedded_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def published(bucket: S3Store, keys: KeyRing) -> None:
+    repository.reconcile(bucket, keys, desired(1, current=1))
+
+
+def test_a_phone_updates_from_a_bucket_without_any_server_of_ours(
+    bucket: S3Store, keys: KeyRing, tmp_path: Path
+) -> None:
+    url = f"{bucket.config['endpoint']}/{bucket.config['bucket']}/updates"
+    with httpx.Client() as http:
+        source = UpdateSource(url, keys.trusted_root, tmp_path / "phone", http)
+        offer = updater.look(source, "stable", "phone-1")
+        assert offer is not None
+        manifest, model = updates.files(1)
+        assert offer.manifest_content == manifest
+        assert updater.download(source, offer.model, tmp_path / "downloads").read_bytes() == model
+
+
+def test_publishing_goes_on_and_verifies(bucket: S3Store, keys: KeyRing) -> None:
+    assert repository.reconcile(bucket, keys, desired(1, 2, current=1, candidate=2)).published == (2,)
+    assert not repository.reconcile(bucket, keys, desired(1, 2, current=1, candidate=2)).changed
+    assert repository.verify(bucket, keys.trusted_root).versions == {1, 2}
+
+
+def test_a_numbered_file_is_never_overwritten(bucket: S3Store) -> None:
+    content = bytes(obstore.get(bucket, "metadata/1.targets.json").bytes())
+    put_numbered(bucket, UpdateRole.TARGETS, 1, content)
+    with pytest.raises(RepositoryInvalid, match="exists with other content"):
+        put_numbered(bucket, UpdateRole.TARGETS, 1, b"{}")
+    assert bytes(obstore.get(bucket, "metadata/1.targets.json").bytes()) == content
+
+
+def test_caches_are_told_what_may_be_kept(bucket: S3Store) -> None:
+    kept = {
+        path: obstore.get(bucket, path).attributes["Cache-Control"]
+        for path in ("metadata/timestamp.json", "metadata/1.root.json")
+    }
+    assert kept == {
+        "metadata/timestamp.json": "no-cache",
+        "metadata/1.root.json": "public, max-age=31536000, immutable",
+    }
