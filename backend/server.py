@@ -1,7 +1,8 @@
 """The web server process: `python -m backend.server`.
 
 Guarantees: no client can hold a connection by being slow (`SlowClientProtocol`), and SIGTERM ends the process within
-`GRACEFUL_SECONDS`. Behind a reverse proxy on this host, the proxy's word on the client's address is taken.
+`GRACEFUL_SECONDS`. The word of `trusted_proxies`
+on the address of a client is taken, and nobody else's.
 """
 
 import asyncio
@@ -98,6 +99,7 @@ def configuration(settings: Settings, **changes: Any) -> uvicorn.Config:
         "port": settings.port,
         "http": protocol,
         "ws": "none",
+        "forwarded_allow_ips": settings.trusted_proxies,
         "timeout_graceful_shutdown": GRACEFUL_SECONDS,
         "server_header": False,
         "log_config": None,

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = Field(default="", description="address that phones use; empty: http://host:port")
+    trusted_proxies: str = Field(
+        default="127.0.0.1,::1", description="addresses or networks whose X-Forwarded-For is believed"
+    )
 
     data_dir: Path = Field(default=Path("var"), description="everything that the embedded default keeps")
     database_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in data_dir")

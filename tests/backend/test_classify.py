@@ -68,6 +68,15 @@ def test_an_address_that_registers_too_many_devices_must_wait(settings: Settings
         assert [client.post("/v1/devices").status_code for _ in range(2)] == [201, 429]
 
 
+def test_behind_a_trusted_proxy_each_resident_has_an_address_of_their_own(settings: Settings) -> None:
+    limited = settings.model_copy(update={"registrations_per_address_per_hour": 1})
+    for trusted, expected in (("127.0.0.0/8", [201, 201, 429]), ("10.0.0.0/8", [201, 429, 429])):
+        with running(limited.model_copy(update={"trusted_proxies": trusted})) as (client, _):
+            addresses = ("203.0.113.5", "203.0.113.6", "203.0.113.5")
+            answers = [client.post("/v1/devices", headers={"X-Forwarded-For": address}) for address in addresses]
+        assert [answer.status_code for answer in answers] == expected
+
+
 def test_a_new_release_answers_without_a_restart(
     resident: Resident, parts: Parts, release: Path, tmp_path: Path
 ) -> None:
