@@ -3,6 +3,9 @@
 import typer
 
 from cli.classify import classify
+from cli import keys
+from cli.classify import classify
+from cli.operate import health, prepare
 from cli.run import run
 
 EXAMPLES = """
@@ -23,7 +26,9 @@ app = typer.Typer(
     help="Waste recognition that a city runs itself.",
     epilog=EXAMPLES.replace("\n", "\n\n"),
 )
-app.command()(run)
+for command in (run, classify, prepare, health):
+    app.command()(command)
+app.add_typer(keys.app, name="keys")
 app.command()(classify)
 
 
