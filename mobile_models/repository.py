@@ -7,20 +7,16 @@ call completes the work. A model is published only with the signatures that the 
 to what is not published. One publisher works at a time (its job's lease); a second one is noticed, not obeyed.
 """
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-import obstore
 from obstore.store import ObjectStore
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
-from tuf.ngclient import FetcherInterface, Updater
 
-from mobile_models import repository_files, staged_targets, update_channel
+from mobile_models import published_updates, repository_files, staged_targets, update_channel
 from mobile_models.document import sha256
+from mobile_models.published_updates import Published, pointer, published_versions, verify
 from mobile_models.repository_edit import RepositoryEdit
 from mobile_models.repository_files import Chain, RepositoryInvalid
 from mobile_models.signing_keys import KeyRing
@@ -102,12 +98,6 @@ class Outcome:
     changed: bool
 
 
-@dataclass(frozen=True)
-class Published:
-    versions: frozenset[int]
-    channels: dict[str, ChannelPointer]
-
-
 def create(store: ObjectStore, keys: KeyRing, *, moment: datetime | None = None) -> None:
     """Make an empty repository that starts from the root in `keys`; do nothing if there is one."""
     if repository_files.is_there(store):
@@ -152,33 +142,6 @@ def reconcile(store: ObjectStore, keys: KeyRing, desired: DesiredState, *, momen
 def check_signature(store: ObjectStore, staged: bytes, signature: StagedSignature) -> None:
     """Raise `SignatureRefused` unless `signature` counts for `staged`."""
     staged_targets.check_signature(repository_files.read_chain(store).root.signed, staged, signature)
-
-
-def published_versions(store: ObjectStore) -> frozenset[int]:
-    return frozenset(staged_targets.releases_in(repository_files.read_chain(store).targets.signed))
-
-
-def pointer(store: ObjectStore, channel: str) -> ChannelPointer | None:
-    """Return what the channel says now; None if there is no such channel."""
-    return _pointers(store, repository_files.read_chain(store)).get(channel)
-
-
-def verify(store: ObjectStore, trusted_root: bytes) -> Published:
-    """Read everything as a phone does, with every file. Raise `RepositoryInvalid` if a phone would refuse anything."""
-    with tempfile.TemporaryDirectory() as folder:
-        reader = _StoreReader(store)
-        try:
-            client = Updater(folder, "metadata/", folder, "targets/", reader, bootstrap=trusted_root)
-            client.refresh()
-            chain = repository_files.read_chain(store, trusted_root)
-            for path in (*chain.targets.signed.targets, *chain.channels.signed.targets):
-                target = client.get_targetinfo(path)
-                if target is None:
-                    raise RepositoryInvalid(f"a phone would not find {path}")
-                Path(client.download_target(target)).unlink()
-        except (RepositoryError, DownloadError) as error:
-            raise RepositoryInvalid(f"a phone would refuse the update repository: {error}") from error
-    return Published(frozenset(staged_targets.releases_in(chain.targets.signed)), _pointers(store, chain))
 
 
 def _bring_releases(
@@ -257,7 +220,7 @@ def _point_channels(edit: RepositoryEdit, desired: DesiredState) -> dict[str, Ch
     """Write the pointers that differ, and return all; guides and patches stay as they are."""
     allowed = {release.version for release in desired.releases}
     allowed &= set(staged_targets.releases_in(edit.chain.targets.signed))
-    published = _pointers(edit.store, edit.chain)
+    published = published_updates.pointers(edit.store, edit.chain)
     pointers = dict(published)
     for channel, wanted in desired.channels.items():
         pointers[channel] = _reachable(wanted, published.get(channel, ChannelPointer()), allowed)
@@ -283,35 +246,9 @@ def _reachable(wanted: ChannelPointer, published: ChannelPointer, allowed: set[i
     return wanted.model_copy(update={"current": current, "candidate": candidate})
 
 
-def _pointers(store: ObjectStore, chain: Chain) -> dict[str, ChannelPointer]:
-    found: dict[str, ChannelPointer] = {}
-    for path, target in chain.channels.signed.targets.items():
-        folder, _, name = path.partition("/")
-        if folder == "channels":
-            content = repository_files.read_target(store, target)
-            found[name.removesuffix(".json")] = ChannelPointer.model_validate_json(content)
-    return found
-
-
 def _warnings(edit: RepositoryEdit) -> tuple[str, ...]:
     return tuple(
         f"{role} expires on {edit.chain.signed(role).expires:%Y-%m-%d}, and too few of its keys are here"
         for role in (UpdateRole.ROOT, UpdateRole.TARGETS)
         if edit.is_due(role) and not edit.can_sign(role)
     )
-
-
-class _StoreReader(FetcherInterface):
-    """Lets python-tuf's client read a store, with keys for URLs."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        try:
-            found = obstore.get(self._store, url)
-        except FileNotFoundError as error:
-            raise DownloadHTTPError(f"there is no {url}", 404) from error
-        except obstore.exceptions.BaseError as error:
-            raise DownloadError(f"{url} cannot be read: {error}") from error
-        return (bytes(chunk) for chunk in found)
