@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -160,7 +161,8 @@ def test_an_attacker_who_holds_back_news_is_noticed_when_the_timestamp_expires(
         def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
             return datetime.now(tz) + timedelta(days=3, minutes=1)
 
-    monkeypatch.setattr("tuf.ngclient._internal.trusted_metadata_set.datetime", Later)
+    clock = SimpleNamespace(datetime=Later, timezone=timezone)
+    monkeypatch.setattr("tuf.ngclient._internal.trusted_metadata_set.datetime", clock)
     assert world.refusal() == RefusalReason.EXPIRED_METADATA
 
 

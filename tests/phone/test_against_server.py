@@ -1,0 +1,55 @@
+"""A phone and the city's real server: the update repository as the server serves it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend import migrations
+from backend.api.dependencies import Parts
+from backend.settings import Settings
+from mobile_models import repository
+from mobile_models.document import sha256
+from mobile_models.signing_keys import KeyRing
+from phone.client import Phone, UpdateState
+from tests import pictures, updates
+from tests.backend.world import running
+from tests.phone.conftest import MakePhone
+from tests.updates import desired
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[tuple[str, Parts]]:
+    settings = Settings(data_dir=tmp_path / "var")
+    migrations.upgrade(settings.resolved_database_url)
+    with running(settings) as (client, parts):
+        yield str(client.base_url), parts
+
+
+def test_a_phone_follows_what_the_city_publishes(
+    office: tuple[str, Parts], keys: KeyRing, make_phone: MakePhone
+) -> None:
+    url, parts = office
+    phone: Phone = make_phone(url)
+    repository.reconcile(parts.updates, keys, desired(1, current=1))
+    assert (phone.update(), phone.release) == (UpdateState.UP_TO_DATE, 1)
+    repository.reconcile(parts.updates, keys, desired(1, 2, current=1, candidate=2, percent=100))
+    assert (phone.update(), phone.release) == (UpdateState.UPDATED, 2)
+    assert phone.classify(pictures.jpeg("cardboard")).label == "cardboard"
+    repository.reconcile(parts.updates, keys, desired(1, 2, current=1))
+    assert (phone.update(), phone.release) == (UpdateState.RETURNED_TO_BUNDLED, 1)
+
+
+def test_a_download_from_the_server_goes_on_where_it_was_cut(
+    office: tuple[str, Parts], keys: KeyRing, make_phone: MakePhone, tmp_path: Path
+) -> None:
+    url, parts = office
+    repository.reconcile(parts.updates, keys, desired(1, 2, current=2))
+    _, model = updates.files(2)
+    downloads = tmp_path / "phone" / "models" / "downloads"
+    phone = make_phone(url)
+    (downloads / f"{sha256(model)}.partial").write_bytes(model[:1000])
+    ranges: list[str | None] = []
+    phone._http.event_hooks["response"].append(lambda answer: ranges.append(answer.headers.get("Content-Range")))
+    assert (phone.update(), phone.release) == (UpdateState.UPDATED, 2)
+    assert [each for each in ranges if each] == [f"bytes 1000-{len(model) - 1}/{len(model)}"]
