@@ -2,7 +2,6 @@
 
 import typer
 
-from cli.classify import classify
 from cli import keys
 from cli.classify import classify
 from cli.operate import health, prepare
@@ -29,7 +28,6 @@ app = typer.Typer(
 for command in (run, classify, prepare, health):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
-app.command()(classify)
 
 
 def main() -> None:
