@@ -32,8 +32,11 @@ class InputSpec(Document):
         """Return uint8 [1, height, width, 3] of an upright RGB `image` of any size."""
         if image.mode != "RGB":
             raise ValueError(f"expected an RGB image, got mode {image.mode}")
-        resized = image.resize((self.width, self.height), Image.Resampling.BILINEAR, box=self._crop_box(image))
-        return np.asarray(resized, dtype=np.uint8)[np.newaxis]
+        left, top, right, bottom = self._crop_box(image)
+        # One pass at a time: Pillow 13 would begin with whichever is cheaper, and then round differently.
+        across = image.resize((self.width, image.height), Image.Resampling.BILINEAR, (left, 0, right, image.height))
+        fed = across.resize((self.width, self.height), Image.Resampling.BILINEAR, (0, top, self.width, bottom))
+        return np.asarray(fed, dtype=np.uint8)[np.newaxis]
 
     def _crop_box(self, image: Image.Image) -> tuple[int, int, int, int]:
         if self.crop == "none":
