@@ -1,6 +1,7 @@
 """The input contract, to the pixel, against a second implementation that follows `docs/published-format.md`."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,3 +90,12 @@ def test_a_picture_of_the_right_size_is_fed_as_it_is() -> None:
 def test_an_image_that_is_not_rgb_is_refused() -> None:
     with pytest.raises(ValueError, match="expected an RGB image, got mode L"):
         InputSpec(width=32, height=32).prepare(Image.new("L", (40, 40)))
+
+
+def test_the_documented_digests_are_the_true_ones() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "published-format.md").read_text()
+    photo = _photo(640, 480, seed=7)
+    for crop in ("none", "centre_square"):
+        fed = InputSpec.model_validate({"width": 224, "height": 224, "crop": crop}).prepare(photo)
+        assert f"| `{crop}` | `{sha256(fed.tobytes())}` |" in document
+    assert f"`{sha256(self_tests.picture(1, 224, 224).tobytes())}`" in document
