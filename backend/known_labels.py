@@ -1,0 +1,37 @@
+"""The labels that people may give: those of the current release, and new ones that gold labels already use.
+
+Guarantees: the order of the current release is kept and only appended to, so that positions keep their meaning.
+"""
+
+from collections.abc import Iterable
+
+from sqlmodel import Session, col, select
+
+from backend.current_model import current_version
+from backend.errors import DomainError
+from backend.tables import Photo, Release
+from mobile_models.label_set import TRASHNET, Label, LabelSet
+
+
+def label_set(session: Session) -> LabelSet:
+    """Return the current release's labels (`TRASHNET` where there is none yet), and new ones in alphabetical order."""
+    version = current_version(session)
+    current = TRASHNET
+    if version is not None:
+        current = LabelSet.model_validate(session.get_one(Release, version).manifest["label_set"])
+    used = session.exec(select(Photo.gold_label).where(col(Photo.gold_label).is_not(None)).distinct()).all()
+    return extended(current, (label for label in used if label is not None))
+
+
+def extended(labels: LabelSet, more: Iterable[str]) -> LabelSet:
+    """Return the next version of `labels` with those of `more` that it has not; raise `ValueError` for a bad id."""
+    new = sorted(set(more) - set(labels.ids))
+    if not new:
+        return labels
+    added = tuple(Label(id=label, name=label.replace("_", " ").capitalize()) for label in new)
+    return LabelSet(id=labels.id, version=labels.version + 1, labels=(*labels.labels, *added))
+
+
+def check(labels: LabelSet, label: str) -> None:
+    if label not in labels.ids:
+        raise DomainError(f"unknown label {label!r}; known labels: {', '.join(labels.ids)}.", code="unknown_label")
