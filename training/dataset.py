@@ -16,6 +16,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from mobile_models import photo as photos
 from mobile_models.document import Document, Sha256, sha256
 from mobile_models.label_set import TRASHNET, Label, LabelSet
 
@@ -23,7 +24,7 @@ SNAPSHOT_FILE = "snapshot.json"
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic"})
 
 
-class DatasetError(Exception):
+class DataError(Exception):
     """The data cannot be used as they are; the message says what is wrong with which of them."""
 
 
@@ -91,7 +92,7 @@ class SplitItem:
 
 
 @dataclass(frozen=True)
-class Fractions:
+class SplitFractions:
     """Shares of the photos of each label; they sum to one."""
 
     train: float = 0.7
@@ -109,7 +110,7 @@ class Fractions:
 
 def split_groups(
     items: Sequence[SplitItem],
-    fractions: Fractions | None = None,
+    fractions: SplitFractions | None = None,
     assigned: Mapping[str, Split] | None = None,
     seed: int = 0,
 ) -> dict[str, Split]:
@@ -119,7 +120,7 @@ def split_groups(
     its members that were in train or validation are left out (they are missing in the answer), since models have
     seen them. A group with members in both train and validation goes to train.
     """
-    fractions, assigned = fractions or Fractions(), assigned or {}
+    fractions, assigned = fractions or SplitFractions(), assigned or {}
     groups: dict[str, list[SplitItem]] = defaultdict(list)
     for item in items:
         groups[item.group].append(item)
@@ -149,7 +150,7 @@ def _given_split(members: list[SplitItem], assigned: Mapping[str, Split]) -> Spl
 
 
 def _emptiest_split(
-    members: list[SplitItem], totals: Counter[str], filled: Counter[tuple[Split, str]], fractions: Fractions
+    members: list[SplitItem], totals: Counter[str], filled: Counter[tuple[Split, str]], fractions: SplitFractions
 ) -> Split:
     def missing(split: Split) -> float:
         return sum(fractions.of(split) * totals[item.label] - filled[split, item.label] for item in members)
@@ -168,17 +169,17 @@ class LabelledFile:
 def read_folder(directory: Path) -> list[LabelledFile]:
     """List `directory/<label>/<file>` with the groups of an optional `groups.csv` (columns file, object_group).
 
-    Raise `DatasetError` if there is no photo, a folder's name is no label id, or groups.csv names no known file.
+    Raise `DataError` if there is no photo, a folder's name is no label id, or groups.csv names no known file.
     """
     if not directory.is_dir():
-        raise DatasetError(f"There is no folder {directory}.")
+        raise DataError(f"There is no folder {directory}.")
     files = sorted(file for file in directory.glob("*/*") if file.suffix.lower() in PHOTO_SUFFIXES)
     if not files:
-        raise DatasetError(f"{directory} holds no photo. Expected {directory}/<label>/<photo>.jpg.")
+        raise DataError(f"{directory} holds no photo. Expected {directory}/<label>/<photo>.jpg.")
     groups = _read_groups(directory / "groups.csv")
     names = [file.relative_to(directory).as_posix() for file in files]
     if groups and not groups.keys() & set(names):
-        raise DatasetError(f"groups.csv names none of the photos; it must name them like {names[0]}.")
+        raise DataError(f"groups.csv names none of the photos; it must name them like {names[0]}.")
     return [
         LabelledFile(file, file.parent.name, groups.get(name, name)) for file, name in zip(files, names, strict=True)
     ]
@@ -190,14 +191,14 @@ def _read_groups(path: Path) -> dict[str, str]:
     with path.open(newline="") as file:
         rows = csv.DictReader(file)
         if not {"file", "object_group"} <= set(rows.fieldnames or ()):
-            raise DatasetError(f"{path} needs the columns file and object_group.")
+            raise DataError(f"{path} needs the columns file and object_group.")
         return {row["file"]: f"object-{row['object_group']}" for row in rows}
 
 
 def label_set_of(labels: Iterable[str], name: str = "custom") -> LabelSet:
     """TrashNet's label set where it has exactly these labels, else a new one in alphabetical order.
 
-    Raise `DatasetError` for fewer than two labels or a name that cannot be a label id.
+    Raise `DataError` for fewer than two labels or a name that cannot be a label id.
     """
     found = sorted(set(labels))
     if set(found) == set(TRASHNET.ids):
@@ -206,4 +207,95 @@ def label_set_of(labels: Iterable[str], name: str = "custom") -> LabelSet:
         entries = tuple(Label(id=label, name=label.replace("_", " ").capitalize()) for label in found)
         return LabelSet(id=name, version=1, labels=entries)
     except ValueError as error:
-        raise DatasetError(f"The folders {', '.join(found)} do not name two or more labels: {error}") from error
+        raise DataError(f"The folders {', '.join(found)} do not name two or more labels: {error}") from error
+
+
+class SeenPhotos(Document):
+    """`dataset.json` of a release: digests, as the photos first came, of what its model was trained and measured on.
+
+    A city that imports the same photos keeps them on the same side, so that the champion meets none it was trained on.
+    """
+
+    train: tuple[Sha256, ...]
+    validation: tuple[Sha256, ...]
+    holdout: tuple[Sha256, ...]
+
+    @classmethod
+    def of(cls, snapshot: DatasetSnapshot) -> Self:
+        seen = {split: tuple(photo.origin_sha256 or photo.sha256 for photo in snapshot.of(split)) for split in Split}
+        return cls(train=seen[Split.TRAIN], validation=seen[Split.VALIDATION], holdout=seen[Split.HOLDOUT])
+
+    def splits(self) -> dict[Sha256, Split]:
+        return {
+            digest: split
+            for split, digests in zip(Split, (self.train, self.validation, self.holdout), strict=True)
+            for digest in digests
+        }
+
+
+@dataclass(frozen=True)
+class FrozenFolder:
+    snapshot: DatasetSnapshot
+    left_out: tuple[str, ...]
+    """One line for each photo that is not in it, with the reason."""
+
+
+def freeze_folder(
+    directory: Path,
+    target: Path,
+    label_set: LabelSet,
+    fractions: SplitFractions | None = None,
+    seed: int = 0,
+) -> FrozenFolder:
+    """Write a snapshot directory `target` of the labelled photos in `directory`, as the files are.
+
+    Photos that cannot be read, copies, and copies that carry another label are left out and listed. Raise `DataError`
+    if nothing is left.
+    """
+    (target / "photos").mkdir(parents=True, exist_ok=True)
+    kept, left_out = _take(read_folder(directory), target / "photos")
+    if unknown := sorted({file.label for file in kept.values()} - set(label_set.ids)):
+        raise DataError(f"{directory} has folders that are no labels: {', '.join(unknown)}.")
+    if not kept:
+        raise DataError(f"None of the photos in {directory} can be read:\n" + "\n".join(left_out[:10]))
+    splits = split_groups(
+        [SplitItem(digest, file.label, file.group) for digest, file in kept.items()], fractions, seed=seed
+    )
+    photos_of_snapshot = tuple(
+        SnapshotPhoto(
+            sha256=digest,
+            origin_sha256=digest,
+            label=file.label,
+            split=splits[digest],
+            group=file.group,
+            source=directory.name,
+        )
+        for digest, file in kept.items()
+    )
+    snapshot = DatasetSnapshot(label_set=label_set, photos=photos_of_snapshot)
+    snapshot.write(target / SNAPSHOT_FILE)
+    return FrozenFolder(snapshot, tuple(left_out))
+
+
+def _take(files: Iterable[LabelledFile], folder: Path) -> tuple[dict[Sha256, LabelledFile], list[str]]:
+    kept: dict[Sha256, LabelledFile] = {}
+    contradicted: set[Sha256] = set()
+    left_out: list[str] = []
+    for file in files:
+        content = file.path.read_bytes()
+        digest = sha256(content)
+        if (twin := kept.get(digest)) is not None:
+            left_out.append(f"{file.path}: the same file as {twin.path}")
+            contradicted.update({digest} if twin.label != file.label else ())
+            continue
+        try:
+            photos.decode(content)
+        except photos.PhotoError as error:
+            left_out.append(f"{file.path}: {error}")
+            continue
+        kept[digest] = file
+        (folder / f"{digest}.jpg").write_bytes(content)
+    for digest in contradicted:
+        left_out.append(f"{kept.pop(digest).path}: the same file has another label elsewhere")
+        (folder / f"{digest}.jpg").unlink()
+    return kept, left_out

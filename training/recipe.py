@@ -19,7 +19,7 @@ from mobile_models.document import Document
 from mobile_models.input_spec import InputSpec
 
 
-class RecipeError(Exception):
+class RecipeError(ValueError):
     """There is no such recipe, or a value in it cannot be; the message names the field."""
 
 
@@ -133,17 +133,23 @@ class Recipe(Document):
         return InputSpec(width=self.input_edge, height=self.input_edge)
 
     @property
-    def epochs(self) -> int:
+    def total_epochs(self) -> int:
         return sum(stage.epochs for stage in self.stages)
 
-    def changed(self, **fields: Any) -> Self:
-        """Return a copy with other values, checked. Raise `RecipeError` naming what cannot be."""
-        return type(self).checked({**self.model_dump(mode="json"), **fields})
+    def with_changes(self, **fields: Any) -> Self:
+        """Return a copy with other values, checked. Raise `RecipeError` naming the field that cannot be."""
+        return type(self).checked({**self.model_dump(), **fields})
+
+    def with_epochs(self, epochs: int) -> Self:
+        """Return a copy whose last stage has so many epochs, without warm-up where it would be all there is."""
+        *earlier, last = self.stages
+        shortened = {**last.model_dump(), "epochs": epochs, "warmup_epochs": min(last.warmup_epochs, epochs - 1)}
+        return self.with_changes(stages=(*(stage.model_dump() for stage in earlier), shortened))
 
     def for_weights(self, weights: str) -> Self:
         """Return the recipe as it is run from `weights`: a champion's head needs no stage of its own."""
         tail = tuple(stage for stage in self.stages if stage.trainable_layers > 0)
-        return self.changed(stages=tail) if weights == CHAMPION and tail else self
+        return self.with_changes(stages=tail) if weights == CHAMPION and tail else self
 
     @classmethod
     def checked(cls, content: dict[str, Any]) -> Self:

@@ -1,7 +1,10 @@
-"""What a training run leaves on disk: the documents that others read, and the lock that keeps it to one process.
+"""The run directory: what a training run leaves behind, and how others watch it.
 
-Guarantees: `progress.json` and `result.json` are replaced whole. One process at a time holds the lock, and the kernel
-frees it when that process dies, however it dies. No Keras here.
+Guarantees: every file is replaced whole, so a reader never sees half of one; one trainer at a time holds the directory.
+No Keras here: workers read this module.
+
+    recipe.json  progress.json  train.log  checkpoints/  champion_evaluation.json  result.json
+    release/     the release folder: model, manifest, evidence, model card, checkpoint
 """
 
 import fcntl
@@ -13,90 +16,72 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, Field
 
-from mobile_models.document import Document, Sha256
-
-RECIPE_FILE = "recipe.json"
-PROGRESS_FILE = "progress.json"
-RESULT_FILE = "result.json"
-CHAMPION_EVALUATION_FILE = "champion_evaluation.json"
-RELEASE_FOLDER = "release"
+from mobile_models.document import Document
 
 
 class ExitCode(IntEnum):
-    DONE = 0  # blessed or blocked: see result.json
-    FAILED = 1  # a fault of the program: see its output
-    BAD_INPUT = 2  # result.json says what to do
-    LOCKED = 3  # another process works in this run directory
+    """What the exit status of `python -m training.run` means."""
+
+    DONE = 0
+    BAD_INPUT = 2
+    LOCKED = 3
 
 
-class RunStage(StrEnum):
-    PREPARE = "prepare"  # decode the photos
-    FIT = "fit"
-    QUANTIZE = "quantize"
-    EVALUATE = "evaluate"
-    DONE = "done"
+class Outcome(StrEnum):
+    BLESSED = "blessed"
+    BLOCKED = "blocked"
+    REFUSED = "refused"  # the input cannot be trained on
 
 
 class Progress(Document):
-    """`progress.json`. `epoch` counts the finished ones over all stages of the recipe."""
-
-    stage: RunStage
-    recipe_stage: str | None = Field(default=None, description="name of the recipe's stage while fitting")
-    epoch: int = Field(default=0, ge=0)
+    stage: str = Field(description="load, head, tail, all, quantize, evaluate, or gate")
+    epoch: int = Field(default=0, ge=0, description="epochs that are done, over all stages")
     epochs: int = Field(default=0, ge=0)
-    metrics: dict[str, float] = Field(default_factory=dict, description="of the last epoch")
-    seconds_left: float | None = Field(default=None, ge=0, description="estimate; null while nothing is known")
-    updated_at: AwareDatetime
+    metrics: dict[str, float] = Field(default_factory=dict)
+    seconds_left: float | None = Field(default=None, description="of the fit; None while unknown")
+    updated_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
-
-class RunState(StrEnum):
-    BLESSED = "blessed"
-    BLOCKED = "blocked"
-    FAILED = "failed"
+    def describe(self) -> str:
+        metrics = ", ".join(f"{name} {value:.4f}" for name, value in self.metrics.items())
+        left = "" if self.seconds_left is None else f", {self.seconds_left:.0f} s left"
+        return f"{self.stage}: epoch {self.epoch} of {self.epochs}{left}; {metrics}"
 
 
 class RunResult(Document):
-    """`result.json`, written last."""
+    """`result.json`, the last file that is written."""
 
-    state: RunState
-    blessing: Sha256 | None = Field(default=None, description="digest of release/blessing.json")
-    reasons: tuple[str, ...] = Field(default=(), description="the gate's")
-    warnings: tuple[str, ...] = Field(default=(), description="about the data")
-    error: str | None = Field(default=None, description="what went wrong and what to do")
+    outcome: Outcome
+    reasons: tuple[str, ...]
 
 
 class RunLocked(Exception):
-    """Another process works in this run directory."""
+    """Another process trains in this directory."""
 
 
-@contextmanager
-def locked(run: Path) -> Iterator[None]:
-    """Hold the run directory for this process; raise `RunLocked` at once where another one has it."""
-    run.mkdir(parents=True, exist_ok=True)
-    with (run / "lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunLocked(f"another process works in {run}") from None
-        yield
+class RunDirectory:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe = path / "recipe.json"
+        self.progress = path / "progress.json"
+        self.log = path / "train.log"
+        self.checkpoints = path / "checkpoints"
+        self.release = path / "release"
+        self.champion_evaluation = path / "champion_evaluation.json"
+        self.result = path / "result.json"
 
+    def read_progress(self) -> Progress | None:
+        return Progress.read(self.progress) if self.progress.is_file() else None
 
-def write_progress(
-    run: Path,
-    stage: RunStage,
-    *,
-    recipe_stage: str | None = None,
-    epoch: int = 0,
-    epochs: int = 0,
-    metrics: dict[str, float] | None = None,
-    seconds_left: float | None = None,
-) -> None:
-    Progress(
-        stage=stage,
-        recipe_stage=recipe_stage,
-        epoch=epoch,
-        epochs=epochs,
-        metrics=metrics or {},
-        seconds_left=seconds_left,
-        updated_at=datetime.now(UTC),
-    ).write(run / PROGRESS_FILE)
+    def read_result(self) -> RunResult | None:
+        return RunResult.read(self.result) if self.result.is_file() else None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the directory, or raise `RunLocked`; the lock ends with the process, however it ends."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunLocked(f"another process trains in {self.path}") from None
+            yield

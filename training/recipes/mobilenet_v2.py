@@ -16,7 +16,7 @@ RECIPE = Recipe(
     backbone=Backbone.MOBILENET_V2,
     input_edge=224,
     scaling=Scaling.MINUS_ONE_TO_ONE,
-    head=Head(dropout=0.2),
+    head=Head(dropout=0.3),
     stages=(
         Stage(
             name="head",
@@ -29,7 +29,7 @@ RECIPE = Recipe(
         ),
         Stage(
             name="tail",
-            epochs=12,
+            epochs=10,
             trainable_layers=154,
             batch_norm_frozen=True,
             learning_rate=3e-4,
@@ -38,17 +38,17 @@ RECIPE = Recipe(
         ),
     ),
     batch_size=32,
-    weight_decay=1e-3,
-    label_smoothing=0.05,
+    weight_decay=1e-4,
+    label_smoothing=0.1,
     class_weights="balanced",
     augmentation=Augmentation(
-        rotation_degrees=20,
-        shift_fraction=0.08,
-        zoom_fraction=0.15,
+        rotation_degrees=180,
+        shift_fraction=0.1,
+        zoom_fraction=0.2,
         horizontal_flip=True,
         vertical_flip=True,
-        channel_shift=8,
-        brightness_fraction=0.15,
+        channel_shift=15,
+        brightness_fraction=0.2,
     ),
     monitor="loss",
 )

@@ -10,7 +10,7 @@ from training.recipes.mobilenet_v2 import RECIPE as WHOLE
 
 _HEAD, _TAIL = WHOLE.stages
 
-RECIPE: Recipe = WHOLE.changed(
+RECIPE: Recipe = WHOLE.with_changes(
     name="mobilenet_v2_quick",
     description="MobileNetV2 in a few minutes: head, then four epochs of the tail.",
     stages=(_HEAD, _TAIL.model_copy(update={"epochs": 4, "warmup_epochs": 0})),

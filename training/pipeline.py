@@ -1,0 +1,140 @@
+"""From a snapshot directory to batches.
+
+Guarantees: photos are fed exactly as a phone feeds them (`InputSpec.prepare`); they are decoded once a run and lie in
+memory-mapped files, so that a data set may be larger than the memory. The order and the augmentation of an epoch follow
+from its seed, whatever was trained before.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_models import photo as photos
+from mobile_models.document import sha256
+from mobile_models.input_spec import InputSpec
+from mobile_models.label_set import LabelSet
+from training import augment
+from training.dataset import DataError, DatasetSnapshot, SnapshotPhoto, Split
+from training.recipe import Augmentation
+
+FEW_PHOTOS = 10
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Prepared photos: uint8 [n, height, width, 3], with label positions int64 [n]."""
+
+    photos: tuple[SnapshotPhoto, ...]
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+
+def check(snapshot: DatasetSnapshot) -> list[str]:
+    """Return warnings; raise `DataError` for what cannot be trained on, before any time is spent."""
+    counts = snapshot.counts()
+    for split in Split:
+        if missing := [label for label, count in counts[split].items() if not count]:
+            raise DataError(f"The {split} split has no photo of {', '.join(missing)}: add labelled photos of them.")
+    return [
+        f"There are only {count} photos of {label} to train on; expect it to be recognised badly."
+        for label, count in counts[Split.TRAIN].items()
+        if count < FEW_PHOTOS
+    ]
+
+
+def load(
+    directory: Path, chosen: Sequence[SnapshotPhoto], label_set: LabelSet, spec: InputSpec, cache: Path
+) -> Pictures:
+    """Decode and prepare photos into a file in the folder `cache`, or find them there from an earlier attempt.
+
+    Raise `DataError` naming all that cannot be read.
+    """
+    key = sha256((spec.digest + "".join(photo.sha256 for photo in chosen)).encode())
+    file = cache / f"{key[:32]}.npy"
+    if not file.exists():
+        _decode(directory, chosen, spec, file)
+    labels = np.array([label_set.index(photo.label) for photo in chosen], dtype=np.int64)
+    return Pictures(tuple(chosen), np.load(file, mmap_mode="r"), labels)
+
+
+def _decode(directory: Path, chosen: Sequence[SnapshotPhoto], spec: InputSpec, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    shape = (len(chosen), spec.height, spec.width, 3)
+    pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+    unreadable: list[str] = []
+    for position, photo in enumerate(chosen):
+        path = directory / "photos" / f"{photo.sha256}.jpg"
+        try:
+            pixels[position] = spec.prepare(photos.decode(path.read_bytes()))[0]
+        except (OSError, photos.PhotoError) as error:
+            unreadable.append(f"{path}: {error}")
+    if unreadable:
+        raise DataError("Photos of the snapshot cannot be read:\n" + "\n".join(unreadable))
+    pixels.flush()
+    partial.replace(file)
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types.
+    """Batches of one epoch: (float32 [b, ...], one-hot float32 [b, k], weights float32 [b]).
+
+    Photos that do not fill a last batch wait for another epoch's order, since batch norm suffers from tiny batches.
+    """
+
+    def __init__(
+        self,
+        inputs: NDArray[Any],
+        labels: NDArray[np.int64],
+        class_weights: NDArray[np.float64],
+        batch_size: int,
+        seed: tuple[int, ...],
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        super().__init__()
+        self._inputs, self._labels, self._weights = inputs, labels, class_weights
+        self._size, self._seed, self._augmentation = batch_size, seed, augmentation
+        self._order = np.random.default_rng(seed).permutation(len(labels))
+
+    def __len__(self) -> int:
+        return max(1, len(self._order) // self._size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        chosen = self._order[index * self._size : (index + 1) * self._size]
+        labels = self._labels[chosen]
+        targets = np.eye(len(self._weights), dtype=np.float32)[labels]
+        return self._views(chosen, index), targets, self._weights[labels].astype(np.float32)
+
+    def _views(self, chosen: NDArray[np.int64], index: int) -> NDArray[np.float32]:
+        if self._augmentation is None or self._augmentation.changes_nothing:
+            return self._inputs[chosen].astype(np.float32)
+        chance = np.random.default_rng((*self._seed, index))
+        return np.stack([augment.view(self._inputs[i], self._augmentation, chance) for i in chosen])
+
+
+class InOrder(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types.
+    """Batches of inputs alone, in their order, for prediction: float32 [b, ...]."""
+
+    def __init__(self, inputs: NDArray[Any], batch_size: int = 64) -> None:
+        super().__init__()
+        self._inputs, self._size = inputs, batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._inputs) / self._size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32]]:
+        return (self._inputs[index * self._size : (index + 1) * self._size].astype(np.float32),)
+
+
+def predict(model: keras.Model, inputs: NDArray[Any]) -> NDArray[np.float32]:
+    """Return what `model` answers to `inputs` [n, ...], float32 [n, ...]."""
+    answers: NDArray[np.float32] = np.asarray(model.predict(InOrder(inputs), verbose=0), dtype=np.float32)
+    return answers

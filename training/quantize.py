@@ -1,0 +1,72 @@
+"""Export to full-integer int8. The only module that imports TensorFlow.
+
+Guarantees: the model takes uint8 [1, H, W, 3] in 0 to 255 with the scaling inside, gives float32 `logits` and
+`embedding`, and has no float operator in between: `float_operators` reads the file that will ship, and `quantize`
+refuses what has one. It is calibrated on the photos it is given, which the caller takes from the train split.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from training import backbones
+
+BORDER_OPERATORS = frozenset({"QUANTIZE", "DEQUANTIZE"})
+"""Operators that may touch float tensors: they are the border between int8 and the float32 outputs."""
+
+
+class QuantizationError(Exception):
+    """The converter left float arithmetic in the model."""
+
+
+def quantize(model: keras.Model, representative: NDArray[np.uint8]) -> bytes:
+    """Return the int8 .tflite of a float `model`, calibrated on uint8 [n, H, W, 3] photos."""
+    import tensorflow as tf  # noqa: PLC0415  # Seconds and 600 MB that nothing else in training needs.
+
+    with TemporaryDirectory() as folder:
+        _static(model).export(folder, format="tf_saved_model", verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: _samples(representative)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.float32
+        content = bytes(converter.convert())
+    if unexpected := float_operators(content):
+        raise QuantizationError(f"these operators compute in float: {', '.join(unexpected)}")
+    return content
+
+
+def float_operators(model: bytes | Path) -> tuple[str, ...]:
+    """Return the operators of a .tflite that touch float tensors, but for those at its borders, sorted by name."""
+    from ai_edge_litert import interpreter as litert  # noqa: PLC0415
+
+    source: dict[str, Any] = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+    kernels = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # A delegate would hide the operators.
+    interpreter = litert.Interpreter(**source, experimental_op_resolver_type=kernels)
+    interpreter.allocate_tensors()
+    floats = {tensor["index"] for tensor in interpreter.get_tensor_details() if tensor["dtype"] == np.float32}
+    found = {
+        operator["op_name"]
+        for operator in interpreter._get_ops_details()  # There is no public way to list operators.
+        if floats & {*operator["inputs"], *operator["outputs"]}
+    }
+    return tuple(sorted(found - BORDER_OPERATORS))
+
+
+def _static(model: keras.Model) -> keras.Model:
+    """Fix the batch to 1 and name both outputs; LiteRT.js fails on a dynamic batch."""
+    photo = keras.Input(batch_shape=(1, *model.input.shape[1:]), name="photo")
+    embedding = backbones.body_of(model)(photo, training=False)
+    logits = backbones.head_of(model)(embedding, training=False)
+    return keras.Model(photo, {backbones.LOGITS: logits, backbones.EMBEDDING: embedding})
+
+
+def _samples(representative: NDArray[np.uint8]) -> Iterator[list[NDArray[np.float32]]]:
+    for picture in representative:
+        yield [picture[np.newaxis].astype(np.float32)]

@@ -1,0 +1,23 @@
+"""What a training run is asked to do."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training.gate import GatePolicy
+from training.recipe import IMAGENET, Recipe
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """All that a run is asked to do. `weights`: imagenet, random, champion, or a weights file."""
+
+    snapshot: Path
+    run: Path
+    recipe: Recipe
+    seed: int = 0
+    version: int = 1
+    champion: Path | None = None
+    weights: str = IMAGENET
+    run_id: str = "by-hand"
+    licence: str = "Apache-2.0"
+    policy: GatePolicy = field(default_factory=GatePolicy)

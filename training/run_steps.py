@@ -1,0 +1,178 @@
+"""The steps of a training run: fit, quantise, evaluate beside the champion, gate, write the release folder.
+
+Guarantees: the same request again goes on where a killed process stopped; one process at a time works in a run
+directory; `result.json` is written last and says in words what happened.
+"""
+
+import logging
+import shutil
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_models.document import Sha256, sha256
+from mobile_models.evaluation import EvaluationReport, Verdict
+from mobile_models.litert_model import LiteRtModel, ModelError
+from mobile_models.manifest import ReleaseManifest
+from training import backbones, calibration, evaluate, fit, gate, pipeline, quantize, release_folder
+from training.dataset import SNAPSHOT_FILE, DataError, DatasetSnapshot, Split, holdout_digest
+from training.pipeline import Pictures
+from training.recipe import CHAMPION, Recipe, RecipeError, check_weights
+from training.release_folder import Exported
+from training.run_directory import Outcome, Progress, RunDirectory, RunResult
+from training.run_request import RunRequest
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A request with what was read for it."""
+
+    request: RunRequest
+    recipe: Recipe
+    directory: RunDirectory
+    snapshot: DatasetSnapshot
+
+    def pictures(self, split: Split) -> Pictures:
+        spec = self.recipe.input_spec
+        cache = self.directory.path / "pixels"
+        return pipeline.load(self.request.snapshot, self.snapshot.of(split), self.snapshot.label_set, spec, cache)
+
+
+def train(request: RunRequest) -> RunResult:
+    """Carry out the run, or go on with it, and return its result; raise `RunLocked` where another process is at it."""
+    directory = RunDirectory(request.run)
+    with directory.held():
+        finished = directory.read_result()
+        if finished is not None and finished.outcome is not Outcome.REFUSED:
+            return finished
+        try:
+            result = _train(request, directory)
+        except (DataError, RecipeError, ModelError) as error:
+            result = RunResult(outcome=Outcome.REFUSED, reasons=(str(error),))
+        result.write(directory.result)
+        return result
+
+
+def _train(request: RunRequest, directory: RunDirectory) -> RunResult:
+    run = _begin(request, directory)
+    train, validation = run.pictures(Split.TRAIN), run.pictures(Split.VALIDATION)
+    task = fit.Task(run.recipe, train, validation, request.seed, _digest(run))
+    fitted = fit.Fit(_initial_model(run), task, directory.checkpoints, _reporter(directory))
+    fitted.run()
+    _say(directory, "quantize")
+    exported = _export(fitted.model, run, train, validation)
+    _say(directory, "evaluate")
+    challenger = _evaluate(fitted.model, exported, run)
+    champion = _evaluate_champion(run)
+    _say(directory, "gate")
+    blessing = gate.judge(challenger, champion, request.policy, has_champion=request.champion is not None)
+    release_folder.write(
+        directory.release, request, fitted.model, exported, run.snapshot, release_folder.Evidence(challenger, blessing)
+    )
+    shutil.rmtree(directory.path / "pixels")
+    outcome = Outcome.BLESSED if blessing.verdict is Verdict.PASSED else Outcome.BLOCKED
+    return RunResult(outcome=outcome, reasons=blessing.reasons)
+
+
+def _begin(request: RunRequest, directory: RunDirectory) -> Run:
+    """Look for all that can be wrong with the input before hours are spent."""
+    _say(directory, "load")
+    recipe = request.recipe.for_weights(request.weights)
+    recipe.write(directory.recipe)
+    check_weights(recipe, request.weights)
+    try:
+        snapshot = DatasetSnapshot.read(request.snapshot / SNAPSHOT_FILE)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{request.snapshot} is no dataset snapshot: {error}") from error
+    for warning in pipeline.check(snapshot):
+        log.warning("%s", warning)
+    return Run(request, recipe, directory, snapshot)
+
+
+def _digest(run: Run) -> Sha256:
+    champion = run.request.champion / "checkpoint.keras" if run.request.champion else None
+    parts = (run.recipe.digest, run.snapshot.digest, run.request.seed, run.request.weights, champion)
+    return sha256(" ".join(map(str, parts)).encode())
+
+
+def _initial_model(run: Run) -> keras.Model:
+    recipe, champion, labels = run.recipe, run.request.champion, run.snapshot.label_set
+    keras.utils.set_random_seed(run.request.seed)
+    if run.request.weights != CHAMPION:
+        return backbones.build(recipe, len(labels.ids), run.request.weights)
+    if champion is None:
+        raise DataError("There is no champion to fine-tune from. Give other weights.")
+    manifest, theirs = ReleaseManifest.read(champion / "manifest.json"), Recipe.read(champion / "recipe.json")
+    if not labels.extends(manifest.label_set):
+        raise DataError("The data set's labels do not extend the champion's. Train from other weights.")
+    kept = ("backbone", "input_edge", "scaling", "head")
+    if differing := [field for field in kept if getattr(theirs, field) != getattr(recipe, field)]:
+        raise DataError(
+            f"Recipe {recipe.name} cannot go on from the champion, which recipe {theirs.name} made: "
+            f"{', '.join(differing)} differ. Train from other weights, or choose its recipe."
+        )
+    return backbones.continue_from(champion / "checkpoint.keras", recipe, len(labels.ids))
+
+
+def _export(model: keras.Model, run: Run, train: Pictures, validation: Pictures) -> Exported:
+    calibrating = representative_dataset(train, run.recipe.calibration_photos, run.request.seed)
+    content = quantize.quantize(model, calibrating)
+    ids = run.snapshot.label_set.ids
+    logits = evaluate.logits_of(content, len(ids), validation.pixels)
+    temperature = calibration.temperature(logits, validation.labels)
+    thresholds = calibration.thresholds(logits, validation.labels, temperature)
+    return Exported(
+        content=content,
+        embedding_length=LiteRtModel(content, len(ids)).embedding_length,
+        temperature=temperature,
+        thresholds=dict(zip(ids, thresholds, strict=True)),
+    )
+
+
+def representative_dataset(train: Pictures, count: int, seed: int) -> NDArray[np.uint8]:
+    """Choose about `count` photos, uint8 [n, H, W, 3], the same number of each class as far as there are."""
+    chance = np.random.default_rng(seed)
+    classes = [chance.permutation(np.flatnonzero(train.labels == label)) for label in np.unique(train.labels)]
+    share = max(1, count // len(classes))
+    chosen = np.sort(np.concatenate([members[:share] for members in classes]))
+    return np.asarray(train.pixels[chosen])
+
+
+def _evaluate(model: keras.Model, exported: Exported, run: Run) -> EvaluationReport:
+    holdout = run.pictures(Split.HOLDOUT)
+    float_predicted = pipeline.predict(model, holdout.pixels).argmax(axis=1)
+    labels, digest = run.snapshot.label_set, holdout_digest(run.snapshot)
+    return evaluate.evaluate(exported.content, labels, holdout, digest, exported.temperature, float_predicted)
+
+
+def _evaluate_champion(run: Run) -> EvaluationReport | None:
+    """Measure the champion on this holdout, on those photos whose label it knows."""
+    if run.request.champion is None:
+        return None
+    champion = evaluate.evaluate_release(run.request.champion, run.request.snapshot, run.snapshot, run.directory.path)
+    champion.write(run.directory.champion_evaluation)
+    return champion
+
+
+def _reporter(directory: RunDirectory) -> fit.Report:
+    def report_progress(progress: Progress) -> None:
+        progress.write(directory.progress)
+        log.info("%s", progress.describe())
+
+    return report_progress
+
+
+def _say(directory: RunDirectory, stage: str) -> None:
+    earlier = directory.read_progress()
+    progress = Progress(
+        stage=stage,
+        epoch=earlier.epoch if earlier else 0,
+        epochs=earlier.epochs if earlier else 0,
+        metrics=earlier.metrics if earlier else {},
+    )
+    progress.write(directory.progress)
+    log.info("%s", stage)
