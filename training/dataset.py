@@ -139,7 +139,7 @@ def split_groups(
 
 
 def _place_in_order(members: list[SplitItem], assigned: Mapping[str, Split], seed: int) -> tuple[bool, int, bytes]:
-    """Groups with a split come first; then the largest, so that the small ones even the shares out."""
+    """Groups with a split come first; then by size, so that each split gets its share of large and of small ones."""
     chance = hashlib.sha256(f"{seed}:{members[0].group}".encode()).digest()
     return (_given_split(members, assigned) is None, -len(members), chance)
 
@@ -152,8 +152,14 @@ def _given_split(members: list[SplitItem], assigned: Mapping[str, Split]) -> Spl
 def _emptiest_split(
     members: list[SplitItem], totals: Counter[str], filled: Counter[tuple[Split, str]], fractions: SplitFractions
 ) -> Split:
+    own = Counter(item.label for item in members)
+
     def missing(split: Split) -> float:
-        return sum(fractions.of(split) * totals[item.label] - filled[split, item.label] for item in members)
+        """The share that would still be missing with this group in it, over the labels of the group."""
+        wanted = {label: fractions.of(split) * totals[label] for label in own}
+        if not all(wanted.values()):
+            return float("-inf")
+        return sum(n * (wanted[label] - filled[split, label] - n) / wanted[label] for label, n in own.items())
 
     return max(Split, key=missing)
 
