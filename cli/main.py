@@ -4,6 +4,7 @@ import typer
 
 from cli import keys
 from cli.classify import classify
+from cli.demo.command import demo
 from cli.operate import health, prepare
 from cli.run import run
 
@@ -25,7 +26,7 @@ app = typer.Typer(
     help="Waste recognition that a city runs itself.",
     epilog=EXAMPLES.replace("\n", "\n\n"),
 )
-for command in (run, classify, prepare, health):
+for command in (run, classify, demo, prepare, health):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
-from training.dataset import Fractions, LabelledFile, Split, SplitItem, read_folder, split_groups
+from training.dataset import LabelledFile, Split, SplitFractions, SplitItem, read_folder, split_groups
 
 FIRST_FRACTION, RESIDENTS_FRACTION, FINAL_FRACTION = 0.1, 0.6, 0.3
 
@@ -30,7 +30,7 @@ def deal(directory: Path) -> DemoPhotos:
     """Divide a labelled folder; raise `training.dataset.DatasetError` if it is none."""
     files = {str(file.path): file for file in read_folder(directory)}
     items = [SplitItem(path, file.label, file.group) for path, file in files.items()]
-    shares = Fractions(train=FIRST_FRACTION, validation=RESIDENTS_FRACTION, holdout=FINAL_FRACTION)
+    shares = SplitFractions(train=FIRST_FRACTION, validation=RESIDENTS_FRACTION, holdout=FINAL_FRACTION)
     sides = split_groups(items, shares)
     first, residents, final = (
         tuple(file for path, file in files.items() if sides[path] is side)
