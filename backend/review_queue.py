@@ -79,7 +79,7 @@ def claim(
 
 def claim_one(session: Session, settings: Settings, person: Person, photo_id: PhotoId) -> Item:
     """Let the person hold this very photo, also one that is decided: to look again at what was said."""
-    check_reviewable(locked(session, photo_id))
+    check_reviewable(found(session, photo_id, lock=True))
     expires_at = now() + timedelta(minutes=settings.review_claim_minutes)
     if not _try_claim(session, person, photo_id, expires_at):
         raise Conflict("Somebody else is looking at this photo.", code="claimed")
@@ -123,7 +123,7 @@ def queue_counts(session: Session, person: Person) -> QueueCounts:
 def preview(session: Session, person: Person, limit: int) -> list[Item]:
     """Return the most valuable photos that the person could claim now, without claiming them."""
     statement = select(Photo.id).where(_is_open_for(person)).order_by(*_order(by_chance=False)).limit(limit)
-    return items(session, [PhotoId(found) for found in session.exec(statement)])
+    return items(session, [PhotoId(photo_id) for photo_id in session.exec(statement)])
 
 
 def items(session: Session, photo_ids: Sequence[PhotoId]) -> list[Item]:
@@ -208,9 +208,9 @@ def _claim_next(session: Session, person: Person, by_chance: bool, expires_at: d
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    while (found := session.exec(statement).first()) is not None:
-        if _try_claim(session, person, PhotoId(found), expires_at):
-            return PhotoId(found)
+    while (next_one := session.exec(statement).first()) is not None:
+        if _try_claim(session, person, PhotoId(next_one), expires_at):
+            return PhotoId(next_one)
     return None
 
 
@@ -227,12 +227,12 @@ def _try_claim(session: Session, person: Person, photo_id: PhotoId, expires_at: 
     return session.connection().execute(upsert).rowcount == 1
 
 
-def locked(session: Session, photo_id: PhotoId) -> Photo:
-    """Return the photo, which nobody else can claim or decide until the transaction ends; raise `NotFound`."""
-    found = session.get(Photo, photo_id, with_for_update=True, populate_existing=True)
-    if found is None:
+def found(session: Session, photo_id: PhotoId, *, lock: bool = False) -> Photo:
+    """Return the photo, or raise `NotFound`; locked, nobody else can claim or decide it until the transaction ends."""
+    photo = session.get(Photo, photo_id, with_for_update=lock or None, populate_existing=lock)
+    if photo is None:
         raise NotFound("There is no such photo.")
-    return found
+    return photo
 
 
 def check_reviewable(photo: Photo) -> None:

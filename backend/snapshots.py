@@ -112,7 +112,6 @@ def is_usable() -> tuple[ColumnElement[bool], ...]:
 def _gold_photos(session: Session) -> list[GoldPhoto]:
     """In the order in which they came; only these columns, since the embeddings would be most of the bytes."""
     columns: tuple[Any, ...] = (
-        Photo.split,
         Photo.id,
         Photo.sha256,
         Photo.origin_sha256,
@@ -120,10 +119,23 @@ def _gold_photos(session: Session) -> list[GoldPhoto]:
         Photo.device_id,
         Photo.group_id,
         Photo.source,
+        Photo.split,
     )
     statement = select(*columns).where(*is_usable()).order_by(col(Photo.received_at), col(Photo.id))
-    rows: list[tuple[Any, ...]] = [tuple(row) for row in session.exec(statement)]
-    return [GoldPhoto(*known, None if split is None else Split(split)) for split, *known in rows]
+    rows: Any = session.exec(statement)
+    return [
+        GoldPhoto(
+            photo_id=row.id,
+            sha256=row.sha256,
+            origin_sha256=row.origin_sha256,
+            label=row.gold_label,
+            device_id=row.device_id,
+            group_id=row.group_id,
+            source=row.source,
+            split=None if row.split is None else Split(row.split),
+        )
+        for row in rows
+    ]
 
 
 def _senders(session: Session) -> dict[str, set[str | None]]:

@@ -17,7 +17,6 @@ from backend.database import now
 from backend.errors import Conflict, DomainError, NotFound
 from backend.settings import Settings
 from backend.tables import (
-    DatasetSnapshotRow,
     DatasetSnapshotState,
     JobKind,
     Photo,
@@ -29,11 +28,10 @@ from backend.tables import (
 from mobile_models.document import Document
 from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
-from training.recipe import Recipe
+from training.recipe import CHAMPION, IMAGENET, RANDOM, Recipe, RecipeError, check_weights
 
 UNFINISHED = (TrainingRunState.REQUESTED, TrainingRunState.RUNNING)
 CALENDAR, GOLD_LABELS = "calendar", "gold_labels"
-CHAMPION = "champion"
 _TRAINER = "retrain"
 _NUMBERING_ATTEMPTS = 10
 
@@ -56,13 +54,16 @@ def request(  # noqa: PLR0913  # All of them are given by name, and each is a de
     if there is no champion to start from or the snapshot could not be frozen.
     """
     champion = current_version(session)
-    _check(session, settings, mode, weights, champion, snapshot_id)
+    weights = CHAMPION if mode == TrainingMode.FINE_TUNE else weights
+    _check_weights(settings, recipe, weights)
+    _check_start(weights, champion)
+    _check_snapshot(session, snapshot_id)
     run = _insert_numbered(
         session,
         TrainingRun(
             recipe=recipe.model_dump(mode="json"),
             mode=mode,
-            weights=CHAMPION if mode == TrainingMode.FINE_TUNE else weights,
+            weights=weights,
             seed=seed,
             snapshot_id=snapshot_id,
             trigger=trigger,
@@ -166,17 +167,28 @@ def _every_label_has(session: Session, minimum: int) -> bool:
     return all(counts.get(label, 0) >= minimum for label in known_labels.label_set(session).ids)
 
 
-def _check(
-    session: Session, settings: Settings, mode: TrainingMode, weights: str, champion: int | None, snapshot_id: int
-) -> None:
-    allowed = {"imagenet", "random", CHAMPION, settings.weights}
-    if weights not in allowed:
-        raise DomainError(f"weights must be one of {', '.join(sorted(allowed))}.", code="bad_weights")
-    if champion is None and (weights == CHAMPION or mode == TrainingMode.FINE_TUNE):
+def _check_weights(settings: Settings, recipe: Recipe, weights: str) -> None:
+    """A file may lie on the training host alone, so only its name is checked: it must be the operator's."""
+    named = (IMAGENET, RANDOM, CHAMPION)
+    if weights == settings.weights and weights not in named:
+        return
+    if weights not in named:
+        raise DomainError(
+            f"weights must be one of {', '.join(sorted({*named, settings.weights}))}.", code="bad_weights"
+        )
+    try:
+        check_weights(recipe, weights)
+    except RecipeError as error:
+        raise DomainError(str(error), code="bad_weights") from None
+
+
+def _check_start(weights: str, champion: int | None) -> None:
+    if champion is None and weights == CHAMPION:
         raise Conflict("There is no release to start from. Request a run from scratch.", code="no_champion")
-    snapshot = session.get(DatasetSnapshotRow, snapshot_id)
-    if snapshot is None:
-        raise NotFound(f"There is no dataset snapshot {snapshot_id}.")
+
+
+def _check_snapshot(session: Session, snapshot_id: int) -> None:
+    snapshot = snapshots.find(session, snapshot_id)
     if snapshot.state == DatasetSnapshotState.FAILED:
         raise Conflict(f"The snapshot could not be frozen: {snapshot.error}", code="snapshot_failed")
 

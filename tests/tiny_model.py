@@ -99,7 +99,7 @@ def release_folder(
     (folder / "MODEL_CARD.md").write_text(f"# Release {version}\nAnswers by mean colour; for tests.\n")
     (folder / "checkpoint.keras").write_bytes(b"no checkpoint")
     (folder / "recipe.json").write_text("{}\n")
-    (folder / "dataset.json").write_text("{}\n")
+    (folder / "dataset.json").write_text('{"holdout":[],"train":[],"validation":[]}\n')
     return folder
 
 

@@ -1,0 +1,163 @@
+"""`/v1/releases`: approving, rolling out, halting, withdrawing, and signing where no server sees the key."""
+
+from datetime import datetime
+from typing import Any
+
+import obstore
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+from sqlmodel import Session
+
+from backend import audit_log, releases
+from backend.api.dependencies import CurrentSettings, Parts, PartsOfServer, Transaction
+from backend.api.staff_dependencies import Engineer
+from backend.errors import Conflict, DomainError
+from backend.settings import Settings
+from backend.tables import Release, ReleaseState
+from mobile_models import repository
+from mobile_models.document import Sha256
+from mobile_models.repository import StagedSignature
+from mobile_models.staged_targets import SignatureRefused
+
+router = APIRouter(prefix="/v1/releases", tags=["releases"])
+
+
+class ReasonBody(BaseModel):
+    reason: str = Field(min_length=1, max_length=500)
+    """For the permanent history."""
+
+
+class RolloutBody(BaseModel):
+    rollout_percent: float = Field(gt=0, le=100)
+    reason: str = Field(default="", max_length=500)
+
+
+class SignatureBody(BaseModel):
+    key_id: str = Field(max_length=200)
+    signature: str = Field(max_length=2000, pattern=r"^[0-9a-f]+$")
+    staged_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class ReleaseAnswer(BaseModel):
+    version: int
+    state: ReleaseState
+    rollout_percent: float
+    training_run_id: str | None
+    created_at: datetime
+    published_at: datetime | None
+    manifest: dict[str, Any]
+    blessing: dict[str, Any]
+    approvals: int
+    approvals_needed: int
+    signed_by: list[str]
+    """Ids of the keys whose signatures were sent in."""
+
+
+class Event(BaseModel):
+    at: datetime
+    actor: str
+    action: str
+    detail: dict[str, Any]
+
+
+class ReleaseWithHistory(ReleaseAnswer):
+    history: list[Event]
+
+
+class ReleaseList(BaseModel):
+    releases: list[ReleaseAnswer]
+
+
+@router.get("")
+def newest(_: Engineer, session: Transaction, settings: CurrentSettings) -> ReleaseList:
+    found = releases.newest(session)
+    return ReleaseList(releases=[_answer(session, settings, row) for row in found])
+
+
+@router.get("/{version}")
+def one(version: int, _: Engineer, session: Transaction, settings: CurrentSettings) -> ReleaseWithHistory:
+    release = releases.find(session, version)
+    events = audit_log.history(session, f"release/{version}")
+    history = [Event.model_validate(event, from_attributes=True) for event in events]
+    return ReleaseWithHistory(**vars(_answer(session, settings, release)), history=history)
+
+
+@router.post("/{version}/approve")
+def approve(
+    version: int, given: RolloutBody, person: Engineer, session: Transaction, settings: CurrentSettings
+) -> ReleaseAnswer:
+    """Approve a proposed release for a share of the phones. It may take two people, and then signatures."""
+    row = releases.approve(session, settings, person, version, given.rollout_percent, given.reason)
+    return _answer(session, settings, row)
+
+
+@router.post("/{version}/widen")
+def widen(
+    version: int, given: RolloutBody, person: Engineer, session: Transaction, settings: CurrentSettings
+) -> ReleaseAnswer:
+    """Offer it to more phones; 100 makes it the current release."""
+    row = releases.widen(session, person, version, given.rollout_percent, given.reason)
+    return _answer(session, settings, row)
+
+
+@router.post("/{version}/halt")
+def halt(
+    version: int, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
+) -> ReleaseAnswer:
+    """Offer it to nobody; phones go back to the one before. It can be resumed."""
+    row = releases.halt(session, person, version, given.reason)
+    return _answer(session, settings, row)
+
+
+@router.post("/{version}/resume")
+def resume(
+    version: int, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
+) -> ReleaseAnswer:
+    row = releases.resume(session, person, version, given.reason)
+    return _answer(session, settings, row)
+
+
+@router.post("/{version}/withdraw")
+def withdraw(
+    version: int, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
+) -> ReleaseAnswer:
+    """Take it back for ever."""
+    row = releases.withdraw(session, person, version, given.reason)
+    return _answer(session, settings, row)
+
+
+@router.get("/{version}/staged", response_class=Response, responses={200: {"content": {"application/json": {}}}})
+def staged(version: int, _: Engineer, parts: PartsOfServer, session: Transaction) -> Response:
+    """The metadata to sign, to the byte. `wastelens releases sign` fetches it, shows it and signs it."""
+    releases.find(session, version)
+    return Response(_staged(parts, version), media_type="application/json")
+
+
+@router.post("/{version}/signatures", status_code=202)
+def add_signature(
+    version: int, given: SignatureBody, person: Engineer, parts: PartsOfServer, session: Transaction
+) -> ReleaseAnswer:
+    """Send in a signature of the staged metadata. With enough of them the release is published."""
+    signature = StagedSignature(given.key_id, given.signature, Sha256(given.staged_sha256))
+    try:
+        repository.check_signature(parts.updates, _staged(parts, version), signature)
+    except SignatureRefused as error:
+        raise DomainError(f"The signature does not count: {error}.", code="signature_refused") from None
+    row = releases.add_signature(session, person, version, signature)
+    return _answer(session, parts.settings, row)
+
+
+def _staged(parts: Parts, version: int) -> bytes:
+    try:
+        return bytes(obstore.get(parts.storage, releases.staged_key(version)).bytes())
+    except FileNotFoundError:
+        raise Conflict(f"Release {version} has nothing to sign (yet).", code="nothing_staged") from None
+
+
+def _answer(session: Session, settings: Settings, row: Release) -> ReleaseAnswer:
+    return ReleaseAnswer(
+        **row.model_dump(exclude={"salt"}),
+        approvals=releases.approvals(session, row.version),
+        approvals_needed=settings.approvals_needed,
+        signed_by=[signature.key_id for signature in releases.signatures(session, row.version)],
+    )

@@ -1,0 +1,112 @@
+"""`/v1/staff`: signing in and out, and who belongs to the staff."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from backend import staff
+from backend.api.dependencies import BearerToken, PartsOfServer, Transaction, transaction_of
+from backend.api.staff_dependencies import Administrator, Reviewer
+from backend.tables import Role, Staff
+
+router = APIRouter(prefix="/v1/staff", tags=["staff"])
+
+
+class Credentials(BaseModel):
+    name: str = Field(min_length=1, max_length=80)
+    password: str = Field(min_length=1, max_length=staff.MAXIMUM_PASSWORD_LENGTH)
+
+
+class SignedInAnswer(BaseModel):
+    token: str
+    """Send it as `Authorization: Bearer <token>`."""
+    name: str
+    role: Role
+    expires_at: datetime
+
+
+class NewPerson(BaseModel):
+    name: str = Field(min_length=1, max_length=80)
+    role: Role
+    password: str = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
+
+
+class NewPassword(BaseModel):
+    current: str = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
+    new: str = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
+
+
+class PersonAnswer(BaseModel):
+    id: int
+    name: str
+    role: Role
+
+
+class StaffMember(PersonAnswer):
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+class StaffList(BaseModel):
+    staff: list[StaffMember]
+
+
+@router.post("/sign-in")
+def sign_in(given: Credentials, parts: PartsOfServer) -> SignedInAnswer:
+    """Sign in for some hours. After ten attempts for a name that did not work, wait a quarter of an hour."""
+    attempt = _checked(parts, given.name, given.password)
+    with transaction_of(parts) as session:
+        opened = staff.sign_in(session, attempt, parts.settings.staff_session_hours)
+    return SignedInAnswer(
+        token=opened.token, name=opened.person.name, role=opened.person.role, expires_at=opened.expires_at
+    )
+
+
+def _checked(parts: PartsOfServer, name: str, password: str) -> staff.Attempt:
+    """The attempt is committed first, and the password looked at outside of any transaction: that takes its time."""
+    with transaction_of(parts) as session:
+        attempt = staff.attempt(session, name)
+    if not attempt.fits(password):
+        raise staff.wrong_password()
+    return attempt
+
+
+@router.post("/sign-out", status_code=204)
+def sign_out(token: BearerToken, session: Transaction) -> None:
+    """End this session; nothing happens if it has ended already."""
+    staff.sign_out(session, token)
+
+
+@router.get("/me")
+def me(person: Reviewer) -> PersonAnswer:
+    return PersonAnswer(id=person.id, name=person.name, role=person.role)
+
+
+@router.post("/me/password", status_code=204)
+def change_password(given: NewPassword, person: Reviewer, parts: PartsOfServer) -> None:
+    """Change one's own password. It ends all of one's sessions."""
+    _checked(parts, person.name, given.current)
+    with transaction_of(parts) as session:
+        staff.set_password(session, person.name, given.new, by=person.name)
+
+
+@router.get("")
+def everybody(_: Administrator, session: Transaction) -> StaffList:
+    return StaffList(staff=[_member(row) for row in staff.everybody(session)])
+
+
+@router.post("", status_code=201)
+def add(given: NewPerson, by: Administrator, session: Transaction) -> PersonAnswer:
+    person = staff.add(session, given.name, given.role, given.password, by=by.name)
+    return PersonAnswer(id=person.id, name=person.name, role=person.role)
+
+
+@router.post("/{staff_id}/disable", status_code=204)
+def disable(staff_id: int, by: Administrator, session: Transaction) -> None:
+    """Let somebody sign in no more."""
+    staff.disable(session, staff_id, by=by)
+
+
+def _member(row: Staff) -> StaffMember:
+    return StaffMember.model_validate(row, from_attributes=True)
