@@ -211,17 +211,24 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def migrated_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database as the migrations make it: the test runs once on each kind."""
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "database.sqlite3")
-        yield f"sqlite:///{tmp_path / 'database.sqlite3'}"
-        return
-    postgres: Postgres = request.getfixturevalue("postgres")
+@pytest.fixture
+def migrated_sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    shutil.copy(migrated_sqlite, tmp_path / "database.sqlite3")
+    return f"sqlite:///{tmp_path / 'database.sqlite3'}"
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres: Postgres) -> Iterator[str]:
     name = postgres.create_from("migrated", migrations.upgrade)
     yield postgres.url(name)
     postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_database_url(request: pytest.FixtureRequest) -> str:
+    """A database as the migrations make it: the test runs once on each kind."""
+    chosen = "migrated_sqlite_url" if request.param == "sqlite" else "migrated_postgres_url"
+    return str(request.getfixturevalue(chosen))
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,10 @@ class Stopped(Exception):
     """This process is told to end, and the work can go on elsewhere."""
 
 
+class NotYet(Exception):
+    """What this work needs is still being made; whoever makes it rings again."""
+
+
 @dataclass
 class Work:
     """A claimed job in the hands of its worker."""
@@ -80,7 +84,7 @@ class Outcome(StrEnum):
     DONE = "done"
     RETRIED_LATER = "retried_later"
     GIVEN_UP = "given_up"
-    GIVEN_BACK = "given_back"  # this process is ending
+    GIVEN_BACK = "given_back"  # this process is ending, or it is too early
     LEASE_LOST = "lease_lost"
 
 
@@ -109,7 +113,7 @@ def _do(job: Work, task: Task) -> Outcome:
             settle(session)
     except LeaseLost:
         raise
-    except Stopped:
+    except (Stopped, NotYet):
         with job.place.transaction() as session:
             job_queue.release(session, job.claim)
         return Outcome.GIVEN_BACK

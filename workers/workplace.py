@@ -36,6 +36,11 @@ class Workplace:
             session.info["doorbell"] = self.doorbell
             yield session
 
+    def close(self) -> None:
+        if isinstance(self.doorbell, BackgroundDoorbell):
+            self.doorbell.close()
+        self.engine.dispose()
+
 
 def open_workplace(settings: Settings, stopping: threading.Event | None = None) -> Workplace:
     engine = database.connect(settings.resolved_database_url)

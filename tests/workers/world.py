@@ -1,28 +1,38 @@
 """Small worlds for workers: photos that came in, releases that are out, and a doorbell that remembers."""
 
+import json
+import tempfile
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import obstore
 from PIL import Image
+from sqlmodel import select
 
-from backend import photo_store
+from backend import photo_store, snapshots, training_runs
 from backend.current_model import release_key
+from backend.database import now
 from backend.tables import (
     Device,
+    Job,
     JobKind,
     Opinionated,
     Photo,
     PhotoId,
     PhotoSource,
+    PhotoState,
     Prediction,
     Release,
     ReleaseState,
+    TrainingMode,
+    TrainingRun,
 )
 from mobile_models import photo as photos
 from mobile_models.document import sha256
+from tests.pictures import COLOURS, draw
 from tests.tiny_model import release_folder
+from training import recipe
 from workers.workplace import Workplace
 
 
@@ -36,15 +46,21 @@ class Bell:
         self.rung.append((kind, job_id))
 
 
-def publish_release(place: Workplace, folder: Path, version: int = 1) -> None:
+def publish_release(place: Workplace, version: int = 1) -> None:
     """A release that everybody has, as far as the database and the storage are concerned."""
-    release_folder(folder, version)
-    for file in folder.iterdir():
-        obstore.put(place.storage, release_key(version, file.name), file.read_bytes())
+    add_release(place, version, ReleaseState.PUBLISHED, rollout_percent=100)
+
+
+def add_release(place: Workplace, version: int, state: ReleaseState, rollout_percent: float) -> None:
+    """A row with its files in storage."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = release_folder(Path(made), version)
+        for file in folder.iterdir():
+            obstore.put(place.storage, release_key(version, file.name), file.read_bytes())
+        manifest, blessing = (json.loads((folder / f"{name}.json").read_bytes()) for name in ("manifest", "blessing"))
+    row = Release(version=version, state=state, manifest=manifest, blessing=blessing, rollout_percent=rollout_percent)
     with place.transaction() as session:
-        session.add(
-            Release(version=version, state=ReleaseState.PUBLISHED, manifest={}, blessing={}, rollout_percent=100)
-        )
+        session.add(row)
 
 
 def receive(place: Workplace, picture: Image.Image, predicted: str | None = None, **columns: object) -> PhotoId:
@@ -80,3 +96,59 @@ def receive(place: Workplace, picture: Image.Image, predicted: str | None = None
                 )
             )
     return photo_id
+
+
+def add_gold(place: Workplace, per_label: int = 2) -> list[PhotoId]:
+    """Photos of every label that reviewers have agreed on."""
+    gold = {"state": PhotoState.INSPECTED, "gold_labelled_at": now()}
+    return [
+        receive(place, draw(label, seed), label, gold_label=label, **gold)
+        for label in COLOURS
+        for seed in range(per_label)
+    ]
+
+
+def ask_for_freeze(place: Workplace) -> int:
+    with place.transaction() as session:
+        snapshot = snapshots.request(session, "ada")
+    assert snapshot.id is not None
+    return snapshot.id
+
+
+def ask_for_training(
+    place: Workplace,
+    snapshot_id: int,
+    behaviour: str = "",
+    epochs: int = 3,
+    mode: TrainingMode = TrainingMode.FROM_SCRATCH,
+) -> str:
+    """Ask for a run; what the stand-in trainer then does is its `behaviour`."""
+    wanted = recipe.load("tiny").with_changes(description=behaviour).with_epochs(epochs)
+    with place.transaction() as session:
+        run = training_runs.request(
+            session, place.settings, recipe=wanted, mode=mode, weights="random", seed=1, snapshot_id=snapshot_id,
+            trigger="hand", who="ada",
+        )  # fmt: skip
+    return run.id
+
+
+def read_run(place: Workplace, run_id: str) -> TrainingRun:
+    with place.transaction() as session:
+        return session.get_one(TrainingRun, run_id)
+
+
+def job_id(place: Workplace, kind: JobKind, subject: str) -> int:
+    with place.transaction() as session:
+        found = session.exec(select(Job.id).where(Job.kind == kind, Job.subject == subject)).one()
+    assert found is not None
+    return found
+
+
+def run_directory(place: Workplace, run_id: str) -> Path:
+    return place.settings.work_dir / "runs" / run_id
+
+
+def epochs(place: Workplace, run_id: str) -> list[tuple[int, int]]:
+    """Process id and number of each epoch that the stand-in trainer has done."""
+    file = run_directory(place, run_id) / "checkpoints" / "last.json"
+    return [(process, epoch) for process, epoch in json.loads(file.read_bytes())["epochs"]] if file.exists() else []

@@ -1,0 +1,113 @@
+"""Worker processes for tests: real ones, which can be stopped at an exact place and killed.
+
+Guarantees: each process is ended by its id at the end of its block, with all that it started.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.settings import PREFIX, Settings
+
+SOON = 60.0
+STAND_IN_TRAINER = Path(__file__).with_name("stand_in_trainer.py")
+_ARRANGED = Path(__file__).with_name("arranged_worker.py")
+_ROOT = Path(__file__).parents[2]
+_CELERY = ("--pool", "threads", "--concurrency", "2", "--queues", "inspect,train,publish", "--without-mingle")
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment in which a process reads these settings again."""
+    given = settings.model_dump(mode="json", exclude_unset=True)
+    path = os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path, **{PREFIX + name.upper(): str(value) for name, value in given.items()}}
+
+
+@dataclass
+class WorkerProcess:
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def kill(self) -> None:
+        """kill -9 of the worker alone: what it started must notice by itself."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit code."""
+        self.process.terminate()
+        return self.process.wait(SOON)
+
+
+@contextmanager
+def worker(settings: Settings, name: str = "worker", **arranged: object) -> Iterator[WorkerProcess]:
+    """The product's worker; what a test has `arranged` is an option of `arranged_worker.py`."""
+    celery = (*_CELERY, "--hostname", f"{name}@localhost")
+    command = [sys.executable, "-m", "celery", "--app", "workers.celery_app", "worker", *celery]
+    if arranged:
+        options = [part for key, value in arranged.items() for part in (f"--{key.replace('_', '-')}", str(value))]
+        command = [sys.executable, str(_ARRANGED), *options, "--", *celery]
+    with _running(command, settings) as run:
+        yield run
+
+
+@contextmanager
+def beat(settings: Settings) -> Iterator[WorkerProcess]:
+    command = [sys.executable, "-m", "celery", "--app", "workers.celery_app", "beat", "--pidfile", ""]
+    with _running(command, settings) as run:
+        yield run
+
+
+@contextmanager
+def worker_that_freezes_at(place: str, settings: Settings, **arranged: object) -> Iterator[WorkerProcess]:
+    """A worker that stops for ever when it comes to `module:function`, and then makes `frozen_mark`."""
+    with worker(settings, freeze_at=place, mark=frozen_mark(settings), **arranged) as run:
+        yield run
+
+
+def frozen_mark(settings: Settings) -> Path:
+    return settings.data_dir / "frozen"
+
+
+@contextmanager
+def _running(command: list[str], settings: Settings) -> Iterator[WorkerProcess]:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    log = settings.data_dir / "worker.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env=environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield WorkerProcess(process, log)
+    except BaseException:
+        print(log.read_text(errors="replace")[-8000:])  # noqa: T201  # pytest shows it with the failure.
+        raise
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def wait_until(what: Callable[[], bool], *needed: WorkerProcess, seconds: float = SOON) -> None:
+    """Fail if it does not happen in time, or if a process that is needed for it ends before."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"it did not happen within {seconds} seconds"
+        assert all(each.process.poll() is None for each in needed), "a process ended by itself"
+        time.sleep(0.05)

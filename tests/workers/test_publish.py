@@ -1,0 +1,153 @@
+"""The publisher makes the update repository agree with the database, as far as its keys allow."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import obstore
+import pytest
+from sqlmodel import col, select, update
+
+from backend import job_queue, releases
+from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, ReleaseState
+from mobile_models import repository, signing_keys
+from mobile_models.repository import StagedSignature
+from tests.workers.world import add_release
+from workers.claim import Outcome, work
+from workers.publish import PUBLISH
+from workers.workplace import Workplace
+
+
+def publish(place: Workplace) -> Outcome:
+    with place.transaction() as session:
+        job_id = job_queue.enqueue(session, JobKind.PUBLISH, "updates").id
+    assert job_id is not None
+    return work(place, job_id, PUBLISH)
+
+
+def states(place: Workplace) -> dict[int, ReleaseState]:
+    with place.transaction() as session:
+        return {row.version: row.state for row in session.exec(select(Release))}
+
+
+def verify(place: Workplace) -> repository.Published:
+    return repository.verify(place.updates, signing_keys.load(place.settings.resolved_keys_dir).trusted_root)
+
+
+@pytest.fixture
+def keys(place: Workplace) -> Path:
+    signing_keys.init(place.settings.resolved_keys_dir)
+    return place.settings.resolved_keys_dir
+
+
+@pytest.fixture
+def offline_keys(place: Workplace, tmp_path: Path) -> Path:
+    """Two people hold the keys of `targets`; the publisher has the online ones only."""
+    everything = tmp_path / "safe"
+    signing_keys.init(everything, targets_keys=2, targets_threshold=2)
+    (everything / "online").rename(place.settings.resolved_keys_dir)
+    return everything
+
+
+def sign(place: Workplace, version: int, key: Path) -> None:
+    """What `wastelens releases sign` does, with a key that no server sees."""
+    staged = bytes(obstore.get(place.storage, releases.staged_key(version)).bytes())
+    made: StagedSignature = repository.sign_staged(staged, signing_keys.load_signer(key))
+    repository.check_signature(place.updates, staged, made)
+    with place.transaction() as session:
+        session.add(
+            ReleaseSignature(
+                version=version, key_id=made.key_id, staged_sha256=made.staged_sha256, signature=made.signature
+            )
+        )
+
+
+def test_an_approved_release_is_published_and_phones_are_pointed_to_it(place: Workplace, keys: Path) -> None:
+    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
+    assert publish(place) == Outcome.DONE
+    assert states(place) == {1: ReleaseState.PUBLISHED}
+    published = verify(place)
+    assert published.versions == {1}
+    assert published.channels["stable"].current == 1
+
+
+def test_a_release_in_steps_is_a_candidate_beside_the_current_one(place: Workplace, keys: Path) -> None:
+    add_release(place, 1, ReleaseState.PUBLISHED, rollout_percent=100)
+    add_release(place, 2, ReleaseState.APPROVED, rollout_percent=5)
+    assert publish(place) == Outcome.DONE
+    pointer = verify(place).channels["stable"]
+    assert pointer.current == 1
+    assert pointer.candidate is not None
+    assert (pointer.candidate.version, pointer.candidate.rollout_percent) == (2, 5)
+
+
+def test_publishing_what_is_published_changes_nothing(place: Workplace, keys: Path) -> None:
+    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
+    publish(place)
+    before = {found["path"]: found["e_tag"] for chunk in obstore.list(place.updates) for found in chunk}
+    assert publish(place) == Outcome.DONE
+    assert {found["path"]: found["e_tag"] for chunk in obstore.list(place.updates) for found in chunk} == before
+
+
+def test_signing_twice_with_threshold_two_publishes_and_once_does_not(place: Workplace, offline_keys: Path) -> None:
+    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
+    assert publish(place) == Outcome.DONE
+    assert states(place) == {1: ReleaseState.AWAITING_SIGNATURES}
+    assert verify(place).versions == frozenset(), "the worker alone never can"
+    sign(place, 1, offline_keys / "targets-1.pem")
+    publish(place)
+    assert states(place) == {1: ReleaseState.AWAITING_SIGNATURES}
+    assert verify(place).versions == frozenset()
+    sign(place, 1, offline_keys / "targets-2.pem")
+    publish(place)
+    assert states(place) == {1: ReleaseState.PUBLISHED}
+    assert verify(place).versions == {1}
+
+
+def test_without_its_keys_the_publisher_says_so_and_gives_nothing_up(place: Workplace) -> None:
+    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
+    assert publish(place) == Outcome.RETRIED_LATER
+    assert states(place) == {1: ReleaseState.APPROVED}
+    with place.transaction() as session:
+        job = session.exec(select(Job)).one()
+        assert (job.state, "KeyProblem" in (job.error or "")) == (JobState.QUEUED, True)
+
+
+def test_a_release_whose_files_are_damaged_holds_up_no_other(
+    place: Workplace, keys: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
+    add_release(place, 2, ReleaseState.APPROVED, rollout_percent=5)
+    obstore.put(place.storage, "artefacts/releases/2/model.tflite", b"damaged")
+    assert publish(place) == Outcome.DONE
+    assert states(place)[1] == ReleaseState.PUBLISHED
+    assert states(place)[2] != ReleaseState.PUBLISHED
+    assert verify(place).versions == {1}
+    assert "release 2 cannot be published" in caplog.text
+
+
+def test_what_is_near_its_expiry_is_signed_anew(place: Workplace, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
+    old = datetime.now(UTC) - timedelta(days=30)
+    reconcile = repository.reconcile
+    with monkeypatch.context() as patch:
+        patch.setattr(repository, "reconcile", lambda *given: reconcile(*given, moment=old))
+        publish(place)
+    with pytest.raises(repository.RepositoryInvalid, match="expired"):
+        verify(place)
+    assert publish(place) == Outcome.DONE
+    assert verify(place).versions == {1}
+
+
+def test_a_withdrawn_release_is_no_longer_offered_and_phones_go_back_to_the_bundled_one(
+    place: Workplace, keys: Path
+) -> None:
+    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
+    add_release(place, 2, ReleaseState.APPROVED, rollout_percent=100)
+    publish(place)
+    assert verify(place).channels["stable"].current == 2
+    with place.transaction() as session:
+        session.execute(update(Release).where(col(Release.version) == 2).values(state=ReleaseState.WITHDRAWN))
+    publish(place)
+    published = verify(place)
+    assert published.versions == {1}
+    assert (published.channels["stable"].current, published.channels["stable"].return_to_bundled) == (None, True)

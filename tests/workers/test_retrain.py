@@ -1,0 +1,287 @@
+"""A training run is carried out by a child process that is watched, ended and resumed."""
+
+import os
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import obstore
+import pytest
+from sqlmodel import col, select, update
+
+from backend import photo_store
+from backend.current_model import release_key
+from backend.database import now
+from backend.tables import (
+    DatasetSnapshotRow,
+    Job,
+    JobKind,
+    JobState,
+    Photo,
+    PhotoId,
+    PhotoState,
+    Release,
+    ReleaseState,
+    TrainingMode,
+    TrainingRun,
+    TrainingRunState,
+)
+from mobile_models.classifier import Classifier
+from mobile_models.evaluation import Verdict
+from mobile_models.manifest import ReleaseManifest
+from tests.workers.processes import STAND_IN_TRAINER, wait_until
+from tests.workers.world import (
+    add_gold,
+    ask_for_freeze,
+    ask_for_training,
+    epochs,
+    job_id,
+    publish_release,
+    read_run,
+    run_directory,
+)
+from workers import training_child
+from workers.claim import Outcome, work
+from workers.freeze_snapshot import FREEZE_SNAPSHOT
+from workers.retrain import RETRAIN
+from workers.workplace import Workplace
+
+pytestmark = pytest.mark.parametrize("migrated_database_url", ["sqlite"], indirect=True)  # Faults: on both.
+
+
+@pytest.fixture(autouse=True)
+def quick_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_child, "PROGRAM", (sys.executable, str(STAND_IN_TRAINER)))
+    monkeypatch.setattr(training_child, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr("workers.retrain.WATCH_SECONDS", 0.05)
+    monkeypatch.setattr("workers.claim.FIRST_RETRY", timedelta())
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    )
+
+
+@pytest.fixture
+def photo_ids(place: Workplace) -> list[PhotoId]:
+    return add_gold(place)
+
+
+@pytest.fixture
+def snapshot_id(place: Workplace, photo_ids: list[PhotoId]) -> int:
+    snapshot_id = ask_for_freeze(place)
+    assert work(place, job_id(place, JobKind.FREEZE, str(snapshot_id)), FREEZE_SNAPSHOT) == Outcome.DONE
+    return snapshot_id
+
+
+def retrain(place: Workplace, run_id: str) -> Outcome:
+    return work(place, job_id(place, JobKind.RETRAIN, run_id), RETRAIN)
+
+
+def releases(place: Workplace) -> dict[int, ReleaseState]:
+    with place.transaction() as session:
+        return {row.version: row.state for row in session.exec(select(Release))}
+
+
+def stored(place: Workplace, key: str) -> bytes:
+    return bytes(obstore.get(place.storage, key).bytes())
+
+
+def test_a_blessed_run_proposes_a_release_whose_files_are_whole(
+    place: Workplace, snapshot_id: int, tmp_path: Path
+) -> None:
+    run_id = ask_for_training(place, snapshot_id)
+    assert retrain(place, run_id) == Outcome.DONE
+    run = read_run(place, run_id)
+    assert run.state == TrainingRunState.BLESSED
+    assert run.started_at is not None
+    assert run.finished_at is not None
+    assert run.blessing is not None and run.blessing["verdict"] == Verdict.PASSED
+    assert run.progress is not None and (run.progress["epoch"], run.progress["epochs"]) == (3, 3)
+    assert releases(place) == {run.release_version: ReleaseState.PROPOSED}
+    manifest = ReleaseManifest.model_validate_json(stored(place, release_key(run.release_version, "manifest.json")))
+    Classifier(stored(place, release_key(run.release_version, "model.tflite")), manifest)
+    assert stored(place, release_key(run.release_version, "checkpoint.keras"))
+
+
+def test_its_reports_are_kept(place: Workplace, snapshot_id: int) -> None:
+    run_id = ask_for_training(place, snapshot_id)
+    retrain(place, run_id)
+    kept = {found["path"].removeprefix(f"artefacts/runs/{run_id}/") for chunk in
+            obstore.list(place.storage, f"artefacts/runs/{run_id}/") for found in chunk}  # fmt: skip
+    assert {"result.json", "output.log", "release/evaluation.json", "release/MODEL_CARD.md"} <= kept
+    assert not any(name.endswith((".tflite", ".keras")) for name in kept)
+
+
+def test_a_blocked_run_proposes_nothing_and_says_why(place: Workplace, snapshot_id: int) -> None:
+    run_id = ask_for_training(place, snapshot_id, "blocked")
+    assert retrain(place, run_id) == Outcome.DONE
+    run = read_run(place, run_id)
+    assert run.state == TrainingRunState.BLOCKED
+    assert run.blessing is not None and run.blessing["reasons"] == ["It lost glass."]
+    assert releases(place) == {}
+
+
+def test_a_data_set_that_the_trainer_refuses_fails_at_once_with_its_reason(place: Workplace, snapshot_id: int) -> None:
+    run_id = ask_for_training(place, snapshot_id, "refused")
+    assert retrain(place, run_id) == Outcome.GIVEN_UP
+    run = read_run(place, run_id)
+    assert (run.state, run.error) == (TrainingRunState.FAILED, "There are too few photos of trash.")
+
+
+def test_a_trainer_that_crashes_is_started_again_and_goes_on(place: Workplace, snapshot_id: int) -> None:
+    run_id = ask_for_training(place, snapshot_id, "crash once at 2", epochs=4)
+    assert retrain(place, run_id) == Outcome.RETRIED_LATER
+    with place.transaction() as session:
+        assert "the power went out" in (session.get_one(Job, job_id(place, JobKind.RETRAIN, run_id)).error or "")
+    assert read_run(place, run_id).state == TrainingRunState.RUNNING
+    assert retrain(place, run_id) == Outcome.DONE
+    assert [epoch for _, epoch in epochs(place, run_id)] == [1, 2, 3, 4]
+
+
+def test_progress_is_on_the_row_while_it_runs(place: Workplace, snapshot_id: int) -> None:
+    run_id = ask_for_training(place, snapshot_id, epochs=4)
+    seen: set[int] = set()
+
+    def watch() -> None:
+        while read_run(place, run_id).state in (TrainingRunState.REQUESTED, TrainingRunState.RUNNING):
+            seen.add((read_run(place, run_id).progress or {}).get("epoch", 0))
+            time.sleep(0.05)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    retrain(place, run_id)
+    watcher.join()
+    assert len(seen & {1, 2, 3}) >= 2
+
+
+def test_a_cancelled_run_ends_its_trainer(place: Workplace, snapshot_id: int) -> None:
+    run_id = ask_for_training(place, snapshot_id, epochs=200)
+
+    def cancel() -> None:
+        wait_until(lambda: len(epochs(place, run_id)) > 0)
+        with place.transaction() as session:
+            session.execute(update(TrainingRun).values(cancel_requested_at=now()))
+
+    person = threading.Thread(target=cancel)
+    person.start()
+    assert retrain(place, run_id) == Outcome.DONE
+    person.join()
+    assert read_run(place, run_id).state == TrainingRunState.CANCELLED
+    assert_nothing_trains(place, run_id)
+    assert releases(place) == {}
+
+
+def assert_nothing_trains(place: Workplace, run_id: str) -> None:
+    before = epochs(place, run_id)
+    time.sleep(0.6)
+    assert epochs(place, run_id) == before
+
+
+def test_a_worker_that_is_told_to_end_gives_the_run_back_and_it_goes_on_later(
+    place: Workplace, snapshot_id: int
+) -> None:
+    run_id = ask_for_training(place, snapshot_id, epochs=5)
+
+    def tell() -> None:
+        wait_until(lambda: len(epochs(place, run_id)) >= 2)
+        place.stopping.set()
+
+    operator = threading.Thread(target=tell)
+    operator.start()
+    assert retrain(place, run_id) == Outcome.GIVEN_BACK
+    operator.join()
+    assert_nothing_trains(place, run_id)
+    place.stopping.clear()
+    assert retrain(place, run_id) == Outcome.DONE
+    assert [epoch for _, epoch in epochs(place, run_id)] == [1, 2, 3, 4, 5]
+    assert len({process for process, _ in epochs(place, run_id)}) == 2
+
+
+def test_a_worker_that_lost_the_lease_ends_its_trainer(place: Workplace, snapshot_id: int) -> None:
+    run_id = ask_for_training(place, snapshot_id, epochs=200)
+
+    def steal() -> None:
+        wait_until(lambda: len(epochs(place, run_id)) > 0)
+        with place.transaction() as session:
+            session.execute(update(Job).where(col(Job.kind) == JobKind.RETRAIN).values(token=col(Job.token) + 1))
+
+    thief = threading.Thread(target=steal)
+    thief.start()
+    assert retrain(place, run_id) == Outcome.LEASE_LOST
+    thief.join()
+    assert read_run(place, run_id).state == TrainingRunState.RUNNING
+    assert_nothing_trains(place, run_id)
+
+
+def test_a_run_waits_for_its_data_set_without_losing_an_attempt(place: Workplace, photo_ids: list[PhotoId]) -> None:
+    snapshot_id = ask_for_freeze(place)
+    run_id = ask_for_training(place, snapshot_id)
+    for _ in range(8):
+        assert retrain(place, run_id) == Outcome.GIVEN_BACK
+    assert read_run(place, run_id).state == TrainingRunState.REQUESTED
+    assert work(place, job_id(place, JobKind.FREEZE, str(snapshot_id)), FREEZE_SNAPSHOT) == Outcome.DONE
+    assert retrain(place, run_id) == Outcome.DONE
+
+
+def test_the_champion_goes_with_it_and_is_written_down(place: Workplace, snapshot_id: int, tmp_path: Path) -> None:
+    publish_release(place, version=40)
+    run_id = ask_for_training(place, snapshot_id)
+    assert retrain(place, run_id) == Outcome.DONE
+    run = read_run(place, run_id)
+    assert run.champion_version == 40
+    reasons = (run_directory(place, run_id) / "result.json").read_text()
+    assert str(place.settings.work_dir / "releases" / "40") in reasons
+
+
+def test_fine_tuning_starts_from_the_champion(place: Workplace, snapshot_id: int) -> None:
+    publish_release(place, version=40)
+    run_id = ask_for_training(place, snapshot_id, mode=TrainingMode.FINE_TUNE)
+    assert retrain(place, run_id) == Outcome.DONE
+    assert "weights: champion" in (run_directory(place, run_id) / "result.json").read_text()
+
+
+def test_a_champion_withdrawn_before_the_run_began_is_not_started_from(place: Workplace, snapshot_id: int) -> None:
+    publish_release(place, version=40)
+    run_id = ask_for_training(place, snapshot_id, mode=TrainingMode.FINE_TUNE)
+    with place.transaction() as session:
+        session.execute(update(Release).values(state=ReleaseState.WITHDRAWN))
+    assert retrain(place, run_id) == Outcome.GIVEN_UP
+    assert "no release to start from" in (read_run(place, run_id).error or "")
+
+
+def test_a_photo_withdrawn_since_is_not_trained_on(
+    place: Workplace, snapshot_id: int, photo_ids: list[PhotoId]
+) -> None:
+    run_id = ask_for_training(place, snapshot_id)
+    retrain(place, run_id)
+    with place.transaction() as session:
+        withdrawn = session.get_one(Photo, photo_ids[0])
+        withdrawn.state = PhotoState.WITHDRAWN
+        digest = session.get_one(DatasetSnapshotRow, snapshot_id).digest
+    photo_store.delete(place.storage, photo_ids[0])
+    later = ask_for_training(place, snapshot_id)
+    assert retrain(place, later) == Outcome.GIVEN_UP
+    assert "1 photos of this data set were withdrawn" in (read_run(place, later).error or "")
+    on_disk = place.settings.work_dir / "snapshots" / str(digest) / "photos" / f"{withdrawn.sha256}.jpg"
+    assert not on_disk.exists()
+
+
+def test_a_run_that_has_ended_is_not_done_again(place: Workplace, snapshot_id: int) -> None:
+    run_id = ask_for_training(place, snapshot_id)
+    assert retrain(place, run_id) == Outcome.DONE
+    with place.transaction() as session:
+        session.execute(update(Job).where(col(Job.kind) == JobKind.RETRAIN).values(state=JobState.QUEUED))
+    assert retrain(place, run_id) == Outcome.DONE
+    assert [epoch for _, epoch in epochs(place, run_id)] == [1, 2, 3]
+    assert len(releases(place)) == 1
+
+
+def test_the_next_run_makes_room_on_the_disk(place: Workplace, snapshot_id: int) -> None:
+    first = ask_for_training(place, snapshot_id, epochs=1)
+    retrain(place, first)
+    assert run_directory(place, first).exists()
+    second = ask_for_training(place, snapshot_id, epochs=1)
+    retrain(place, second)
+    assert run_directory(place, second).exists()
+    assert [path.name for path in run_directory(place, first).parent.iterdir() if path.name.startswith(first)] == []

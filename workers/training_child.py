@@ -1,0 +1,98 @@
+"""The process that trains: started, watched, and ended with us.
+
+Guarantees: it never outlives its worker (its standard input closes, and it ends), it is ended when the work is taken
+away or cancelled, and what it was told is logged beside its output in the run directory. It resumes by itself when it
+is started on the same run directory again.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAM = (sys.executable, "-m", "training.run")
+OUTPUT = "output.log"
+TICK_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
+"""How long it may take to write a checkpoint and end, once it is asked to."""
+
+
+@dataclass(frozen=True)
+class TrainingCommand:
+    """What the trainer is told."""
+
+    snapshot: Path
+    run: Path
+    recipe: Path
+    seed: int
+    version: int
+    weights: str
+    champion: Path | None
+    threads: int
+    lineage_run_id: str
+
+    @property
+    def arguments(self) -> list[str]:
+        given = {
+            "snapshot": self.snapshot,
+            "run": self.run,
+            "recipe": self.recipe,
+            "seed": self.seed,
+            "version": self.version,
+            "weights": self.weights,
+            "champion": self.champion,
+            "threads": self.threads or None,
+            "lineage-run-id": self.lineage_run_id,
+        }
+        options = [part for name, value in given.items() if value is not None for part in (f"--{name}", str(value))]
+        return [*PROGRAM, *options, "--exit-with-parent"]
+
+
+def train(command: TrainingCommand, each_tick: Callable[[], None]) -> int:
+    """Run it to its end and return the exit code. Whatever `each_tick` raises ends the process, and is raised."""
+    with _running(command) as process:
+        while (code := process.poll()) is None:
+            each_tick()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(TICK_SECONDS)
+        return code
+
+
+@contextmanager
+def _running(command: TrainingCommand) -> Iterator[subprocess.Popen[bytes]]:
+    command.run.mkdir(parents=True, exist_ok=True)
+    with (command.run / OUTPUT).open("ab") as output:
+        process = subprocess.Popen(
+            command.arguments,
+            stdin=subprocess.PIPE,  # Nothing is ever written: it closes when this worker dies, however it dies.
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def last_words(run: Path, lines: int = 12) -> str:
+    """The end of what it printed, for people who look for the reason of a failure."""
+    output = run / OUTPUT
+    return "\n".join(output.read_text(errors="replace").splitlines()[-lines:]) if output.exists() else ""
