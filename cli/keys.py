@@ -8,11 +8,6 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Signing keys of the update repository.")
 
 
-@app.callback()
-def keys() -> None:
-    """Keeps `init` a subcommand while it is the only one."""
-
-
 @app.command()
 def init(
     directory: Annotated[Path, typer.Argument(help="New folder for the keys.")],
@@ -45,6 +40,37 @@ def init(
     if targets_threshold > 1:
         typer.echo(f"A release is published once {targets_threshold} people have signed it:")
         typer.echo("  wastelens releases sign VERSION --key FILE")
+
+
+@app.command()
+def renew(
+    file: Annotated[Path, typer.Argument(exists=True, help="The newest root.json or targets.json of the repository.")],
+    root: Annotated[Path, typer.Option(exists=True, help="The newest root.json of the repository.")],
+    key: Annotated[list[Path], typer.Option(help="Private key; may be given more than once.")],
+    countersign: Annotated[bool, typer.Option(help="FILE is a renewal that somebody else has begun.")] = False,
+) -> None:
+    """Sign root or targets for another year, on a computer that stays offline.
+
+    Example: wastelens keys renew 4.targets.json --root 1.root.json --key targets-1.pem
+    """
+    from mobile_models import renewal, signing_keys  # noqa: PLC0415  # --help must not wait for cryptography.
+
+    act = renewal.countersign if countersign else renewal.renew
+    try:
+        renewed = act(file.read_bytes(), root.read_bytes(), [signing_keys.load_signer(each) for each in key])
+        missing = renewal.missing_signatures(renewed, root.read_bytes())
+    except signing_keys.KeyProblem as error:
+        _refuse(str(error))
+    name = renewal.file_name(renewed)
+    Path(name).write_bytes(renewed)
+    if missing:
+        typer.echo(
+            f"Wrote {name}. It needs {missing} more: wastelens keys renew --countersign {name} --root ... --key ..."
+        )
+    else:
+        typer.echo(
+            f"Wrote {name}. Put it into the folder metadata/ of the update repository; the publisher takes it up."
+        )
 
 
 def _list(paths: list[Path]) -> None:

@@ -123,6 +123,7 @@ def reconcile(store: ObjectStore, keys: KeyRing, desired: DesiredState, *, momen
     edit = RepositoryEdit(store, keys.signers, repository_files.read_chain(store, keys.trusted_root), moment)
     before = frozenset(staged_targets.releases_in(edit.chain.targets.signed))
     edit.renew_root()
+    edit.take_renewed_targets()
     awaiting, refused = _bring_releases(edit, desired.releases)
     _drop_and_renew_targets(edit, desired.releases)
     available = frozenset(staged_targets.releases_in(edit.chain.targets.signed))

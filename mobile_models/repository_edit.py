@@ -4,6 +4,7 @@ Guarantees: metadata is written only with the signatures that its role needs, un
 `publish` writes the timestamp last, or nothing at all where nothing changed.
 """
 
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from obstore.store import ObjectStore
 from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
 
 from mobile_models import repository_files, update_roles
 from mobile_models.repository_files import Chain
@@ -54,6 +56,20 @@ class RepositoryEdit:
         targets.targets = files
         self.chain = replace(self.chain, targets=self._write(UpdateRole.TARGETS, targets))
 
+    def take_renewed_targets(self) -> None:
+        """Take the newest list in the store if it says what the published one says, and people signed it for longer.
+
+        Anything else there is what a publisher that was killed has left.
+        """
+        current = self.chain.targets.signed
+        renewed = self._find_targets(self.taken[UpdateRole.TARGETS])
+        if renewed is None or renewed.signed.version <= current.version:
+            return
+        says_the_same = (renewed.signed.targets, renewed.signed.delegations) == (current.targets, current.delegations)
+        if says_the_same and renewed.signed.expires > current.expires:
+            with suppress(KeyProblem):  # It waits for more signatures.
+                self.take_targets(renewed)
+
     def take_targets(self, metadata: Metadata[Targets]) -> None:
         """Take a list of models that was signed elsewhere. Raise `KeyProblem` if signatures are missing."""
         self._check(UpdateRole.TARGETS, metadata)
@@ -65,8 +81,16 @@ class RepositoryEdit:
 
     def holds_same(self, metadata: Metadata[Targets]) -> bool:
         """Whether this list of models was written already, by a publisher that was killed before the timestamp."""
-        content = repository_files.find_numbered(self.store, UpdateRole.TARGETS, metadata.signed.version)
-        return content is not None and Metadata[Targets].from_bytes(content).signed == metadata.signed
+        found = self._find_targets(metadata.signed.version)
+        return found is not None and found.signed == metadata.signed
+
+    def _find_targets(self, version: int) -> Metadata[Targets] | None:
+        """Return what is there; None also for half a file, which a power cut may have left."""
+        content = repository_files.find_numbered(self.store, UpdateRole.TARGETS, version)
+        try:
+            return None if content is None else Metadata[Targets].from_bytes(content)
+        except DeserializationError:
+            return None
 
     def set_channels(self, files: dict[str, TargetFile]) -> None:
         channels = deepcopy(self.chain.channels.signed)

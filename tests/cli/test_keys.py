@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from cli.keys import app
@@ -32,3 +33,18 @@ def test_a_threshold_out_of_reach_is_explained(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["init", str(tmp_path / "keys"), "--targets-threshold", "2"])
     assert result.exit_code == 1
     assert "threshold of 2 cannot be reached with 1 targets keys" in result.output
+
+
+def test_two_people_renew_the_list_of_models_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, invoke = tmp_path / "keys", CliRunner().invoke
+    invoke(app, ["init", str(keys), "--targets-keys", "2", "--targets-threshold", "2"])
+    monkeypatch.chdir(tmp_path)
+    root = ["--root", str(keys / "online" / "root.json")]
+    first = invoke(app, ["renew", str(keys / "online" / "targets.json"), *root, "--key", str(keys / "targets-1.pem")])
+    assert first.exit_code == 0 and "Wrote 2.targets.json. It needs 1 more" in first.output
+    second = invoke(app, ["renew", "--countersign", "2.targets.json", *root, "--key", str(keys / "targets-2.pem")])
+    assert second.exit_code == 0 and "Put it into the folder metadata/" in second.output
+    wrong = invoke(app, ["renew", "2.targets.json", *root, "--key", str(keys / "root-1.pem")])
+    assert wrong.exit_code == 1 and "may not sign targets" in wrong.output

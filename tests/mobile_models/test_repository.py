@@ -14,7 +14,7 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
 from mobile_models import repository, signing_keys
-from mobile_models.repository import DesiredState, RepositoryInvalid, SignatureRefused
+from mobile_models.repository import DesiredRelease, DesiredState, RepositoryInvalid, SignatureRefused
 from mobile_models.repository_edit import RepositoryEdit
 from mobile_models.repository_files import read_chain
 from mobile_models.signing_keys import KeyProblem, KeyRing
@@ -162,17 +162,7 @@ def test_what_is_staged_stays_the_same_until_it_is_signed(store: ObjectStore, ci
 def test_a_release_published_in_between_makes_older_signatures_void(store: ObjectStore, city: Path) -> None:
     worker = signing_keys.load(city / "online")
     waiting = repository.reconcile(store, worker, desired(1, 2)).awaiting
-    one, two = (
-        release(
-            version,
-            staged=waiting[version].staged,
-            signatures=tuple(
-                repository.sign_staged(waiting[version].staged, signing_keys.load_signer(city / name))
-                for name in (ANNA, BERT)
-            ),
-        )
-        for version in (1, 2)
-    )
+    one, two = (_signed_by_both(waiting[version].staged, version, city) for version in (1, 2))
     outcome = repository.reconcile(store, worker, DesiredState((one, two), {}))
     assert outcome.published == (1,)
     fresh = outcome.awaiting[2]
@@ -189,6 +179,13 @@ def test_the_keys_that_the_worker_holds_count_towards_the_threshold(store: Objec
     bert = repository.sign_staged(waiting.staged, signing_keys.load_signer(city / BERT))
     signed = release(1, staged=waiting.staged, signatures=(bert,))
     assert repository.reconcile(store, worker, DesiredState((signed,), {})).published == (1,)
+
+
+def _signed_by_both(staged: bytes, version: int, city: Path) -> DesiredRelease:
+    signers = (signing_keys.load_signer(city / name) for name in (ANNA, BERT))
+    return release(
+        version, staged=staged, signatures=tuple(repository.sign_staged(staged, signer) for signer in signers)
+    )
 
 
 # What a pointer may name.
@@ -341,9 +338,7 @@ def test_killed_before_any_write_the_repository_is_whole_and_the_next_call_compl
         repository.reconcile(store, everything, desired(1, current=1))
         if external:
             staged = repository.reconcile(store, worker, goal).awaiting[2].staged
-            signers = [signing_keys.load_signer(city / name) for name in (ANNA, BERT)]
-            signatures = tuple(repository.sign_staged(staged, signer) for signer in signers)
-            goal = replace(goal, releases=(release(1), release(2, staged=staged, signatures=signatures)))
+            goal = replace(goal, releases=(release(1), _signed_by_both(staged, 2, city)))
         count_writes[0] = writes
         try:
             repository.reconcile(store, worker, goal)
@@ -394,6 +389,25 @@ def test_a_publisher_killed_for_real_leaves_a_whole_repository(tmp_path: Path) -
         os.kill(publisher.pid, signal.SIGKILL)
         publisher.wait()
         assert repository.verify(store, keys.trusted_root).versions == {1, 2}
+
+
+@pytest.mark.parametrize("external", [False, True], ids=["own keys", "signed by people"])
+def test_half_a_file_that_a_power_cut_left_is_passed_over(store: ObjectStore, city: Path, external: bool) -> None:
+    worker = signing_keys.load(city / "online" if external else city)
+    repository.reconcile(store, signing_keys.load(city), desired(1, current=1))
+    waiting = repository.reconcile(store, worker, desired(1, 2, current=2)).awaiting
+    after = desired(1, 2, 3, current=3)
+    if external:
+        after = replace(after, releases=(release(1), _signed_by_both(waiting[2].staged, 2, city)))
+    for role in ("targets", "channels", "snapshot"):
+        for version in (3, 4):
+            path = f"metadata/{version}.{role}.json"
+            if path not in _contents(store):
+                obstore.put(store, path, b'{"signed": {"_ty')
+    outcome = repository.reconcile(store, worker, after)
+    if external:  # Its number is taken for ever, so people must sign it anew.
+        assert outcome.awaiting[2].missing == 2 and outcome.awaiting[2].staged != waiting[2].staged
+    assert repository.verify(store, worker.trusted_root).versions == ({1} if external else {1, 2, 3})
 
 
 def test_a_second_publisher_at_the_same_time_is_noticed(keys: KeyRing) -> None:
