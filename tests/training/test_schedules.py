@@ -1,0 +1,49 @@
+import pytest
+
+from training import schedules
+from training.recipe import Schedule, Stage
+
+
+def stage(**values: object) -> Stage:
+    wanted = {"name": "all", "epochs": 10, "trainable_layers": 0, "batch_norm_frozen": True, "learning_rate": 0.1}
+    return Stage.model_validate(wanted | values)
+
+
+def test_a_cosine_falls_from_the_top_to_nearly_nothing() -> None:
+    cosine = stage(schedule=Schedule.COSINE)
+    rates = [schedules.learning_rate(cosine, [0.0] * epoch) for epoch in range(10)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] == pytest.approx(0.1, rel=0.01)
+    assert rates[-1] < 0.002
+
+
+def test_a_warm_up_begins_low() -> None:
+    cosine = stage(schedule=Schedule.COSINE, warmup_epochs=1)
+    assert schedules.learning_rate(cosine, []) == pytest.approx(0.1 / 3)
+    assert schedules.learning_rate(cosine, [0.5]) == pytest.approx(0.1, rel=0.01)
+
+
+def test_a_plateau_divides_the_learning_rate_each_time_patience_ends() -> None:
+    plateau = stage(schedule=Schedule.PLATEAU, plateau_factor=0.5, plateau_patience=2)
+    scores = [0.5, 0.4, 0.5, 0.4, 0.3, 0.6, 0.5]
+    rates = [schedules.learning_rate(plateau, scores[:epoch]) for epoch in range(len(scores) + 1)]
+    assert rates == [0.1, 0.1, 0.1, 0.05, 0.05, 0.025, 0.025, 0.025]
+
+
+def test_a_plateau_never_goes_below_the_minimum() -> None:
+    plateau = stage(schedule=Schedule.PLATEAU, plateau_factor=0.01, plateau_patience=1, minimum_learning_rate=0.05)
+    assert schedules.learning_rate(plateau, [0.5, 0.4, 0.3]) == 0.05
+
+
+def test_a_stage_stops_when_nothing_gets_better() -> None:
+    impatient = stage(stop_patience=2)
+    assert not schedules.is_over(impatient, [])
+    assert not schedules.is_over(impatient, [0.5, 0.4])
+    assert schedules.is_over(impatient, [0.5, 0.4, 0.5])
+    assert not schedules.is_over(stage(), [0.5, 0.4, 0.5])
+    assert schedules.is_over(stage(), [0.5] * 10)
+
+
+def test_the_first_of_equal_epochs_is_the_best() -> None:
+    assert schedules.best_epoch([0.1, 0.5, 0.5]) == 1
+    assert schedules.best_epoch([]) == -1
