@@ -210,6 +210,23 @@ def test_the_online_keys_cannot_sign_a_model(world: World, tmp_path: Path) -> No
     assert caught.value.reason == RefusalReason.TAMPERED_METADATA
 
 
+def test_a_signed_manifest_that_names_another_model_is_refused(world: World) -> None:
+    world.publish(1, 2, current=1)
+    edit = RepositoryEdit(world.store, world.keys.signers, read_chain(world.store), NOW)
+    files = dict(edit.chain.targets.signed.targets)
+    other = files["models/2/model.tflite"]
+    files["models/1/model.tflite"] = TargetFile(other.length, other.hashes, "models/1/model.tflite")
+    edit.set_targets(files)
+    edit.publish()
+    assert world.refusal() == RefusalReason.TAMPERED_METADATA
+
+
+def test_a_server_that_trickles_metadata_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.publish(1, current=1)
+    monkeypatch.setattr(updater, "_METADATA_SECONDS", -1.0)
+    assert world.refusal() == RefusalReason.UNREACHABLE
+
+
 def test_a_server_that_is_away_is_unreachable_and_no_refusal_of_the_release(world: World) -> None:
     source = replace(world.source, url="http://127.0.0.1:9/updates")
     with pytest.raises(UpdateRefused) as caught:
