@@ -1,12 +1,15 @@
 """What an operator and a container engine call: `wastelens prepare` and `wastelens health`."""
 
 import socket
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import httpx
 import typer
 
 from backend.settings import Settings
+
+if TYPE_CHECKING:
+    from backend.first_start import FirstStart
 
 
 def prepare() -> None:
@@ -14,13 +17,23 @@ def prepare() -> None:
 
     Example: WASTELENS_DATABASE_URL=postgresql+psycopg://... wastelens prepare
     """
-    from backend import first_start  # noqa: PLC0415  # --help must not wait for the database library.
-
     settings = Settings()
-    prepared = first_start.prepare(settings)
+    prepared = first_start(settings)
     typer.echo("Database, update repository and bundled release are ready.")
     if prepared.administrator_password is not None:
         typer.echo(f"First sign-in: {settings.administrator}, password {prepared.administrator_password}")
+
+
+def first_start(settings: Settings) -> "FirstStart":
+    """Make what a first start needs, or end with a message that says what people have to do."""
+    from backend import first_start as steps  # noqa: PLC0415  # --help must not wait for the database library.
+    from mobile_models.signing_keys import KeyProblem  # noqa: PLC0415
+
+    try:
+        return steps.prepare(settings)
+    except (KeyProblem, steps.BadRelease, FileNotFoundError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
 
 
 def health(

@@ -68,10 +68,10 @@ def _wait(running: list[processes.RunningPart], stopping: list[int]) -> processe
 
 
 def _prepare(settings: Settings) -> None:
-    from backend import first_start  # noqa: PLC0415  # --help must not wait for the database library.
+    from cli import operate  # noqa: PLC0415  # --help must not wait for the database library.
 
     with _console.status("Preparing database, keys and the bundled release"):
-        prepared = first_start.prepare(settings)
+        prepared = operate.first_start(settings)
     address = settings.resolved_public_url
     _console.print("[bold]Wastelens[/bold] is starting.")
     _console.print(f"  API docs       {address}/docs")

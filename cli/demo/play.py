@@ -24,7 +24,7 @@ from training import recipe as recipes
 from training.run_directory import Progress as TrainingProgress
 
 POLL_SECONDS = 0.5
-REVIEWED_AT_ONCE = 50
+REVIEWED_AT_ONCE = 20
 Advance = Callable[[], None]
 
 

@@ -23,13 +23,24 @@ _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 
 
 def read(variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return the file with its `${NAME:-default}` filled in."""
+    """Return the file with its `${NAME:-default}` filled in, after parsing, as an engine does."""
 
-    def fill(match: re.Match[str]) -> str:
-        return variables.get(match["name"], match["default"] or "")
+    def fill(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: fill(value) for key, value in node.items()}
+        if isinstance(node, list):
+            return [fill(value) for value in node]
+        if isinstance(node, str):
+            return _VARIABLE.sub(lambda match: variables.get(match["name"], match["default"] or ""), node)
+        return node
 
-    content: dict[str, Any] = yaml.safe_load(_VARIABLE.sub(fill, FILE.read_text()))
+    content: dict[str, Any] = fill(yaml.safe_load(FILE.read_text()))
     return content
+
+
+def ours(compose: dict[str, Any]) -> list[str]:
+    """Names of the services that run our own code."""
+    return [name for name, service in compose["services"].items() if "build" in service]
 
 
 @dataclass(frozen=True)
@@ -39,10 +50,6 @@ class Host:
     compose: dict[str, Any]
     folder: Path
     replacements: Mapping[str, str]
-
-    def ours(self) -> list[str]:
-        """Names of the services that run our own code."""
-        return [name for name, service in self.compose["services"].items() if "build" in service]
 
     def run(self, name: str, command: list[str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -115,6 +122,6 @@ class Host:
         return [str(Path(sys.executable).parent / program), *arguments]
 
     def _replace(self, value: str) -> str:
-        for theirs, local in self.replacements.items():
-            value = value.replace(theirs, local)
-        return value
+        """Replace in one pass, whole path segments only: `/data` is not the beginning of `/database`."""
+        theirs = "|".join(map(re.escape, self.replacements))
+        return re.sub(rf"(?<!\w)({theirs})(?!\w)", lambda match: self.replacements[match[0]], value)
