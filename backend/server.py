@@ -7,6 +7,7 @@ on the address of a client is taken, and nobody else's.
 
 import asyncio
 import logging
+import tempfile
 from typing import Any
 
 import h11
@@ -110,6 +111,9 @@ def configuration(settings: Settings, **changes: Any) -> uvicorn.Config:
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    uploads = settings.data_dir.resolve() / "uploads"
+    uploads.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(uploads)  # What is half uploaded waits on disk; /tmp of a container is memory.
     uvicorn.Server(configuration(settings)).run()
 
 

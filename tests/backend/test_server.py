@@ -84,6 +84,19 @@ def test_uploads_do_not_add_up_in_memory(process: tuple[subprocess.Popen[bytes],
     assert memory_kilobytes(started.pid) - before < 40 * MEGABYTES
 
 
+def test_what_is_half_uploaded_waits_on_disk_in_the_data_folder(
+    process: tuple[subprocess.Popen[bytes], str], tmp_path: Path
+) -> None:
+    started, url = process
+    with httpx.Client(base_url=url) as client:
+        resident = register(client)
+        with raw_request(client, resident, BEGINNING + bytes(3 * 1024 * 1024), 10 * 1024 * 1024):
+            time.sleep(0.5)
+            opened = [str(link.readlink()) for link in Path(f"/proc/{started.pid}/fd").iterdir()]
+    assert any(path.startswith(str(tmp_path / "uploads")) for path in opened)
+    assert list((tmp_path / "uploads").iterdir()) == [], "it has no name, so nothing of it can be left behind"
+
+
 def test_sigterm_ends_it_although_somebody_holds_a_connection(process: tuple[subprocess.Popen[bytes], str]) -> None:
     started, url = process
     with socket.create_connection((httpx.URL(url).host, httpx.URL(url).port or 0)) as idle:
