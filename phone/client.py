@@ -63,12 +63,12 @@ class Phone:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._channel = channel
-        address = server_url.rstrip("/")
-        self._http = server.connect(address)
-        self._source = UpdateSource(f"{address}/updates", trusted_root, directory / "updates", self._http)
         self._models = ModelStore(directory / "models", bundled_release)
         self._active = self._models.open_best()
         self.outbox = Outbox(directory / "outbox")
+        address = server_url.rstrip("/")
+        self._http = server.connect(address)
+        self._source = UpdateSource(f"{address}/updates", trusted_root, directory / "updates", self._http)
 
     def close(self) -> None:
         self._http.close()

@@ -91,13 +91,11 @@ class ModelStore:
 
     def open_best(self) -> ActiveModel:
         """Open the newest model that works. Raise `UpdateRefused` if not even the bundled one does."""
-        installed = self.installed
-        for digest in dict.fromkeys((installed.active, installed.previous)):
-            if digest is not None:
-                try:
-                    return self._open(digest)
-                except UpdateRefused as error:
-                    self._drop(digest, error)
+        while (digest := self.installed.active) is not None:
+            try:
+                return self._open(digest)
+            except UpdateRefused as error:
+                self._drop(digest, error)
         return self.open_bundled()
 
     def open_bundled(self) -> ActiveModel:
@@ -148,13 +146,17 @@ class ModelStore:
         return ActiveModel(open_tested(folder), digest)
 
     def _drop(self, digest: Sha256, error: UpdateRefused) -> None:
-        """Give a release up; unless its files were damaged here, remember that it does not work."""
+        """Give a release up for the one before; unless its files were damaged here, remember that it does not work."""
         installed = self.installed
-        active, previous = (None if each == digest else each for each in (installed.active, installed.previous))
+        active, previous = installed.active, installed.previous
+        if digest == active:
+            active, previous = previous, None
+        elif digest == previous:
+            previous = None
         refused = dict(installed.refused)
         if error.reason != RefusalReason.TAMPERED_FILE:
             refused[digest] = Refused(reason=error.reason, detail=error.detail, runtime_version=runtime_version())
-        self._write(active or previous, previous if active else None, refused)
+        self._write(active, previous, refused)
 
     def _write(self, active: Sha256 | None, previous: Sha256 | None, refused: dict[Sha256, Refused]) -> None:
         installed = Installed(active=active, previous=previous, refused=refused)

@@ -93,6 +93,17 @@ def test_return_to_bundled_takes_the_phone_back_to_the_bundled_release(phone: Ph
     assert phone.update() == UpdateState.UP_TO_DATE
 
 
+def test_a_phone_that_returned_to_the_bundled_release_stays_there_after_a_restart(
+    phone: Phone, city: City, make_phone: MakePhone
+) -> None:
+    city.publish(replace(desired(1, 2), channels={"stable": ChannelPointer(current=2, return_to_bundled=True)}))
+    phone.update()
+    assert make_phone(city.web.url).release == 1
+    _publish_other_self_tests(city)
+    assert _refusal(phone) == RefusalReason.SELF_TEST_FAILED
+    assert (phone.release, make_phone(city.web.url).release) == (1, 1)
+
+
 def test_a_download_waits_for_the_network_that_was_asked_for(phone: Phone, city: City) -> None:
     conditions = DownloadConditions(unmetered_only=True, charging_only=True)
     candidate = Candidate(version=3, rollout_percent=100, salt="s", conditions=conditions)
