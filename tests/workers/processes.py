@@ -13,7 +13,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from backend.settings import PREFIX, Settings
+from workers import retrain, training_child
 
 SOON = 60.0
 STAND_IN_TRAINER = Path(__file__).with_name("stand_in_trainer.py")
@@ -111,3 +114,11 @@ def wait_until(what: Callable[[], bool], *needed: WorkerProcess, seconds: float 
         assert time.monotonic() < deadline, f"it did not happen within {seconds} seconds"
         assert all(each.process.poll() is None for each in needed), "a process ended by itself"
         time.sleep(0.05)
+
+
+def use_stand_in_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process: train with the stand-in, and look at it often."""
+    monkeypatch.setattr(training_child, "PROGRAM", (sys.executable, str(STAND_IN_TRAINER)))
+    monkeypatch.setattr(training_child, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(retrain, "WATCH_SECONDS", 0.05)
+    monkeypatch.setenv("PYTHONPATH", environment(Settings())["PYTHONPATH"])

@@ -1,7 +1,5 @@
 """A training run is carried out by a child process that is watched, ended and resumed."""
 
-import os
-import sys
 import threading
 import time
 from datetime import timedelta
@@ -31,7 +29,7 @@ from backend.tables import (
 from mobile_models.classifier import Classifier
 from mobile_models.evaluation import Verdict
 from mobile_models.manifest import ReleaseManifest
-from tests.workers.processes import STAND_IN_TRAINER, wait_until
+from tests.workers.processes import use_stand_in_trainer, wait_until
 from tests.workers.world import (
     add_gold,
     ask_for_freeze,
@@ -42,7 +40,6 @@ from tests.workers.world import (
     read_run,
     run_directory,
 )
-from workers import training_child
 from workers.claim import Outcome, work
 from workers.freeze_snapshot import FREEZE_SNAPSHOT
 from workers.retrain import RETRAIN
@@ -53,13 +50,8 @@ pytestmark = pytest.mark.parametrize("migrated_database_url", ["sqlite"], indire
 
 @pytest.fixture(autouse=True)
 def quick_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_child, "PROGRAM", (sys.executable, str(STAND_IN_TRAINER)))
-    monkeypatch.setattr(training_child, "TICK_SECONDS", 0.05)
-    monkeypatch.setattr("workers.retrain.WATCH_SECONDS", 0.05)
+    use_stand_in_trainer(monkeypatch)
     monkeypatch.setattr("workers.claim.FIRST_RETRY", timedelta())
-    monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    )
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Whatever was lost, forgotten or left over is found; on SQLite and PostgreSQL."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,8 +33,12 @@ from backend.tables import (
     TrainingRunState,
 )
 from tests.pictures import draw
-from tests.workers.world import Bell, receive
+from tests.workers.processes import use_stand_in_trainer
+from tests.workers.world import Bell, add_gold, job_id, receive
 from workers import upkeep
+from workers.claim import Outcome, work
+from workers.freeze_snapshot import FREEZE_SNAPSHOT
+from workers.retrain import RETRAIN
 from workers.upkeep import claim_schedule
 from workers.workplace import Workplace
 
@@ -86,10 +91,10 @@ def test_what_has_ended_or_has_its_job_gets_none(place: Workplace) -> None:
     add(place, DatasetSnapshotRow(id=1, requested_by="ada", state="frozen"), a_release(9, ReleaseState.PUBLISHED))
     add(place, a_run("over", 5, TrainingRunState.BLOCKED), a_run("cancelled", 6, TrainingRunState.CANCELLED))
     with place.transaction() as session:
-        job = job_queue.enqueue(session, JobKind.INSPECT, photo_id)
+        asked = job_queue.enqueue(session, JobKind.INSPECT, photo_id)
     upkeep.ask_again_for_what_was_lost(place)
     with place.transaction() as session:
-        assert session.exec(select(Job.id)).all() == [job.id]
+        assert session.exec(select(Job.id)).all() == [asked.id]
 
 
 def test_a_bell_that_was_lost_rings_again(place: Workplace, bell: Bell) -> None:
@@ -102,16 +107,16 @@ def test_a_bell_that_was_lost_rings_again(place: Workplace, bell: Bell) -> None:
 
 def test_a_job_of_a_killed_worker_rings_once_its_lease_is_over(place: Workplace, bell: Bell) -> None:
     with place.transaction() as session:
-        job_id = job_queue.enqueue(session, JobKind.INSPECT, "photo").id
-        assert job_id is not None
-        assert job_queue.claim(session, job_id, timedelta(minutes=1)) is not None
+        waiting = job_queue.enqueue(session, JobKind.INSPECT, "photo").id
+        assert waiting is not None
+        assert job_queue.claim(session, waiting, timedelta(minutes=1)) is not None
     bell.rung.clear()
     upkeep.ring_for_due_jobs(place)
     assert bell.rung == []
     with place.transaction() as session:
         session.execute(update(Job).values(lease_until=now() - timedelta(seconds=1)))
     upkeep.ring_for_due_jobs(place)
-    assert bell.rung == [(JobKind.INSPECT, job_id)]
+    assert bell.rung == [(JobKind.INSPECT, waiting)]
 
 
 def test_of_many_schedulers_one_gets_what_is_due(place: Workplace) -> None:
@@ -218,3 +223,34 @@ def test_a_queue_with_a_server_of_its_own_is_left_alone(place: Workplace, tmp_pa
     elsewhere = Workplace(settings, place.engine, place.doorbell, place.storage, place.updates, place.model)
     upkeep.forget_delivered_messages(elsewhere)
     assert not (tmp_path / "queue.sqlite3").exists()
+
+
+def test_enough_new_gold_labels_lead_to_a_release_without_anybody(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole chain: due, data set asked for, run waits for it, frozen, trained."""
+    wanted = {"retrain_after_gold_labels": 12, "retrain_minimum_per_class": 2, "recipe": "tiny", "weights": "random"}
+    eager = replace(place, settings=place.settings.model_copy(update=wanted))
+    upkeep.ask_for_retraining(eager)
+    assert jobs(place) == set(), "there is nothing new to learn"
+    add_gold(place)
+    upkeep.ask_for_retraining(eager)
+    with place.transaction() as session:
+        run, snapshot = session.exec(select(TrainingRun)).one(), session.exec(select(DatasetSnapshotRow)).one()
+    assert (run.trigger, run.requested_by, run.snapshot_id) == ("gold_labels", "schedule", snapshot.id)
+    upkeep.ask_for_retraining(eager)
+    assert jobs(place) == {(JobKind.FREEZE, str(snapshot.id)), (JobKind.RETRAIN, run.id)}, "one at a time"
+    use_stand_in_trainer(monkeypatch)
+    assert work(place, job_id(place, JobKind.RETRAIN, run.id), RETRAIN) == Outcome.GIVEN_BACK
+    assert work(place, job_id(place, JobKind.FREEZE, str(snapshot.id)), FREEZE_SNAPSHOT) == Outcome.DONE
+    assert work(place, job_id(place, JobKind.RETRAIN, run.id), RETRAIN) == Outcome.DONE
+    with place.transaction() as session:
+        assert session.get_one(Release, run.release_version).state == ReleaseState.PROPOSED
+
+
+def test_without_enough_gold_labels_of_each_class_nothing_is_asked_for(place: Workplace) -> None:
+    wanted = {"retrain_after_gold_labels": 2, "retrain_minimum_per_class": 2, "recipe": "tiny", "weights": "random"}
+    receive(place, draw("glass", 1), gold_label="glass", gold_labelled_at=now(), state=PhotoState.INSPECTED)
+    receive(place, draw("glass", 2), gold_label="glass", gold_labelled_at=now(), state=PhotoState.INSPECTED)
+    upkeep.ask_for_retraining(replace(place, settings=place.settings.model_copy(update=wanted)))
+    assert jobs(place) == set()
