@@ -156,9 +156,9 @@ def _emptiest_split(
 
     def missing(split: Split) -> float:
         """The share that would still be missing with this group in it, over the labels of the group."""
-        wanted = {label: fractions.of(split) * totals[label] for label in own}
-        if not all(wanted.values()):
+        if not fractions.of(split):
             return float("-inf")
+        wanted = {label: max(1.0, fractions.of(split) * totals[label]) for label in own}
         return sum(n * (wanted[label] - filled[split, label] - n) / wanted[label] for label, n in own.items())
 
     return max(Split, key=missing)

@@ -198,3 +198,14 @@ def test_labels_make_a_label_set() -> None:
     assert dataset.label_set_of(["stone", "green_glass"]).ids == ("green_glass", "stone")
     with pytest.raises(DataError, match="Sofa bed"):
         dataset.label_set_of(["Sofa bed", "glass"])
+
+
+@pytest.mark.parametrize("photos", [4, 5, 7, 10])
+def test_even_a_rare_label_is_in_every_split(photos: int) -> None:
+    splits = split_groups([SplitItem(str(n), "trash", str(n)) for n in range(photos)])
+    assert set(splits.values()) == set(Split)
+
+
+def test_a_split_without_a_share_stays_empty() -> None:
+    splits = split_groups([SplitItem(str(n), "trash", str(n)) for n in range(20)], SplitFractions(0.8, 0.2, 0.0))
+    assert Counter(splits.values()) == {Split.TRAIN: 16, Split.VALIDATION: 4}
