@@ -56,6 +56,8 @@ class Outbox:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         (directory / "refused").mkdir(parents=True, exist_ok=True)
+        for withdrawn in directory.glob("*.withdrawal"):
+            self._erase(SubmissionId(withdrawn.stem))  # A crash may have come before all of it was gone.
         for photo in directory.glob("*.photo"):
             if not photo.with_suffix(".submission.json").exists():
                 photo.unlink()  # A crash came between the photo and its submission; nobody was told it was kept.
@@ -72,9 +74,7 @@ class Outbox:
     def withdraw(self, submission_id: SubmissionId) -> None:
         """Forget the photo here at once, and at the server as soon as it is reached."""
         durable_file.write(self._path(submission_id, "withdrawal"), b"")
-        for kind in ("submission.json", "correction.json", "photo"):
-            durable_file.remove(self._path(submission_id, kind))
-            durable_file.remove(self._path(submission_id, kind, "refused"))
+        self._erase(submission_id)
 
     def waiting(self) -> list[SubmissionId]:
         """Return what has anything to send, in the order it was queued."""
@@ -142,6 +142,11 @@ class Outbox:
     def _send_submission(self, server: Server, submission_id: SubmissionId, content: bytes) -> None:
         photo = self._path(submission_id, "photo").read_bytes()
         server.submit(submission_id, photo, Submission.model_validate_json(content))
+
+    def _erase(self, submission_id: SubmissionId) -> None:
+        for kind in ("submission.json", "correction.json", "photo"):
+            durable_file.remove(self._path(submission_id, kind))
+            durable_file.remove(self._path(submission_id, kind, "refused"))
 
     def _forget(self, submission_id: SubmissionId, kind: str) -> None:
         durable_file.remove(self._path(submission_id, kind))
