@@ -19,6 +19,7 @@ from backend.database import transaction
 from backend.settings import Settings
 from backend.tables import Correction, Device, Photo, PhotoState, Prediction
 from mobile_models.signing_keys import KeyRing
+from phone import durable_file
 from phone.client import Phone
 from phone.outbox import Outbox
 from phone.server import Server, ServerRefused, ServerUnreachable
@@ -292,6 +293,23 @@ def test_killed_while_sending_everything_arrives_exactly_once(
     make_phone(office.url).send()
     assert sorted(photo.id for photo in office.rows(Photo)) == sorted(kept)
     assert len(office.rows(Prediction)) == len(office.rows(Correction)) == len(kept)
+
+
+def test_killed_while_withdrawing_the_photo_never_leaves_the_phone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = Outbox(tmp_path)
+    submission_id = outbox.add(b"photo", Submission())
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(durable_file, "remove", killed)
+        outbox.withdraw(submission_id)
+    assert (tmp_path / f"{submission_id}.photo").exists()
+    Outbox(tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [f"{submission_id}.withdrawal"]
 
 
 def test_a_photo_whose_submission_was_never_written_is_removed_at_the_next_start(tmp_path: Path) -> None:
