@@ -16,9 +16,9 @@ from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from backend import job_queue, photo_store
+from backend import job_queue, known_labels, photo_store
 from backend.database import now
-from backend.errors import Conflict, DomainError, NotFound, TooMany
+from backend.errors import Conflict, NotFound, TooMany
 from backend.photo_sandbox import CleanPhoto
 from backend.tables import (
     Correction,
@@ -36,7 +36,7 @@ from backend.tables import (
     TrainingRun,
 )
 from mobile_models.document import Sha256, sha256
-from mobile_models.label_set import TRASHNET, UNSURE, LabelId, LabelSet
+from mobile_models.label_set import UNSURE, LabelId, LabelSet
 
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Place = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -101,7 +101,7 @@ def find_same(session: Session, incoming: Incoming) -> Photo | None:
 
 
 def check(session: Session, incoming: Incoming, daily_limit: int) -> None:
-    """Raise `TooMany` beyond the device's `daily_limit`, `DomainError` for labels that nobody knows."""
+    """Raise `TooMany` beyond the device's `daily_limit`, and `DomainError` (`unknown_label`) for labels that nobody knows."""
     since = now() - timedelta(days=1)
     statement = select(func.count()).where(Photo.device_id == incoming.device, col(Photo.received_at) > since)
     if session.exec(statement).one() >= daily_limit:
@@ -112,15 +112,14 @@ def check(session: Session, incoming: Incoming, daily_limit: int) -> None:
     if incoming.submission.correction is not None:
         named.add(incoming.submission.correction)
     for label in sorted(named):
-        _check_label(labels, label)
+        known_labels.check(labels, label)
 
 
 def label_set(session: Session, release: int | None = None) -> LabelSet:
-    """Return the labels of `release`; of the newest release where that one is not known here (a phone may come from
-    elsewhere, or the database from a backup); and `TRASHNET` where there is none yet."""
-    known = session.get(Release, release) if release is not None else None
-    known = known or session.exec(select(Release).order_by(col(Release.version).desc()).limit(1)).one_or_none()
-    return TRASHNET if known is None else LabelSet.model_validate(known.manifest["label_set"])
+    """Return the labels of `release`, or those known here where it is not (a phone may come from elsewhere, or the
+    database from a backup)."""
+    named = session.get(Release, release) if release is not None else None
+    return known_labels.label_set(session) if named is None else LabelSet.model_validate(named.manifest["label_set"])
 
 
 def accept(session: Session, storage: ObjectStore, incoming: Incoming, photo: CleanPhoto) -> tuple[Photo, bool]:
@@ -155,7 +154,7 @@ def correct(session: Session, device: DeviceId, photo_id: PhotoId, label: str) -
     prediction = session.exec(
         select(Prediction).where(Prediction.photo_id == photo_id, Prediction.made_by == Opinionated.PHONE)
     ).first()
-    _check_label(label_set(session, prediction.release_version if prediction else None), label)
+    known_labels.check(label_set(session, prediction.release_version if prediction else None), label)
     if _newest_correction(session, photo_id) != label:
         session.add(Correction(photo_id=photo_id, label=label))
         session.flush()
@@ -240,13 +239,6 @@ def _own(session: Session, device: DeviceId, photo_id: PhotoId, *, lock: bool = 
     if found is None:
         raise NotFound("This device has sent no photo with this id.")
     return found
-
-
-def _check_label(labels: LabelSet, label: str) -> None:
-    try:
-        labels.index(label)
-    except ValueError as error:
-        raise DomainError(f"{error}.", code="unknown_label") from None
 
 
 def _newest_correction(session: Session, photo_id: PhotoId) -> str | None:
