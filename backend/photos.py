@@ -101,7 +101,7 @@ def find_same(session: Session, incoming: Incoming) -> Photo | None:
 
 
 def check(session: Session, incoming: Incoming, daily_limit: int) -> None:
-    """Raise `TooMany` beyond the device's `daily_limit`, and `DomainError` (`unknown_label`) for labels that nobody knows."""
+    """Raise `TooMany` beyond the daily limit of the device, `unknown_label` for labels that nobody knows."""
     since = now() - timedelta(days=1)
     statement = select(func.count()).where(Photo.device_id == incoming.device, col(Photo.received_at) > since)
     if session.exec(statement).one() >= daily_limit:
