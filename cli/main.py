@@ -2,9 +2,10 @@
 
 import typer
 
-from cli import keys
+from cli import keys, releases, staff
 from cli.classify import classify
 from cli.demo.command import demo
+from cli.import_gold import import_gold
 from cli.operate import health, prepare
 from cli.run import run
 
@@ -28,7 +29,9 @@ app = typer.Typer(
 )
 for command in (run, classify, demo, prepare, health):
     app.command()(command)
-app.add_typer(keys.app, name="keys")
+app.command("import")(import_gold)
+for name, group in (("releases", releases.app), ("staff", staff.app), ("keys", keys.app)):
+    app.add_typer(group, name=name)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from backend.settings import Settings
 from cli.demo import city, first_model, photos
 from cli.demo.city import City, DemoFailed
 from cli.demo.street import Measured, Sent, Street
+from cli.import_gold import importing
 from mobile_models import signing_keys
 from training import recipe as recipes
 from training.run_directory import Progress as TrainingProgress
@@ -137,11 +138,13 @@ def _train_first(plan: Plan, advance: Callable[..., None]) -> Path:
     return first_model.train(plan.directory / "first", plan.directory / "first-model", recipe, plan.weights, watch)
 
 
-def _found_city(settings: Settings, plan: Plan, advance: Advance) -> None:
-    from backend import first_start, gold_import  # noqa: PLC0415
+def _found_city(settings: Settings, plan: Plan, advance: Callable[..., None]) -> None:
+    from backend import first_start  # noqa: PLC0415  # It must find the settings that were just made.
+    from backend.gold_import import Source  # noqa: PLC0415
 
     first_start.prepare(settings)
-    gold_import.import_folder(settings, plan.directory / "first", source="demo", licence="demo", each=advance)
+    with importing(settings, lambda done, _: advance(to=done)) as importer:
+        importer.import_folder(plan.directory / "first", Source("demonstration", "as given"))
 
 
 def _await_inspection(running: City, photos_sent: int, advance: Callable[..., None]) -> None:
