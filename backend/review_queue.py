@@ -224,7 +224,7 @@ def _try_claim(session: Session, person: Person, photo_id: PhotoId, expires_at: 
         set_={"staff_id": person.id, "expires_at": expires_at},
         where=free,
     )
-    return session.connection().execute(upsert).rowcount == 1
+    return session.connection().execute(upsert.returning(col(ReviewClaim.photo_id))).first() is not None
 
 
 def found(session: Session, photo_id: PhotoId, *, lock: bool = False) -> Photo:
