@@ -11,6 +11,13 @@ from training import dataset, recipe
 from training.recipe import Recipe
 
 SHOTS_PER_OBJECT = 2
+KERAS_ON_NUMPY_2 = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.filterwarnings(KERAS_ON_NUMPY_2))
 
 
 def draw_folder(folder: Path, photos_per_label: int = 20) -> Path:

@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mobile_models import photo as photos
+from mobile_models.input_spec import InputSpec
+from mobile_models.label_set import TRASHNET
+from training import pipeline
+from training.dataset import DataError, DatasetSnapshot, Split
+from training.pipeline import Batches, Pictures
+from training.recipe import Augmentation
+
+SPEC = InputSpec(width=32, height=32)
+
+
+@pytest.fixture
+def snapshot(snapshot_directory: Path) -> DatasetSnapshot:
+    return DatasetSnapshot.read(snapshot_directory / "snapshot.json")
+
+
+@pytest.fixture
+def holdout(snapshot_directory: Path, snapshot: DatasetSnapshot, tmp_path: Path) -> Pictures:
+    return pipeline.load(snapshot_directory, snapshot.of(Split.HOLDOUT), TRASHNET, SPEC, tmp_path)
+
+
+def batches(pictures: Pictures, *seed: int, size: int = 8, augmentation: Augmentation | None = None) -> Batches:
+    return Batches(pictures.pixels, pictures.labels, np.arange(1.0, 7.0), size, seed, augmentation)
+
+
+def test_pictures_are_what_a_phone_feeds(snapshot_directory: Path, holdout: Pictures) -> None:
+    assert holdout.pixels.shape == (24, 32, 32, 3)
+    for photo, pixels, label in zip(holdout.photos, holdout.pixels, holdout.labels, strict=True):
+        content = (snapshot_directory / "photos" / f"{photo.sha256}.jpg").read_bytes()
+        assert np.array_equal(pixels, SPEC.prepare(photos.decode(content))[0])
+        assert TRASHNET.ids[label] == photo.label
+
+
+def test_photos_are_decoded_once(
+    snapshot_directory: Path, snapshot: DatasetSnapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = snapshot.of(Split.TRAIN)
+    first = pipeline.load(snapshot_directory, chosen, TRASHNET, SPEC, tmp_path)
+    monkeypatch.delattr(photos, "decode")
+    again = pipeline.load(snapshot_directory, chosen, TRASHNET, SPEC, tmp_path)
+    assert np.array_equal(first.pixels, again.pixels)
+    with pytest.raises(AttributeError):
+        pipeline.load(snapshot_directory, chosen, TRASHNET, InputSpec(width=48, height=48), tmp_path)
+
+
+def test_photos_that_cannot_be_read_are_all_named(tmp_path: Path, snapshot: DatasetSnapshot) -> None:
+    (tmp_path / "photos").mkdir()
+    missing, damaged = snapshot.photos[:2]
+    (tmp_path / "photos" / f"{damaged.sha256}.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(DataError) as refused:
+        pipeline.load(tmp_path, (missing, damaged), TRASHNET, SPEC, tmp_path)
+    assert missing.sha256 in str(refused.value)
+    assert damaged.sha256 in str(refused.value)
+    assert not list(tmp_path.glob("*.npy"))
+
+
+def test_a_class_without_photos_is_refused(snapshot: DatasetSnapshot) -> None:
+    without = tuple(each for each in snapshot.photos if (each.label, each.split) != ("trash", Split.HOLDOUT))
+    with pytest.raises(DataError, match="The holdout split has no photo of trash"):
+        pipeline.check(snapshot.model_copy(update={"photos": without}))
+
+
+def test_a_class_with_few_photos_is_warned_of(snapshot: DatasetSnapshot) -> None:
+    assert pipeline.check(snapshot) == []
+    trash = [each for each in snapshot.photos if (each.label, each.split) == ("trash", Split.TRAIN)]
+    few = tuple(each for each in snapshot.photos if each not in trash[9:])
+    assert pipeline.check(snapshot.model_copy(update={"photos": few})) == [
+        "There are only 9 photos of trash to train on; expect it to be recognised badly."
+    ]
+
+
+def test_batches_carry_one_hot_labels_and_the_weight_of_their_class(holdout: Pictures) -> None:
+    inputs, targets, weights = batches(holdout, 1)[0]
+    assert (inputs.shape, inputs.dtype) == ((8, 32, 32, 3), np.float32)
+    assert np.array_equal(targets.sum(axis=1), np.ones(8))
+    assert np.array_equal(weights, targets.argmax(axis=1) + 1)
+
+
+def test_an_epoch_shows_each_photo_once_in_an_order_of_its_own(holdout: Pictures) -> None:
+    def epoch(*seed: int) -> list[bytes]:
+        shown = batches(holdout, *seed)
+        return [picture.tobytes() for index in range(len(shown)) for picture in shown[index][0]]
+
+    assert sorted(epoch(1)) == sorted(picture.astype(np.float32).tobytes() for picture in holdout.pixels)
+    assert epoch(1) == epoch(1)
+    assert epoch(1) != epoch(2)
+
+
+def test_the_same_seed_gives_the_same_views(holdout: Pictures) -> None:
+    turned = Augmentation(rotation_degrees=30)
+    first, again, other = (batches(holdout, *seed, augmentation=turned)[1][0] for seed in ((1, 2), (1, 2), (1, 3)))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_what_does_not_fill_a_batch_waits(holdout: Pictures) -> None:
+    assert len(batches(holdout, 1, size=10)) == 2
+    assert len(batches(holdout, 1, size=100)) == 1
+    assert len(batches(holdout, 1, size=100)[0][0]) == 24

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from mobile_models.litert_model import LiteRtModel
+from training import backbones, quantize, recipe
+from training.pipeline import Pictures
+from training.recipe import Recipe
+from training.run_steps import representative_dataset
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "embedding_length"),
+    [
+        ("tiny", 48),
+        pytest.param("mobilenet_v2", 1280, marks=pytest.mark.slow),
+        pytest.param("resnet50v2", 2048, marks=pytest.mark.slow),
+        pytest.param("resnet50v2_tuned", 2048, marks=pytest.mark.slow),
+    ],
+)
+def test_each_network_becomes_full_integer_with_the_published_interface(name: str, embedding_length: int) -> None:
+    wanted = recipe.load(name).with_changes(input_edge=32)
+    content = quantize.quantize(backbones.build(wanted, 6, "random"), PIXELS)
+    assert quantize.float_operators(content) == ()
+    model = LiteRtModel(content, 6)
+    assert model.input_shape == (1, 32, 32, 3)
+    assert model.embedding_length == embedding_length
+    logits, embedding = model.run(PIXELS[:1])
+    assert (logits.shape, logits.dtype) == ((6,), np.float32)
+    assert (embedding.shape, embedding.dtype) == ((embedding_length,), np.float32)
+
+
+def test_raw_pixels_go_in_unchanged(quick: Recipe) -> None:
+    """Calibrated on photos with black and white in them, the input has scale 1 and zero point 0."""
+    from ai_edge_litert import interpreter as litert  # noqa: PLC0415
+
+    content = quantize.quantize(backbones.build(quick, 6, "random"), PIXELS)
+    (taken,) = litert.Interpreter(model_content=content).get_input_details()
+    assert taken["dtype"] == np.uint8
+    assert taken["quantization"] == (pytest.approx(1.0), 0)
+
+
+def test_int8_answers_are_near_the_float_ones(quick: Recipe) -> None:
+    model = backbones.build(quick, 6, "random")
+    litert = LiteRtModel(quantize.quantize(model, PIXELS), 6)
+    expected = np.asarray(model(PIXELS.astype(np.float32)))
+    answered = np.stack([litert.run(picture[np.newaxis])[0].copy() for picture in PIXELS])
+    assert np.abs(answered - expected).max() < 0.05 * np.ptp(expected) + 0.02
+
+
+def test_float_operators_are_found(quick: Recipe) -> None:
+    import tensorflow as tf  # noqa: PLC0415
+
+    model = backbones.build(quick, 6, "random")
+    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    assert "CONV_2D" in quantize.float_operators(content)
+
+
+def test_the_representative_dataset_is_balanced_and_of_the_train_split_it_is_given() -> None:
+    labels = np.array([0] * 20 + [1] * 3 + [2])
+    chosen = representative_dataset(Pictures((), PIXELS, labels), 12, seed=0)
+    where = [int(np.flatnonzero([np.array_equal(picture, each) for each in PIXELS])[0]) for picture in chosen]
+    assert sorted(labels[where]) == [0] * 4 + [1] * 3 + [2]
+    assert len(set(where)) == 8

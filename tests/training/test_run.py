@@ -1,0 +1,201 @@
+"""`python -m training.run` as workers start it: a process, a run directory, an exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mobile_models import self_tests
+from mobile_models.classifier import Classifier
+from mobile_models.document import file_sha256
+from mobile_models.evaluation import Blessing, EvaluationReport, Verdict
+from mobile_models.manifest import ReleaseManifest
+from training import recipe
+from training.dataset import DatasetSnapshot, SeenPhotos, Split, holdout_digest
+from training.fit import FitState
+from training.recipe import Recipe
+from training.run_directory import ExitCode, Outcome, RunDirectory
+
+PATIENCE_SECONDS = 120
+
+
+def command(snapshot: Path, run: Path, wanted: Recipe, **options: object) -> list[str]:
+    file = run.with_suffix(".recipe.json")
+    wanted.write(file)
+    given = {"snapshot": snapshot, "run": run, "recipe": file, "weights": "random", "threads": 1, **options}
+    parts = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    return [sys.executable, "-m", "training.run", *parts]
+
+
+def finish(*arguments: str) -> int:
+    return subprocess.run(arguments, timeout=PATIENCE_SECONDS, check=False, capture_output=True).returncode
+
+
+def wait_for_epoch(run: RunDirectory, epoch: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        progress = run.read_progress()
+        if progress is not None and progress.epoch >= epoch:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"epoch {epoch} was not reached in {PATIENCE_SECONDS} seconds")
+
+
+@pytest.fixture(scope="module")
+def finished(snapshot_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run of `tiny` that ended well."""
+    run = RunDirectory(tmp_path_factory.mktemp("runs") / "finished")
+    learns = recipe.load("tiny").with_changes(input_edge=32).with_epochs(10)
+    options = {"version": 3, "seed": 2, "lineage_run_id": "run-7", "minimum_photos_per_class": 4}
+    assert finish(*command(snapshot_directory, run.path, learns, **options)) == ExitCode.DONE
+    return run
+
+
+def test_a_run_leaves_a_whole_release(finished: RunDirectory, snapshot_directory: Path) -> None:
+    result = finished.read_result()
+    assert result is not None
+    assert (result.outcome, result.reasons[0][:8]) == (Outcome.BLESSED, "accuracy")
+    manifest = ReleaseManifest.read(finished.release / "manifest.json")
+    report = EvaluationReport.read(finished.release / "evaluation.json")
+    blessing = Blessing.read(finished.release / "blessing.json")
+    snapshot = DatasetSnapshot.read(snapshot_directory / "snapshot.json")
+    assert manifest.version == 3
+    assert manifest.model.sha256 == report.model == file_sha256(finished.release / "model.tflite")
+    assert manifest.lineage.dataset_snapshot == snapshot.digest
+    assert manifest.lineage.recipe_digest == Recipe.read(finished.release / "recipe.json").digest
+    assert (manifest.lineage.training_run, manifest.lineage.seed) == ("run-7", 2)
+    assert (manifest.evaluation.evaluation_digest, manifest.evaluation.blessing_digest) == (
+        report.digest,
+        blessing.digest,
+    )
+    assert report.holdout == holdout_digest(snapshot)
+    assert {answer.photo for answer in report.answers} == {photo.sha256 for photo in snapshot.of(Split.HOLDOUT)}
+    assert blessing.rubber_stamped
+    assert SeenPhotos.read(finished.release / "dataset.json") == SeenPhotos.of(snapshot)
+    assert "Release" in (finished.release / "MODEL_CARD.md").read_text().title()
+
+
+def test_the_release_answers_as_its_report_says(finished: RunDirectory, snapshot_directory: Path) -> None:
+    classifier = Classifier.load(finished.release)
+    self_tests.run(classifier, classifier.manifest)
+    report = EvaluationReport.read(finished.release / "evaluation.json")
+    for answer in report.answers:
+        given = classifier.classify((snapshot_directory / "photos" / f"{answer.photo}.jpg").read_bytes())
+        assert given.best_label == answer.predicted
+        assert given.scores[answer.predicted] == pytest.approx(answer.confidence, abs=1e-4)
+    right = sum(answer.label == answer.predicted for answer in report.answers)
+    assert report.accuracy == pytest.approx(right / len(report.answers))
+    assert report.accuracy > 0.7
+
+
+def test_the_same_command_again_changes_nothing(finished: RunDirectory, snapshot_directory: Path) -> None:
+    before = (finished.release / "manifest.json").stat().st_mtime_ns
+    assert finish(*command(snapshot_directory, finished.path, recipe.load("tiny"))) == ExitCode.DONE
+    assert (finished.release / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_a_challenger_goes_on_from_the_champion_and_is_measured_beside_it(
+    finished: RunDirectory, snapshot_directory: Path, tmp_path: Path, quick: Recipe
+) -> None:
+    run = RunDirectory(tmp_path / "run")
+    options = {"weights": "champion", "champion": finished.release, "version": 4, "minimum_photos_per_class": 4}
+    assert finish(*command(snapshot_directory, run.path, quick.with_epochs(1), **options)) == ExitCode.DONE
+    champion = EvaluationReport.read(run.champion_evaluation)
+    challenger = EvaluationReport.read(run.release / "evaluation.json")
+    blessing = Blessing.read(run.release / "blessing.json")
+    assert champion.holdout == challenger.holdout
+    assert (blessing.champion, blessing.challenger) == (champion.digest, challenger.digest)
+    assert not blessing.rubber_stamped
+    assert len(blessing.p_values) == 13
+    assert ReleaseManifest.read(run.release / "manifest.json").lineage.parent_version == 3
+    assert challenger.accuracy > 0.6, "one epoch from random weights would be near chance"
+
+
+def test_a_challenger_that_lost_is_blocked_and_the_run_still_ends_well(
+    finished: RunDirectory, snapshot_directory: Path, tmp_path: Path, quick: Recipe
+) -> None:
+    run = RunDirectory(tmp_path / "run")
+    untrained = quick.with_epochs(1).with_changes(batch_size=84)
+    assert finish(*command(snapshot_directory, run.path, untrained, champion=finished.release)) == ExitCode.DONE
+    result = run.read_result()
+    assert result is not None
+    assert result.outcome is Outcome.BLOCKED
+    assert Blessing.read(run.release / "blessing.json").verdict is Verdict.BLOCKED
+    assert any("floor" in reason or "significantly worse" in reason for reason in result.reasons)
+
+
+def test_a_killed_run_goes_on_from_its_last_epoch(snapshot_directory: Path, tmp_path: Path, quick: Recipe) -> None:
+    run = RunDirectory(tmp_path / "run")
+    arguments = command(snapshot_directory, run.path, quick.with_epochs(30))
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_epoch(run, 3)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    before = FitState.read(run.checkpoints / "state.json").epochs
+    assert 3 <= len(before) < 30
+    assert run.read_result() is None
+    assert finish(*arguments) == ExitCode.DONE
+    after = FitState.read(run.checkpoints / "state.json").epochs
+    assert len(after) == 30
+    assert after[: len(before)] == before
+
+
+def test_a_second_process_finds_the_run_directory_locked(
+    snapshot_directory: Path, tmp_path: Path, quick: Recipe
+) -> None:
+    run = RunDirectory(tmp_path / "run")
+    with run.held():
+        assert finish(*command(snapshot_directory, run.path, quick)) == ExitCode.LOCKED
+    assert run.read_progress() is None
+
+
+def test_a_run_ends_with_its_parent(snapshot_directory: Path, tmp_path: Path, quick: Recipe) -> None:
+    run = RunDirectory(tmp_path / "run")
+    arguments = [*command(snapshot_directory, run.path, quick.with_epochs(500)), "--exit-with-parent"]
+    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_epoch(run, 1)
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(20) == 1
+    finally:
+        process.kill()
+        process.wait()
+    assert run.read_result() is None
+
+
+def test_bad_input_is_refused_before_anything_is_trained(
+    tmp_path: Path, quick: Recipe, snapshot_directory: Path
+) -> None:
+    nowhere = RunDirectory(tmp_path / "nowhere")
+    assert finish(*command(tmp_path, nowhere.path, quick)) == ExitCode.BAD_INPUT
+    result = nowhere.read_result()
+    assert result is not None
+    assert result.outcome is Outcome.REFUSED
+    assert "no dataset snapshot" in result.reasons[0]
+    unknown = RunDirectory(tmp_path / "unknown")
+    assert finish(*command(snapshot_directory, unknown.path, quick, weights="missing.h5")) == ExitCode.BAD_INPUT
+    result = unknown.read_result()
+    assert result is not None
+    assert "no file missing.h5" in result.reasons[0]
+
+
+def test_plain_data_is_read_without_keras() -> None:
+    modules = "training.dataset, training.recipe, training.run_directory, training.gate"
+    names = [f"training.recipes.{name}" for name in recipe.names()]
+    code = f"import sys, json, {modules}, {', '.join(names)}; print(json.dumps(list(sys.modules)))"
+    loaded = json.loads(subprocess.check_output([sys.executable, "-c", code], env={**os.environ}))
+    assert not {"keras", "tensorflow", "jax"} & set(loaded)
+
+
+def test_only_the_exporter_imports_tensorflow() -> None:
+    training = Path(recipe.__file__).parent
+    importing = [file.name for file in training.rglob("*.py") if "import tensorflow" in file.read_text()]
+    assert importing == ["quantize.py"]
