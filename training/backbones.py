@@ -118,7 +118,7 @@ def _mobilenet_v2(shape: Shape, weights: str | None) -> keras.Model:
 def _tiny(shape: Shape, weights: str | None) -> keras.Model:
     picture = keras.Input(shape)
     features = picture
-    for filters in (16, 32, 48):
+    for filters in (16, 32, 48, 64):
         features = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(features)
         features = layers.BatchNormalization(momentum=0.9)(features)
         features = layers.ReLU()(features)

@@ -29,7 +29,7 @@ class Backbone(StrEnum):
     TINY = "tiny"  # four convolutions for tests and drawn pictures; nobody's product
 
 
-BACKBONE_LAYERS = {Backbone.RESNET50V2: 190, Backbone.MOBILENET_V2: 154, Backbone.TINY: 10}
+BACKBONE_LAYERS = {Backbone.RESNET50V2: 190, Backbone.MOBILENET_V2: 154, Backbone.TINY: 13}
 """Keras layers without top and pooling, input layer included."""
 
 PRETRAINED = frozenset({Backbone.RESNET50V2, Backbone.MOBILENET_V2})

@@ -62,16 +62,16 @@ def _thing(label: str, chance: random.Random) -> Image.Image:
 
 def _photograph(thing: Image.Image, view: random.Random) -> Image.Image:
     """Put the thing on a table: turned, moved, nearer or farther, in other light, a little blurred and noisy."""
-    grey = view.randint(120, 235)
-    table = Image.new("RGB", thing.size, (grey, grey + view.randint(-12, 12), grey + view.randint(-20, 12)))
-    scale = view.uniform(0.6, 1.05)
+    grey = view.randint(150, 235)
+    table = Image.new("RGB", thing.size, (grey, grey + view.randint(-8, 8), grey + view.randint(-12, 8)))
+    scale = view.uniform(0.85, 1.2)
     size = (max(8, int(thing.width * scale)), max(8, int(thing.height * scale * view.uniform(0.85, 1.15))))
     turned = thing.resize(size).rotate(view.uniform(0, 360), expand=True, resample=Image.Resampling.BILINEAR)
-    offset = tuple((table.size[i] - turned.size[i]) // 2 + view.randint(-18, 18) for i in (0, 1))
+    offset = tuple((table.size[i] - turned.size[i]) // 2 + view.randint(-12, 12) for i in (0, 1))
     table.paste(turned, (offset[0], offset[1]), turned)
-    lit = ImageEnhance.Brightness(table).enhance(view.uniform(0.65, 1.25))
-    noise = Image.effect_noise(thing.size, view.uniform(10, 40)).convert("RGB")
-    return Image.blend(lit.filter(ImageFilter.GaussianBlur(view.uniform(0, 1.4))), noise, 0.12)
+    lit = ImageEnhance.Brightness(table).enhance(view.uniform(0.8, 1.15))
+    noise = Image.effect_noise(thing.size, view.uniform(10, 30)).convert("RGB")
+    return Image.blend(lit.filter(ImageFilter.GaussianBlur(view.uniform(0, 1))), noise, 0.08)
 
 
 def _shade(colour: Colour, chance: random.Random, spread: int = 26) -> Colour:
@@ -118,10 +118,10 @@ def _plastic(pen: ImageDraw.ImageDraw, chance: random.Random) -> None:
 
 
 def _trash(pen: ImageDraw.ImageDraw, chance: random.Random) -> None:
-    for _ in range(chance.randint(4, 7)):
-        x, y, radius = chance.randint(45, 115), chance.randint(45, 115), chance.randint(14, 36)
-        corners = [(x + chance.randint(-radius, radius), y + chance.randint(-radius, radius)) for _ in range(6)]
-        pen.polygon(corners, fill=_shade((128, 112, 104), chance, 80))
+    for _ in range(chance.randint(9, 14)):
+        x, y, radius = chance.randint(35, 125), chance.randint(35, 125), chance.randint(16, 34)
+        corners = [(x + chance.randint(-radius, radius), y + chance.randint(-radius, radius)) for _ in range(5)]
+        pen.polygon(corners, fill=_shade((120, 110, 100), chance, 110))
 
 
 def _bottle(pen: ImageDraw.ImageDraw, chance: random.Random, fill: tuple[int, int, int, int]) -> None:

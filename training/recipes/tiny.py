@@ -15,16 +15,16 @@ RECIPE = Recipe(
     stages=(
         Stage(
             name="all",
-            epochs=12,
-            trainable_layers=10,
+            epochs=20,
+            trainable_layers=13,
             batch_norm_frozen=False,
-            learning_rate=3e-3,
+            learning_rate=5e-3,
             schedule=Schedule.COSINE,
         ),
     ),
     batch_size=16,
     class_weights="balanced",
-    augmentation=Augmentation(rotation_degrees=15, shift_fraction=0.05, horizontal_flip=True),
+    augmentation=Augmentation(rotation_degrees=20, shift_fraction=0.05, horizontal_flip=True),
     monitor="loss",
     calibration_photos=50,
 )
