@@ -29,7 +29,7 @@ ALIKE_COSINE = 0.9
 and 77 % of turns reach it; the most alike of 130 pairs of different objects had 0.74. See
 `benchmarks/near_duplicates.py`."""
 WINDOW = 20_000
-"""Bounds the search (60 ms), and with it how many chance likenesses a photo has: about 0.2, so that they form no chain."""
+"""Bounds the search (60 ms), and with it the chance likenesses of a photo: about 0.2, too few to form long chains."""
 
 _SIDE, _KEPT = 32, 8
 _STRUCTURE = 8.0  # Rounding to 8 bits makes coefficients of about 1; the plainest photo of TrashNet has 162.

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 
+import pytest
 from sqlmodel import select
 
 from backend.settings import Settings
@@ -59,6 +60,7 @@ def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint(installation: 
     assert len({process for process, _ in epochs(installed, run_id)}) == 2
 
 
+@pytest.mark.parametrize("installation", ["embedded"], indirect=True)
 def test_a_run_whose_trainer_is_killed_goes_on_from_its_checkpoint(
     installation: Settings, installed: Workplace
 ) -> None:
@@ -71,6 +73,7 @@ def test_a_run_whose_trainer_is_killed_goes_on_from_its_checkpoint(
     assert len({process for process, _ in epochs(installed, run_id)}) == 2
 
 
+@pytest.mark.parametrize("installation", ["production"], indirect=True)
 def test_a_run_is_handed_over_when_its_worker_is_told_to_end(installation: Settings, installed: Workplace) -> None:
     with worker(installation, trainer=STAND_IN_TRAINER) as first, beat(installation) as schedule:
         run_id = ask(installed, count=12)
