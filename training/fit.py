@@ -78,7 +78,7 @@ class Fit:
 
     def __init__(self, model: keras.Model, task: Task, folder: Path, report: Report) -> None:
         """Raise `DataError` if the folder holds the state of another task."""
-        self.model, self._folder, self._report = model, folder, report
+        self.model, self.folder, self._report = model, folder, report
         self._recipe, self._train, self._validation, self._seed = task.recipe, task.train, task.validation, task.seed
         self._class_weights = _class_weights(task.recipe, task.train.labels, model.output.shape[-1])
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,19 +93,19 @@ class Fit:
         for position in range(self.state.stage, len(self._recipe.stages)):
             self._run_stage(position, self._recipe.stages[position])
         if self.state.start is not None:
-            _load(self._folder / self.state.start, self.model.weights)
+            _load(self.folder / self.state.start, self.model.weights)
 
     def _run_stage(self, position: int, stage: Stage) -> None:
         if self.state.start is not None:
-            _load(self._folder / self.state.start, self.model.weights)
+            _load(self.folder / self.state.start, self.model.weights)
         backbones.set_trainable(self.model, stage)
         trainee = self._trainee(position, stage)
         self._compile(trainee.model, stage)
         if self.state.last is not None:
-            _load(self._folder / self.state.last, _variables(trainee.model))
+            _load(self.folder / self.state.last, _variables(trainee.model))
         while not schedules.is_over(stage, self._history(position)):
             self._run_epoch(trainee, position, stage)
-        _load(self._folder / str(self.state.best), trainee.model.weights)
+        _load(self.folder / str(self.state.best), trainee.model.weights)
         start = self._save(f"start-{position + 1}.npz", self.model.weights)
         self._keep(self.state.model_copy(update={"stage": position + 1, "start": start, "last": None, "best": None}))
 
@@ -119,7 +119,7 @@ class Fit:
 
     def _features(self, body: keras.Model, position: int, pictures: Pictures) -> NDArray[np.float32]:
         """Pooled features float32 [n, embedding], kept in the folder since they take the most time of such a stage."""
-        file = self._folder / f"features-{position}-{'train' if pictures is self._train else 'validation'}.npy"
+        file = self.folder / f"features-{position}-{'train' if pictures is self._train else 'validation'}.npy"
         if not file.exists():
             partial = file.with_name(f"partial-{file.name}")
             np.save(partial, pipeline.predict(body, pictures.pixels))
@@ -191,17 +191,17 @@ class Fit:
         optimizer.build(model.trainable_variables)
 
     def _save(self, name: str, variables: list[Any]) -> str:
-        partial = self._folder / f"partial-{name}"
+        partial = self.folder / f"partial-{name}"
         np.savez(partial, *[np.asarray(variable) for variable in variables])
-        partial.replace(self._folder / name)
+        partial.replace(self.folder / name)
         return name
 
     def _keep(self, state: FitState) -> None:
         """Write the state, then remove the files that it no longer names."""
-        state.write(self._folder / STATE_FILE)
+        state.write(self.folder / STATE_FILE)
         self.state = state
         kept = {STATE_FILE, state.start, state.last, state.best}
-        for path in self._folder.iterdir():
+        for path in self.folder.iterdir():
             if path.name not in kept and not path.name.startswith(f"features-{state.stage}"):
                 path.unlink()
 

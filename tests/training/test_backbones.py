@@ -59,7 +59,7 @@ def test_body_and_head_together_are_the_model(quick: Recipe) -> None:
     model = backbones.build(quick, 6, "random")
     pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
     embedding = backbones.body_of(model)(pixels)
-    assert embedding.shape == (3, 48)
+    assert embedding.shape == (3, 64)
     assert np.allclose(backbones.head_of(model)(embedding), model(pixels), atol=1e-5)
 
 
@@ -70,7 +70,7 @@ def test_a_checkpoint_without_optimiser_can_be_gone_on_from(quick: Recipe, tmp_p
     pixels = np.ones((1, 32, 32, 3), dtype=np.float32)
     loaded = backbones.continue_from(tmp_path / "checkpoint.keras", quick, 6)
     assert np.allclose(loaded(pixels), model(pixels), atol=1e-6)
-    assert keras.saving.load_model(tmp_path / "checkpoint.keras").optimizer is None
+    assert not keras.saving.load_model(tmp_path / "checkpoint.keras").compiled
 
 
 def test_new_labels_start_beside_those_the_champion_knows(quick: Recipe, tmp_path: Path) -> None:
@@ -92,6 +92,7 @@ def test_a_checkpoint_of_another_network_or_no_checkpoint_says_so(quick: Recipe,
         backbones.continue_from(checkpoint, quick, 6)
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")  # Keras says it before it refuses the file.
 def test_weights_of_another_network_say_so(tmp_path: Path, quick: Recipe) -> None:
     file = tmp_path / "tiny.weights.h5"
     backbones.build(quick, 6, "random").get_layer("backbone").save_weights(file)

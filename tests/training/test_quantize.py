@@ -13,7 +13,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), dtype=np.uin
 @pytest.mark.parametrize(
     ("name", "embedding_length"),
     [
-        ("tiny", 48),
+        ("tiny", 64),
         pytest.param("mobilenet_v2", 1280, marks=pytest.mark.slow),
         pytest.param("resnet50v2", 2048, marks=pytest.mark.slow),
         pytest.param("resnet50v2_tuned", 2048, marks=pytest.mark.slow),
