@@ -1,0 +1,146 @@
+"""`wastelens staff`, `wastelens import` and `wastelens releases`, as people type them, against a real server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import obstore
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from backend import first_start, releases
+from backend.api.dependencies import Parts
+from backend.database import transaction
+from backend.settings import Settings
+from backend.tables import Release, ReleaseState, Role
+from cli import import_gold
+from cli import releases as release_commands
+from cli import staff as staff_commands
+from mobile_models import repository, signing_keys
+from mobile_models.repository import DesiredRelease, DesiredState
+from tests import pictures, tiny_model, updates
+from tests.backend.staff_world import PASSWORD, person, proposed
+from tests.backend.world import running
+
+runner = CliRunner()
+import_app = Typer()
+import_app.command()(import_gold.import_gold)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A city on this disk, which the commands find by their environment."""
+    bundled = tiny_model.release_folder(tmp_path / "bundled")
+    monkeypatch.setenv("WASTELENS_DATA_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("WASTELENS_BUNDLED_RELEASE", str(bundled))
+    settings = Settings()
+    first_start.prepare(settings)
+    return settings
+
+
+@pytest.fixture
+def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[httpx.Client, Parts]]:
+    """The server, with an engineer called eve whose token the commands find."""
+    with running(settings) as (client, parts):
+        with transaction(parts.engine) as session:
+            person(session, "eve", Role.ENGINEER)
+        monkeypatch.setenv("WASTELENS_SERVER", str(client.base_url))
+        token = runner.invoke(staff_commands.app, ["sign-in", "eve", "--password", PASSWORD]).output.strip()
+        monkeypatch.setenv("WASTELENS_TOKEN", token)
+        yield client, parts
+
+
+def test_somebody_is_added_with_a_password_that_works(settings: Settings, server: tuple[httpx.Client, Parts]) -> None:
+    added = runner.invoke(staff_commands.app, ["add", "bob", "--role", "reviewer"])
+    password = added.output.strip().rpartition(" ")[2]
+    assert runner.invoke(staff_commands.app, ["sign-in", "bob", "--password", password]).exit_code == 0
+    changed = runner.invoke(staff_commands.app, ["reset-password", "bob"]).output.strip().rpartition(" ")[2]
+    refused = runner.invoke(staff_commands.app, ["sign-in", "bob", "--password", password])
+    assert (refused.exit_code, "Name and password do not fit" in refused.output) == (1, True)
+    assert runner.invoke(staff_commands.app, ["sign-in", "bob", "--password", changed]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["add", "bob", "--role", "king"], "must be one of reviewer, engineer, administrator"),
+        (["add", "administrator"], "somebody called administrator already"),
+        (["reset-password", "nobody"], "nobody called nobody"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(settings: Settings, arguments: list[str], reason: str) -> None:
+    answer = runner.invoke(staff_commands.app, arguments)
+    assert answer.exit_code == 1
+    assert reason in answer.output
+
+
+def test_import_says_what_is_new_known_and_left_out(settings: Settings, tmp_path: Path) -> None:
+    for seed in range(2):
+        file = tmp_path / "photos" / "glass" / f"{seed}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(pictures.jpeg("glass", seed))
+    (tmp_path / "photos" / "glass" / "broken.jpg").write_bytes(b"not a photo")
+    command = [str(tmp_path / "photos"), "--source", "trashnet", "--licence", "MIT"]
+    first, second = runner.invoke(import_app, command), runner.invoke(import_app, command)
+    assert (first.exit_code, second.exit_code) == (0, 0), first.output
+    assert "2 photos are new, 0 were known, 1 left out." in first.output
+    assert "broken.jpg" in first.output
+    assert "0 photos are new, 2 were known, 1 left out." in second.output
+
+
+def test_import_of_an_unknown_label_is_refused_with_what_to_do(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "photos" / "rocks" / "1.jpg"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(pictures.jpeg("glass"))
+    answer = runner.invoke(import_app, [str(tmp_path / "photos"), "--source", "x", "--licence", "MIT"])
+    assert answer.exit_code == 1
+    assert "no known labels: rocks" in answer.output
+
+
+def test_a_release_is_approved_signed_halted_and_listed(
+    server: tuple[httpx.Client, Parts], tmp_path: Path, settings: Settings
+) -> None:
+    _, parts = server
+    with transaction(parts.engine) as session:
+        proposed(session, settings)
+    approved = runner.invoke(release_commands.app, ["approve", "2", "--percent", "5"])
+    assert "Release 2 is approved at 5 % of the phones, approvals 1 of 1." in approved.output
+    keys = _await_signatures(parts, tmp_path)
+    command = ["sign", "2", "--key", str(keys / updates.ANNA)]
+    assert runner.invoke(release_commands.app, command, input="n\n").exit_code == 1
+    signed = runner.invoke(release_commands.app, [*command, "--yes"])
+    assert signed.exit_code == 0, signed.output
+    assert "release 2, manifest" in signed.output
+    with transaction(parts.engine) as session:
+        assert len(releases.signatures(session, 2)) == 1
+    wrong = runner.invoke(release_commands.app, ["sign", "2", "--yes", "--key", str(keys / "root-1.pem")])
+    assert (wrong.exit_code, "signature_refused" in wrong.output) == (1, True)
+    listed = runner.invoke(release_commands.app, ["list"], env={"COLUMNS": "120"}).output
+    assert "awaiting_signatures" in listed
+    withdrawn = runner.invoke(release_commands.app, ["withdraw", "2", "--reason", "never mind"])
+    assert "Release 2 is withdrawn" in withdrawn.output
+
+
+def _await_signatures(parts: Parts, tmp_path: Path) -> Path:
+    """The publisher of a city with threshold 2 has staged release 2."""
+    signing_keys.init(tmp_path / "keys", targets_keys=2, targets_threshold=2)
+    keys = signing_keys.load(tmp_path / "keys" / "online")
+    for page in obstore.list(parts.updates):
+        for found in page:
+            obstore.delete(parts.updates, found["path"])
+    model = tiny_model.model_bytes(2)
+    release = DesiredRelease(2, tiny_model.manifest(model, 2).to_bytes(), lambda: model)
+    outcome = repository.reconcile(parts.updates, keys, DesiredState((release,), {}))
+    obstore.put(parts.storage, releases.staged_key(2), outcome.awaiting[2].staged)
+    with transaction(parts.engine) as session:
+        releases.settle_published(session, outcome)
+        assert session.get_one(Release, 2).state == ReleaseState.AWAITING_SIGNATURES
+    return tmp_path / "keys"
+
+
+def test_a_server_that_is_away_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WASTELENS_SERVER", "http://127.0.0.1:9")
+    answer = runner.invoke(release_commands.app, ["list"])
+    assert answer.exit_code == 1
+    assert "does not answer" in answer.output
