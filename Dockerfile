@@ -20,4 +20,4 @@ RUN pip install --require-hashes --requirement requirements/gpu.txt
 COPY . .
 RUN pip install --no-build-isolation --no-deps --editable .
 USER wastelens
-CMD ["celery", "--app", "workers.celery_app", "worker", "--queues", "train", "--pool", "threads", "--concurrency", "1"]
+CMD ["celery", "--app", "workers.celery_app", "worker", "--queues", "train", "--pool", "threads", "--concurrency", "2"]

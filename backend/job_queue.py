@@ -2,11 +2,12 @@
 
 Guarantees: a job is worked on by the holder of its newest token only. Whoever lost the lease can still work, but what
 it settles is refused (`LeaseLost`), so its transaction rolls back. A message that is lost, doubled or late changes
-nothing: `sweep` finds every job that is due and rings again.
+nothing: a sweep rings for whatever is due (`bells`), and a worker goes on until nothing is.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +24,8 @@ Doorbell = Callable[[JobKind, int], None]
 """Tells a worker that a job waits. It may fail or be lost; it must not raise for a broker that is away."""
 
 MAX_ATTEMPTS = 5
+_BELLS = 4
+_REACH = 16
 
 
 class LeaseLost(Exception):
@@ -125,18 +128,24 @@ def release(session: Session, held: Claim) -> None:
     _update_held(session, held, state=JobState.QUEUED, lease_until=None, attempts=held.attempt - 1)
 
 
-def due(session: Session, limit: int = 500) -> Sequence[Job]:
-    """Return jobs that wait or whose lease has run out, oldest first."""
-    statement = select(Job).where(_due(now())).order_by(col(Job.available_at), col(Job.id)).limit(limit)
-    return session.exec(statement).all()
+def next_due(session: Session, kind: JobKind) -> int | None:
+    """Return a job of `kind` that is due, one of the oldest by chance, so that workers seldom reach for the same."""
+    oldest = _oldest_due(session, kind, _REACH)
+    return random.choice(oldest) if oldest else None  # noqa: S311  # No secret depends on it.
 
 
-def sweep(session: Session, doorbell: Doorbell) -> int:
-    """Ring for every job that is due; return how many."""
-    jobs = [(job.kind, job.id) for job in due(session) if job.id is not None]
-    for kind, job_id in jobs:
-        doorbell(kind, job_id)
-    return len(jobs)
+def bells(session: Session) -> list[tuple[JobKind, int]]:
+    """Return what to ring for so that everything that is due gets done.
+
+    A few bells for each kind suffice, since a worker that hears one goes on until nothing of that kind is due. One for
+    each waiting job would bury the queue whenever work comes faster than it is done.
+    """
+    return [(kind, job_id) for kind in JobKind for job_id in _oldest_due(session, kind, _BELLS)]
+
+
+def _oldest_due(session: Session, kind: JobKind, limit: int) -> list[int]:
+    statement = select(Job.id).where(_due(now()), Job.kind == kind).order_by(col(Job.available_at), col(Job.id))
+    return [job_id for job_id in session.exec(statement.limit(limit)) if job_id is not None]
 
 
 def _due(moment: datetime) -> ColumnElement[bool]:

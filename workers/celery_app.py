@@ -89,11 +89,11 @@ def workplace() -> Workplace:
 
 
 def _inspect(job_id: int) -> None:
-    claim.work(workplace(), job_id, INSPECT_PHOTO)
+    claim.work_through(workplace(), JobKind.INSPECT, job_id, INSPECT_PHOTO)
 
 
 def _freeze(job_id: int) -> None:
-    claim.work(workplace(), job_id, FREEZE_SNAPSHOT)
+    claim.work_through(workplace(), JobKind.FREEZE, job_id, FREEZE_SNAPSHOT)
 
 
 def _retrain(job_id: int) -> None:
@@ -101,13 +101,13 @@ def _retrain(job_id: int) -> None:
     if not _one_training.acquire(blocking=False):
         return
     try:
-        claim.work(workplace(), job_id, RETRAIN)
+        claim.work_through(workplace(), JobKind.RETRAIN, job_id, RETRAIN)
     finally:
         _one_training.release()
 
 
 def _publish(job_id: int) -> None:
-    claim.work(workplace(), job_id, PUBLISH)
+    claim.work_through(workplace(), JobKind.PUBLISH, job_id, PUBLISH)
 
 
 def _keep_up() -> None:

@@ -20,6 +20,7 @@ from sqlmodel import Session
 from backend import job_queue
 from backend.errors import DomainError, Unavailable
 from backend.job_queue import MAX_ATTEMPTS, Claim, LeaseLost
+from backend.tables import JobKind
 from workers.workplace import Workplace
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,15 @@ def work(place: Workplace, job_id: int, task: Task) -> Outcome:
         return Outcome.LEASE_LOST
     log.info("%s of %s: %s", claim.kind, claim.subject, outcome)
     return outcome
+
+
+def work_through(place: Workplace, kind: JobKind, job_id: int, task: Task) -> None:
+    """Do the job that a bell named, then whatever of its kind is due: a bell says that work waits, not how much."""
+    wanted: int | None = job_id
+    while wanted is not None and not place.stopping.is_set():
+        work(place, wanted, task)
+        with place.transaction() as session:
+            wanted = job_queue.next_due(session, kind)
 
 
 def _do(job: Work, task: Task) -> Outcome:

@@ -88,8 +88,8 @@ def _insert_schedule(session: Session, name: str, due_at: datetime) -> None:
 
 def ring_for_due_jobs(place: Workplace) -> None:
     with place.transaction() as session:
-        waiting = [(job.kind, job.id) for job in job_queue.due(session, AT_ONCE) if job.id is not None]
-    for kind, job_id in waiting:
+        bells = job_queue.bells(session)
+    for kind, job_id in bells:
         place.doorbell(kind, job_id)
 
 

@@ -225,10 +225,19 @@ def test_the_sweep_rings_for_what_waits_and_what_was_abandoned_and_nothing_else(
     with transaction(engine) as session:
         job_queue.succeed(session, finished)
         session.get_one(Job, later).available_at = now() + timedelta(hours=1)
-    rung: list[tuple[JobKind, int]] = []
     with transaction(engine) as session:
-        assert job_queue.sweep(session, lambda kind, job_id: rung.append((kind, job_id))) == 2
+        rung = job_queue.bells(session)
+        found = {job_queue.next_due(session, JobKind.RETRAIN) for _ in range(50)}
+        assert job_queue.next_due(session, JobKind.INSPECT) is None
     assert sorted(rung) == [(JobKind.RETRAIN, waiting), (JobKind.RETRAIN, abandoned)]
+    assert found == {waiting, abandoned}
+
+
+def test_a_long_queue_gets_a_few_bells_and_not_one_for_each_job(engine: Engine) -> None:
+    for number in range(30):
+        ask(engine, str(number))
+    with transaction(engine) as session:
+        assert 0 < len(job_queue.bells(session)) < 10
 
 
 def test_a_job_that_kills_its_workers_is_counted_each_time(engine: Engine, job_id: int) -> None:

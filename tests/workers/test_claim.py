@@ -13,7 +13,7 @@ from backend.database import now, transaction
 from backend.errors import Conflict, Unavailable
 from backend.job_queue import MAX_ATTEMPTS, LeaseLost
 from backend.tables import Job, JobKind, JobState, Schedule
-from workers.claim import CannotBeDone, Outcome, Settle, Task, Work, work
+from workers.claim import CannotBeDone, Outcome, Settle, Task, Work, work, work_through
 from workers.workplace import Workplace
 
 SOON = 10.0
@@ -249,4 +249,23 @@ def test_what_is_asked_for_meanwhile_is_done_once_more(place: Workplace, job_id:
             job_queue.enqueue(session, JobKind.FREEZE, "7")
 
     assert work(place, job_id, doing(is_asked_again)) == Outcome.DONE
+    assert job_of(place, job_id).state == JobState.QUEUED
+
+
+def test_one_bell_gets_everything_of_its_kind_done(place: Workplace, job_id: int) -> None:
+    with place.transaction() as session:
+        for subject in ("8", "9"):
+            job_queue.enqueue(session, JobKind.FREEZE, subject)
+        other = job_queue.enqueue(session, JobKind.PUBLISH, "updates").id
+    done: list[str] = []
+    work_through(place, JobKind.FREEZE, job_id, Task(lambda job: lambda _: done.append(job.subject), lambda *_: None))
+    assert sorted(done) == ["7", "8", "9"]
+    assert other is not None
+    assert job_of(place, other).state == JobState.QUEUED
+
+
+def test_a_process_that_is_ending_begins_nothing_new(place: Workplace, job_id: int) -> None:
+    place.stopping.set()
+    work_through(place, JobKind.FREEZE, job_id, doing(lambda job: None))
+    assert written(place.engine) == []
     assert job_of(place, job_id).state == JobState.QUEUED

@@ -1,8 +1,8 @@
 """MobileNetV2 at 224 for small phones: 3 MB of int8. The bundled release comes from it.
 
 The head first on frozen features, then the backbone with batch norm frozen (Keras gives it a momentum of 0.999, whose
-averages would lag in runs this short), cosine, label smoothing, and photos turned by any angle: things lie as they fall,
-and a third of TrashNet is upside down.
+averages would lag in runs this short), cosine, label smoothing, and photos turned by any angle: things lie as they
+fall, and a third of TrashNet is upside down.
 
     wastelens train photos/ --recipe mobilenet_v2 --weights mobilenet_v2_notop.weights.h5
 
