@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 import backend.api
 from backend import database, photo_store
@@ -28,7 +29,7 @@ MULTIPART_OVERHEAD_BYTES = 256 * 1024
 
 
 def create_app(settings: Settings) -> FastAPI:
-    app = FastAPI(title="Wastelens", summary="Waste recognition that a city runs itself.", lifespan=_lifespan)
+    app = FastAPIOffline(title="Wastelens", summary="Waste recognition that a city runs itself.", lifespan=_lifespan)
     app.state.parts = parts_of(settings)
     app.add_middleware(BodyLimit, max_bytes=settings.max_photo_bytes + MULTIPART_OVERHEAD_BYTES)
     problems.install(app)
