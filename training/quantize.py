@@ -21,11 +21,19 @@ BORDER_OPERATORS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 class QuantizationError(Exception):
-    """The converter left float arithmetic in the model."""
+    """The model cannot be exported here, or the converter left float arithmetic in it."""
 
 
 def quantize(model: keras.Model, representative: NDArray[np.uint8]) -> bytes:
-    """Return the int8 .tflite of a float `model`, calibrated on uint8 [n, H, W, 3] photos."""
+    """Return the int8 .tflite of a float `model`, calibrated on uint8 [n, H, W, 3] photos.
+
+    Raise `QuantizationError` where Keras does not run on TensorFlow, which alone can export.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise QuantizationError(
+            "Only TensorFlow can export a model. The fitted one is kept in the run directory: "
+            "give the same command where Keras runs on TensorFlow, and it goes on from there."
+        )
     import tensorflow as tf  # noqa: PLC0415  # Seconds and 600 MB that nothing else in training needs.
 
     with TemporaryDirectory() as folder:

@@ -51,7 +51,7 @@ def train(request: RunRequest) -> RunResult:
             return finished
         try:
             result = _train(request, directory)
-        except (DataError, RecipeError, ModelError) as error:
+        except (DataError, RecipeError, ModelError, quantize.QuantizationError) as error:
             result = RunResult(outcome=Outcome.REFUSED, reasons=(str(error),))
         result.write(directory.result)
         return result

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -55,6 +56,13 @@ def test_float_operators_are_found(quick: Recipe) -> None:
     model = backbones.build(quick, 6, "random")
     content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
     assert "CONV_2D" in quantize.float_operators(content)
+
+
+def test_without_tensorflow_it_says_where_to_go_on(quick: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = backbones.build(quick, 6, "random")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(quantize.QuantizationError, match="goes on from there"):
+        quantize.quantize(model, PIXELS)
 
 
 def test_the_representative_dataset_is_balanced_and_of_the_train_split_it_is_given() -> None:
