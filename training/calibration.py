@@ -9,8 +9,9 @@ from mobile_models.classifier import softmax
 UNSURE_COST = 0.5
 """Of an answer "unsure", where a wrong answer costs 1: better silent than more often wrong than right."""
 
-HIGHEST_THRESHOLD = 0.9
-"""A few validation photos decide on each threshold; none may silence a label altogether."""
+LOWEST_THRESHOLD, HIGHEST_THRESHOLD = 0.4, 0.6
+"""With calibrated scores 1 - `UNSURE_COST` is best for every label. A label has only tens of validation photos, so they
+may move its threshold by no more than this."""
 
 
 def temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
@@ -36,13 +37,14 @@ def thresholds(logits: NDArray[np.float32], labels: NDArray[np.int64], temperatu
 def threshold(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
     """Return the threshold of least cost (Chow 1970, On optimum recognition error and reject tradeoff).
 
-    `scores` [n] are those of the predicted label, `right` [n] says which were true. The lowest one of equal cost is
-    taken; 0 where silence never pays.
+    `scores` [n] are those of the predicted label, `right` [n] says which were true. Of equal costs the threshold
+    nearest to 1 - `UNSURE_COST` is taken.
     """
-    candidates = np.concatenate([[0.0], np.sort(scores) + 1e-6])
+    candidates = np.linspace(LOWEST_THRESHOLD, HIGHEST_THRESHOLD, 41)
     kept = scores[:, None] >= candidates
     cost = (kept & ~right[:, None]).sum(axis=0) + UNSURE_COST * (~kept).sum(axis=0)
-    return float(min(candidates[cost.argmin()], HIGHEST_THRESHOLD))
+    distance = np.abs(candidates - (1 - UNSURE_COST))
+    return round(float(candidates[np.lexsort((distance, cost))[0]]), 4)
 
 
 def expected_calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 15) -> float:
