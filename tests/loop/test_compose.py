@@ -55,21 +55,21 @@ def host(tmp_path: Path, keys: Path, postgres_url: str, redis_url: str) -> compo
 
 
 class Staff:
-    """Somebody of the staff, through the HTTP interface."""
+    """Somebody of the staff, through the HTTP interface. One connection a request, so nothing stays open."""
 
     def __init__(self, url: str, name: str, password: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30)
+        self._url, self._headers = url, dict[str, str]()
         token = self.post("/v1/staff/sign-in", name=name, password=password)["token"]
-        self._http.headers["Authorization"] = f"Bearer {token}"
+        self._headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str) -> Any:
-        return self._content(self._http.get(path))
+        return self._content(httpx.get(self._url + path, headers=self._headers, timeout=30))
 
     def get_bytes(self, path: str) -> bytes:
-        return self._http.get(path).raise_for_status().content
+        return httpx.get(self._url + path, headers=self._headers, timeout=30).raise_for_status().content
 
     def post(self, path: str, **body: object) -> Any:
-        return self._content(self._http.post(path, json=body))
+        return self._content(httpx.post(self._url + path, json=body, headers=self._headers, timeout=30))
 
     @staticmethod
     def _content(answer: httpx.Response) -> Any:
@@ -95,7 +95,7 @@ def test_the_services_play_the_loop_and_two_people_sign(
 ) -> None:
     anna, ben = _two_engineers(city)
     _import_labelled_photos(host, tmp_path / "labelled")
-    phone = Phone(tmp_path / "phone", city, (keys / "online" / "root.json").read_bytes(), _bundled())
+    phone = Phone(tmp_path / "phone", city, (keys / "online" / "root.json").read_bytes(), bundled.newest())
 
     _resident_corrects_a_photo(phone)
     _reviewer_agrees(anna)
@@ -158,10 +158,6 @@ def test_the_images_of_the_dockerfile_are_those_of_the_services() -> None:
     assert read["services"]["train"]["build"]["target"] == "train"
     lock = (compose.ROOT / "requirements" / "server.txt").read_text()
     assert not re.search(r"^(tensorflow|keras)", lock, re.MULTILINE), "the server's image must not hold TensorFlow"
-
-
-def _bundled() -> Path:
-    return bundled.newest()
 
 
 def _two_engineers(city: str) -> tuple[Staff, Staff]:
