@@ -1,6 +1,6 @@
 """The labels that people may give: those of the current release, and new ones that gold labels already use.
 
-Guarantees: the order of the current release is kept and only appended to, so that positions keep their meaning.
+Guarantees: the order of a release is kept and only appended to, so that positions keep their meaning.
 """
 
 from collections.abc import Iterable
@@ -13,8 +13,15 @@ from backend.tables import Photo, Release
 from mobile_models.label_set import TRASHNET, Label, LabelSet
 
 
-def label_set(session: Session) -> LabelSet:
-    """Return the current release's labels (`TRASHNET` where there is none yet), and new ones in alphabetical order."""
+def label_set(session: Session, release: int | None = None) -> LabelSet:
+    """Return the current release's labels (`TRASHNET` where there is none yet), and new ones in alphabetical order.
+
+    With `release`, return the labels of that one; of one that is not known here (a phone may come from elsewhere, or
+    the database from a backup), the same as without.
+    """
+    named = None if release is None else session.get(Release, release)
+    if named is not None:
+        return LabelSet.model_validate(named.manifest["label_set"])
     version = current_version(session)
     current = TRASHNET
     if version is not None:

@@ -16,10 +16,11 @@ from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from backend import job_queue, known_labels, photo_store
+from backend import job_queue, known_labels, labelling, photo_store
 from backend.database import now
 from backend.errors import Conflict, NotFound, TooMany
 from backend.photo_sandbox import CleanPhoto
+from backend.review_queue import newest_correction
 from backend.tables import (
     Correction,
     DatasetSnapshotPhoto,
@@ -36,7 +37,7 @@ from backend.tables import (
     TrainingRun,
 )
 from mobile_models.document import Sha256, sha256
-from mobile_models.label_set import UNSURE, LabelId, LabelSet
+from mobile_models.label_set import UNSURE, LabelId
 
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Place = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -88,8 +89,12 @@ class Incoming:
 
     @property
     def fingerprint(self) -> Sha256:
-        """The digest of all that was sent; two equal ones are the same submission."""
-        return sha256(self.origin.encode() + b"\n" + self.submission.model_dump_json().encode())
+        """The digest of all that was sent; two equal ones are the same submission.
+
+        Defaults are left out, so that a version that knows more fields still recognises what was sent before it.
+        """
+        said = self.submission.model_dump_json(exclude_defaults=True)
+        return sha256(self.origin.encode() + b"\n" + said.encode())
 
 
 def find_same(session: Session, incoming: Incoming) -> Photo | None:
@@ -107,19 +112,12 @@ def check(session: Session, incoming: Incoming, daily_limit: int) -> None:
     if session.exec(statement).one() >= daily_limit:
         raise TooMany(f"At most {daily_limit} photos in 24 hours. The phone sends the rest later.")
     said = incoming.submission.prediction
-    labels = label_set(session, said.release if said is not None else None)
+    labels = known_labels.label_set(session, said.release if said is not None else None)
     named = set() if said is None else {*said.scores, said.label} - {UNSURE}
     if incoming.submission.correction is not None:
         named.add(incoming.submission.correction)
     for label in sorted(named):
         known_labels.check(labels, label)
-
-
-def label_set(session: Session, release: int | None = None) -> LabelSet:
-    """Return the labels of `release`, or those known here where it is not (a phone may come from elsewhere, or the
-    database from a backup)."""
-    named = session.get(Release, release) if release is not None else None
-    return known_labels.label_set(session) if named is None else LabelSet.model_validate(named.manifest["label_set"])
 
 
 def accept(session: Session, storage: ObjectStore, incoming: Incoming, photo: CleanPhoto) -> tuple[Photo, bool]:
@@ -154,16 +152,22 @@ def correct(session: Session, device: DeviceId, photo_id: PhotoId, label: str) -
     prediction = session.exec(
         select(Prediction).where(Prediction.photo_id == photo_id, Prediction.made_by == Opinionated.PHONE)
     ).first()
-    known_labels.check(label_set(session, prediction.release_version if prediction else None), label)
-    if _newest_correction(session, photo_id) != label:
-        session.add(Correction(photo_id=photo_id, label=label))
+    known_labels.check(known_labels.label_set(session, prediction.release_version if prediction else None), label)
+    if newest_correction(session, photo_id) == label:
+        return photo
+    session.add(Correction(photo_id=photo_id, label=label))
+    if photo.state == PhotoState.INSPECTED:  # Before that, the inspection that is to come does it.
         session.flush()
-        job_queue.enqueue(session, JobKind.INSPECT, photo_id)
+        photo.review_value = labelling.value_for_review(session, photo)
+        session.add(photo)
+    session.flush()
     return photo
 
 
 def withdraw(session: Session, storage: ObjectStore, device: DeviceId, photo_id: PhotoId) -> Photo:
-    """Delete the photo's bytes and all that was derived from them; doing it again changes nothing.
+    """Delete the photo's bytes, what it looks like, when and where it was taken, and its gold label.
+
+    Opinions and digests stay with the tombstone. Doing it again changes nothing.
 
     The bytes go before the commit: if that then fails, the sender is told so and asks again.
     """
@@ -239,11 +243,6 @@ def _own(session: Session, device: DeviceId, photo_id: PhotoId, *, lock: bool = 
     if found is None:
         raise NotFound("This device has sent no photo with this id.")
     return found
-
-
-def _newest_correction(session: Session, photo_id: PhotoId) -> str | None:
-    statement = select(Correction.label).where(Correction.photo_id == photo_id)
-    return session.exec(statement.order_by(col(Correction.id).desc()).limit(1)).one_or_none()
 
 
 def _statuses(session: Session, photos: Sequence[Photo]) -> list[Status]:

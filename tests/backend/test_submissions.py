@@ -17,15 +17,18 @@ from sqlmodel import Session, select
 
 from backend.api.dependencies import Parts
 from backend.database import now, transaction
+from backend.photos import Incoming, Submission
 from backend.settings import Settings
 from backend.tables import (
     Correction,
     DatasetSnapshotPhoto,
     DatasetSnapshotRow,
+    DeviceId,
     Job,
     JobKind,
     JobState,
     Photo,
+    PhotoId,
     PhotoState,
     Prediction,
     Release,
@@ -35,6 +38,7 @@ from backend.tables import (
     TrainingMode,
     TrainingRun,
 )
+from mobile_models.document import sha256
 from tests import pictures
 from tests.backend.world import Resident, photo_rows, register, running, stored_photo, stored_photos, submission
 
@@ -243,13 +247,28 @@ def test_a_correction_may_come_later_and_the_newest_counts(resident: Resident, p
         assert session.exec(select(Correction.label).order_by(Correction.id)).all() == ["paper", "glass"]  # type: ignore[arg-type]
 
 
-def test_a_correction_of_an_inspected_photo_has_it_inspected_again(resident: Resident, parts: Parts) -> None:
-    photo_id = resident.submit().json()["id"]
+def test_a_correction_of_an_inspected_photo_moves_it_up_in_the_review_queue(resident: Resident, parts: Parts) -> None:
+    said = {"label": "metal", "scores": {"metal": 1.0}, "release": 1}
+    photo_id = resident.submit(prediction=said).json()["id"]
     with transaction(parts.engine) as session:
         session.exec(select(Job)).one().state = JobState.DONE
+        photo = session.exec(select(Photo)).one()
+        photo.state, photo.review_value = PhotoState.INSPECTED, 0.15
     resident.ask("PUT", f"/v1/submissions/{photo_id}/correction", json={"label": "paper"})
     with transaction(parts.engine) as session:
-        assert session.exec(select(Job)).one().state == JobState.QUEUED
+        assert session.exec(select(Photo.review_value)).one() == pytest.approx(0.4), "the resident disagrees"
+        assert session.exec(select(Job)).one().state == JobState.DONE, "nothing has to be inspected again"
+
+
+def test_a_version_that_knows_more_fields_recognises_what_was_sent_before_it() -> None:
+    class LaterSubmission(Submission):
+        season: str | None = None
+
+    device, photo_id, origin = DeviceId("device"), PhotoId(str(uuid.uuid4())), sha256(b"photo")
+    before = Incoming(device, photo_id, origin, Submission(correction="glass"))
+    after = Incoming(device, photo_id, origin, LaterSubmission(correction="glass"))
+    assert before.fingerprint == after.fingerprint
+    assert before.fingerprint != Incoming(device, photo_id, origin, Submission(correction="paper")).fingerprint
 
 
 def test_a_correction_to_nothing_known_or_of_nothing_known_is_refused(resident: Resident, neighbour: Resident) -> None:
