@@ -44,13 +44,17 @@ class Claim:
 def enqueue(session: Session, kind: JobKind, subject: str, *, delay: timedelta = timedelta()) -> Job:
     """Ask for `kind` to be done for `subject`; the bell rings after commit.
 
-    Asking while it waits changes nothing; while it runs, it will run once more; after it ended, it starts anew.
+    Asking while it waits makes it due no later than asked now, so that nobody waits for the retry of something else;
+    while it runs, it will run once more; after it ended, it starts anew.
     """
-    job = _find_locked(session, kind, subject) or _insert(session, kind, subject, now() + delay)
+    available_at = now() + delay
+    job = _find_locked(session, kind, subject) or _insert(session, kind, subject, available_at)
     if job.state == JobState.RUNNING:
         job.requested_again = True
     elif job.state in (JobState.DONE, JobState.FAILED):
-        job.state, job.attempts, job.error, job.available_at = JobState.QUEUED, 0, None, now() + delay
+        job.state, job.attempts, job.error, job.available_at = JobState.QUEUED, 0, None, available_at
+    else:
+        job.available_at = min(job.available_at, available_at)
     session.add(job)
     session.flush()
     doorbell: Doorbell | None = session.info.get("doorbell")

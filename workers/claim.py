@@ -105,10 +105,19 @@ def work(place: Workplace, job_id: int, task: Task) -> Outcome:
 
 
 def work_through(place: Workplace, kind: JobKind, job_id: int, task: Task) -> None:
-    """Do the job that a bell named, then whatever of its kind is due: a bell says that work waits, not how much."""
+    """Do the job that a bell named, then whatever of its kind is due: a bell says that work waits, not how much.
+
+    After a turn of `settings.sweep_seconds` it rings for the rest and ends, so that many photos that came at once do
+    not keep this worker from publishing that a release was halted. What is too early is left to the next sweep.
+    """
     wanted: int | None = job_id
+    ends_at = time.monotonic() + place.settings.sweep_seconds
     while wanted is not None and not place.stopping.is_set():
-        work(place, wanted, task)
+        if time.monotonic() > ends_at:
+            place.doorbell(kind, wanted)
+            return
+        if work(place, wanted, task) == Outcome.GIVEN_BACK:
+            return
         with place.transaction() as session:
             wanted = job_queue.next_due(session, kind)
 

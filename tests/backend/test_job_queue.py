@@ -163,6 +163,15 @@ def test_asking_twice_is_asking_once(engine: Engine, job_id: int) -> None:
         assert len(session.exec(select(Job)).all()) == 1
 
 
+def test_asking_anew_does_not_wait_for_the_retry_of_what_failed(engine: Engine, job_id: int) -> None:
+    claim = take_surely(engine, job_id)
+    with transaction(engine) as session:
+        job_queue.fail(session, claim, "the bucket is away", retry_after=timedelta(hours=1))
+    assert take(engine, job_id) is None
+    ask(engine)
+    assert take_surely(engine, job_id).attempt == 2
+
+
 def test_two_who_ask_at_once_get_the_same_job(engine: Engine) -> None:
     gate, ids = threading.Barrier(6), list[int]()
 

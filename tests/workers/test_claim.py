@@ -1,6 +1,8 @@
 """Claim, work, settle: once, by one, and never silently; on SQLite and PostgreSQL."""
 
 import threading
+import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +15,8 @@ from backend.database import now, transaction
 from backend.errors import Conflict, Unavailable
 from backend.job_queue import MAX_ATTEMPTS, LeaseLost
 from backend.tables import Job, JobKind, JobState, Schedule
-from workers.claim import CannotBeDone, Outcome, Settle, Task, Work, work, work_through
+from tests.workers.world import Bell
+from workers.claim import CannotBeDone, NotYet, Outcome, Settle, Task, Work, work, work_through
 from workers.workplace import Workplace
 
 SOON = 10.0
@@ -268,4 +271,29 @@ def test_a_process_that_is_ending_begins_nothing_new(place: Workplace, job_id: i
     place.stopping.set()
     work_through(place, JobKind.FREEZE, job_id, doing(lambda job: None))
     assert written(place.engine) == []
+    assert job_of(place, job_id).state == JobState.QUEUED
+
+
+def test_whoever_works_for_long_rings_for_the_rest_and_lets_others_in(
+    place: Workplace, bell: Bell, job_id: int
+) -> None:
+    with place.transaction() as session:
+        job_queue.enqueue(session, JobKind.FREEZE, "8")
+    hurried = replace(place, settings=place.settings.model_copy(update={"sweep_seconds": 0.01}))
+    bell.rung.clear()
+    work_through(hurried, JobKind.FREEZE, job_id, doing(lambda job: time.sleep(0.02)))
+    assert written(place.engine) == ["result"], "one turn was enough for one job"
+    assert [kind for kind, _ in bell.rung] == [JobKind.FREEZE]
+    assert job_of(place, bell.rung[0][1]).subject == "8"
+
+
+def test_what_is_too_early_is_left_to_the_next_bell(place: Workplace, job_id: int) -> None:
+    looks: list[str] = []
+
+    def too_early(job: Work) -> Settle:
+        looks.append(job.subject)
+        raise NotYet
+
+    work_through(place, JobKind.FREEZE, job_id, Task(too_early, lambda *_: None))
+    assert looks == ["7"]
     assert job_of(place, job_id).state == JobState.QUEUED
