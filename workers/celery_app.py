@@ -69,14 +69,16 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 
 def _transport_options(broker: str) -> dict[str, Any]:
-    """With these two Redis hands out what a killed worker held within seconds after the visibility timeout."""
-    if not broker.startswith("redis"):
-        return {}
-    return {
-        "visibility_timeout": REDIS_VISIBILITY_SECONDS,
-        "unacked_restore_interval": 1,
-        "unacked_restore_throttle": 1,
-    }
+    """Ask the embedded queue often; let Redis hand out what a killed worker held soon after the visibility timeout."""
+    if broker.startswith("sqla+"):
+        return {"polling_interval": 0.2}
+    if broker.startswith("redis"):
+        return {
+            "visibility_timeout": REDIS_VISIBILITY_SECONDS,
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+        }
+    return {}
 
 
 app = Celery("wastelens")
