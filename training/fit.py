@@ -42,6 +42,12 @@ class Epoch(Document):
         return self.model_dump(exclude={"stage", "seconds"})
 
 
+class History(Document):
+    """`history.json`: the curves of a finished fit, epoch by epoch over all stages."""
+
+    epochs: tuple[Epoch, ...]
+
+
 class FitState(Document):
     """`state.json`: where to go on. It is written after the files that it names."""
 

@@ -3,7 +3,7 @@
 Guarantees: every file is replaced whole, so a reader never sees half of one; one trainer at a time holds the directory.
 No Keras here: workers read this module.
 
-    recipe.json  progress.json  train.log  checkpoints/  champion_evaluation.json  result.json
+    recipe.json  progress.json  history.json  checkpoints/  champion_evaluation.json  result.json
     release/     the release folder: model, manifest, evidence, model card, checkpoint
 """
 
@@ -63,7 +63,7 @@ class RunDirectory:
         self.path = path
         self.recipe = path / "recipe.json"
         self.progress = path / "progress.json"
-        self.log = path / "train.log"
+        self.history = path / "history.json"
         self.checkpoints = path / "checkpoints"
         self.release = path / "release"
         self.champion_evaluation = path / "champion_evaluation.json"

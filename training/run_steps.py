@@ -63,6 +63,7 @@ def _train(request: RunRequest, directory: RunDirectory) -> RunResult:
     task = fit.Task(run.recipe, train, validation, request.seed, _digest(run))
     fitted = fit.Fit(_initial_model(run), task, directory.checkpoints, _reporter(directory))
     fitted.run()
+    fit.History(epochs=fitted.state.epochs).write(directory.history)
     _say(directory, "quantize")
     exported = _export(fitted.model, run, train, validation)
     _say(directory, "evaluate")

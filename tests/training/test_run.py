@@ -17,7 +17,7 @@ from mobile_models.evaluation import Blessing, EvaluationReport, Verdict
 from mobile_models.manifest import ReleaseManifest
 from training import recipe
 from training.dataset import DatasetSnapshot, SeenPhotos, Split, holdout_digest
-from training.fit import FitState
+from training.fit import FitState, History
 from training.recipe import Recipe
 from training.run_directory import ExitCode, Outcome, RunDirectory
 
@@ -77,6 +77,7 @@ def test_a_run_leaves_a_whole_release(finished: RunDirectory, snapshot_directory
     assert {answer.photo for answer in report.answers} == {photo.sha256 for photo in snapshot.of(Split.HOLDOUT)}
     assert blessing.rubber_stamped
     assert SeenPhotos.read(finished.release / "dataset.json") == SeenPhotos.of(snapshot)
+    assert len(History.read(finished.history).epochs) == 10
     assert "Release" in (finished.release / "MODEL_CARD.md").read_text().title()
 
 
@@ -131,7 +132,7 @@ def test_a_challenger_that_lost_is_blocked_and_the_run_still_ends_well(
 
 def test_a_killed_run_goes_on_from_its_last_epoch(snapshot_directory: Path, tmp_path: Path, quick: Recipe) -> None:
     run = RunDirectory(tmp_path / "run")
-    arguments = command(snapshot_directory, run.path, quick.with_epochs(30))
+    arguments = command(snapshot_directory, run.path, quick.with_epochs(15))
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for_epoch(run, 3)
@@ -139,11 +140,11 @@ def test_a_killed_run_goes_on_from_its_last_epoch(snapshot_directory: Path, tmp_
         process.send_signal(signal.SIGKILL)
         process.wait()
     before = FitState.read(run.checkpoints / "state.json").epochs
-    assert 3 <= len(before) < 30
+    assert 3 <= len(before) < 15
     assert run.read_result() is None
     assert finish(*arguments) == ExitCode.DONE
     after = FitState.read(run.checkpoints / "state.json").epochs
-    assert len(after) == 30
+    assert len(after) == 15
     assert after[: len(before)] == before
 
 

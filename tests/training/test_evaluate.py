@@ -1,0 +1,81 @@
+"""Measured with a model that answers by mean colour, so drawn pictures of a class are right."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mobile_models.document import sha256
+from mobile_models.label_set import TRASHNET, Label, LabelSet
+from mobile_models.litert_model import ModelError
+from tests.pictures import jpeg
+from tests.tiny_model import model_bytes, release_folder
+from training import evaluate
+from training.dataset import DataError, DatasetSnapshot, SnapshotPhoto, Split, holdout_digest
+from training.pipeline import Pictures
+
+GREW = LabelSet(id="trashnet", version=2, labels=(*TRASHNET.labels, Label(id="shoes", name="Shoes")))
+
+
+def snapshot(directory: Path, gold: list[tuple[str, str]], label_set: LabelSet = TRASHNET) -> DatasetSnapshot:
+    """Write a snapshot whose holdout shows things drawn as the first of each pair, with the second as gold label."""
+    (directory / "photos").mkdir(parents=True)
+    photos = []
+    for number, (drawn, label) in enumerate(gold):
+        content = jpeg(drawn, number, size=(32, 32))
+        (directory / "photos" / f"{sha256(content)}.jpg").write_bytes(content)
+        photos.append(SnapshotPhoto(sha256=sha256(content), label=label, split=Split.HOLDOUT, group=str(number)))
+    return DatasetSnapshot(label_set=label_set, photos=tuple(photos))
+
+
+def test_a_release_is_measured_on_the_holdout(tmp_path: Path) -> None:
+    gold = [("glass", "glass"), ("glass", "metal"), ("plastic", "plastic"), ("trash", "trash")]
+    frozen = snapshot(tmp_path / "snapshot", gold)
+    report = evaluate.evaluate_release(release_folder(tmp_path / "1"), tmp_path / "snapshot", frozen, tmp_path)
+    assert report.accuracy == 0.75
+    assert report.per_class["glass"].precision == 0.5
+    assert report.per_class["glass"].recall == 1
+    assert report.per_class["metal"].recall == 0
+    assert report.confusion_matrix[TRASHNET.index("metal")][TRASHNET.index("glass")] == 1
+    assert report.holdout == holdout_digest(frozen)
+    assert report.model == sha256(model_bytes())
+    assert report.size_bytes == len(model_bytes())
+    assert report.latency_milliseconds > 0
+
+
+def test_a_champion_is_not_asked_for_labels_that_it_does_not_know(tmp_path: Path) -> None:
+    frozen = snapshot(tmp_path / "snapshot", [("glass", "glass"), ("trash", "shoes")], GREW)
+    report = evaluate.evaluate_release(release_folder(tmp_path / "1"), tmp_path / "snapshot", frozen, tmp_path)
+    assert [answer.label for answer in report.answers] == ["glass"]
+    assert report.holdout == holdout_digest(frozen)
+    only_new = snapshot(tmp_path / "new", [("trash", "shoes")], GREW)
+    with pytest.raises(DataError, match="no photo of a label that release 1 knows"):
+        evaluate.evaluate_release(tmp_path / "1", tmp_path / "new", only_new, tmp_path)
+
+
+def test_a_model_that_its_manifest_does_not_name_is_refused(tmp_path: Path) -> None:
+    frozen = snapshot(tmp_path / "snapshot", [("glass", "glass")])
+    release = release_folder(tmp_path / "1")
+    (release / "model.tflite").write_bytes(model_bytes(2))
+    with pytest.raises(ModelError, match="not the model that its manifest names"):
+        evaluate.evaluate_release(release, tmp_path / "snapshot", frozen, tmp_path)
+
+
+def test_float_and_int8_are_compared_photo_by_photo() -> None:
+    pixels = np.stack([np.full((32, 32, 3), colour, dtype=np.uint8) for colour in ((60, 160, 90), (60, 90, 220))])
+    photos = tuple(
+        SnapshotPhoto(sha256=sha256(bytes([n])), label=label, split=Split.HOLDOUT, group=label)
+        for n, label in enumerate(("glass", "plastic"))
+    )
+    holdout = Pictures(photos, pixels, np.array([1, 4]))
+    report = evaluate.evaluate(model_bytes(), TRASHNET, holdout, sha256(b""), 1.0, np.array([1, 2]))
+    assert (report.accuracy, report.float_accuracy, report.float_agreement) == (1.0, 0.5, 0.5)
+
+
+def test_metrics_follow_from_the_confusion_matrix() -> None:
+    matrix = evaluate.confusion_matrix(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 0]), 3)
+    assert matrix.tolist() == [[2, 1, 0], [1, 1, 0], [0, 0, 0]]
+    metrics = evaluate.class_metrics(("a", "b", "c"), matrix)
+    assert (metrics["a"].precision, metrics["a"].recall, metrics["a"].support) == (2 / 3, 2 / 3, 3)
+    assert metrics["b"].f1 == 0.5
+    assert (metrics["c"].precision, metrics["c"].recall, metrics["c"].f1, metrics["c"].support) == (0, 0, 0, 0)
