@@ -8,16 +8,17 @@ from cli.demo.command import demo
 from cli.import_gold import import_gold
 from cli.operate import health, prepare
 from cli.run import run
+from cli.train import evaluate, train
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  wastelens run --port 8001                         server, worker and schedule on this machine
-  wastelens classify photo.jpg                      what is it?
-  wastelens import photos/ --source trashnet --licence MIT
-  wastelens demo                                    the whole loop on drawn pictures, in under 3 minutes
-  wastelens keys init keys/                         signing keys for production
-"""
+EXAMPLES = (
+    "wastelens run --port 8001",
+    "wastelens classify photo.jpg",
+    "wastelens demo",
+    "wastelens import photos/ --source trashnet --licence MIT",
+    "wastelens train mobilenet_v2 --data photos/ --weights imagenet",
+    "wastelens releases approve 2 --percent 5 --reason 'better on glass'",
+    "wastelens keys init keys/ --targets-keys 2 --targets-threshold 2",
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,9 +26,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Waste recognition that a city runs itself.",
-    epilog=EXAMPLES.replace("\n", "\n\n"),
+    epilog="[bold]Examples[/bold]\n\n" + "\n\n".join(EXAMPLES),
 )
-for command in (run, classify, demo, prepare, health):
+for command in (run, classify, train, evaluate, demo, prepare, health):
     app.command()(command)
 app.command("import")(import_gold)
 for name, group in (("releases", releases.app), ("staff", staff.app), ("keys", keys.app)):
