@@ -27,6 +27,10 @@ Report = Callable[[Progress], None]
 STATE_FILE = "state.json"
 
 
+class Diverged(Exception):
+    """The loss is no number any more; the message says what to do."""
+
+
 class Epoch(Document):
     """What one epoch measured; validation is unweighted and without label smoothing."""
 
@@ -96,6 +100,7 @@ class Fit:
             )
 
     def run(self) -> None:
+        """Train `model` to the end; raise `Diverged` where that leads nowhere."""
         for position in range(self.state.stage, len(self._recipe.stages)):
             self._run_stage(position, self._recipe.stages[position])
         if self.state.start is not None:
@@ -149,6 +154,8 @@ class Fit:
         )
         fitted = trainee.model.fit(batches, shuffle=False, verbose=0).history
         val_loss, val_accuracy = self._validate(trainee)
+        if not np.isfinite([fitted["loss"][-1], val_loss]).all():
+            raise Diverged(f"The training diverged in stage {stage.name!r}. Lower its learning_rate in the recipe.")
         epoch = Epoch(
             stage=position,
             loss=fitted["loss"][-1],
@@ -208,7 +215,7 @@ class Fit:
         self.state = state
         kept = {STATE_FILE, state.start, state.last, state.best}
         for path in self.folder.iterdir():
-            if path.name not in kept and not path.name.startswith(f"features-{state.stage}"):
+            if path.name not in kept and not path.name.startswith(f"features-{state.stage}-"):
                 path.unlink()
 
     def _progress(self, stage: Stage, position: int, epoch: Epoch) -> Progress:

@@ -26,6 +26,9 @@ from training.run_request import RunRequest
 
 log = logging.getLogger(__name__)
 
+# Faults of what was asked, which a person can mend; all others end the process.
+REFUSALS = (DataError, RecipeError, ModelError, fit.Diverged, quantize.QuantizationError)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -51,7 +54,7 @@ def train(request: RunRequest) -> RunResult:
             return finished
         try:
             result = _train(request, directory)
-        except (DataError, RecipeError, ModelError, quantize.QuantizationError) as error:
+        except REFUSALS as error:
             result = RunResult(outcome=Outcome.REFUSED, reasons=(str(error),))
         result.write(directory.result)
         return result

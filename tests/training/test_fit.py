@@ -10,7 +10,7 @@ from mobile_models.document import Sha256, sha256
 from mobile_models.label_set import TRASHNET
 from training import backbones, pipeline, recipe
 from training.dataset import DataError, DatasetSnapshot, Split
-from training.fit import Fit, FitState, Task
+from training.fit import Diverged, Fit, FitState, Task
 from training.pipeline import Pictures
 from training.recipe import Recipe
 from training.run_directory import Progress
@@ -118,6 +118,14 @@ def test_the_best_epoch_is_what_comes_out(
     fit.run()
     assert np.array_equal(weights(fit), kept[1])
     assert not np.array_equal(kept[1], kept[2])
+
+
+def test_a_fit_that_diverges_says_so(
+    task: Callable[[Recipe], Task], quick: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fit, "_validate", lambda fit, trainee: (float("nan"), 0.1))
+    with pytest.raises(Diverged, match="diverged in stage 'all'"):
+        start(task(quick), tmp_path).run()
 
 
 def test_the_head_stage_leaves_the_backbone_alone(
