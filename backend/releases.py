@@ -249,6 +249,18 @@ def settle_published(session: Session, outcome: Outcome) -> None:
         session.add(release)
 
 
+def note_problems(session: Session, problems: Sequence[str]) -> None:
+    """Write down what is wrong with the update repository, where it is not what was wrong before."""
+    if list(problems) != current_problems(session):
+        audit_log.record(session, _PUBLISHER, "updates.problems", UPDATES, problems=list(problems))
+
+
+def current_problems(session: Session) -> list[str]:
+    """Return what the publisher last found wrong, in words that anybody may read."""
+    newest = audit_log.history(session, UPDATES, limit=1)
+    return list(newest[-1].detail["problems"]) if newest else []
+
+
 def ask_publisher(session: Session) -> None:
     session.flush()
     job_queue.enqueue(session, JobKind.PUBLISH, UPDATES)

@@ -72,6 +72,12 @@ class DesiredState:
     releases: tuple[DesiredRelease, ...]
     """All that may be given to phones. Another one that is published leaves `targets` when that is signed next."""
     channels: Mapping[str, ChannelPointer]
+    unreadable: frozenset[int] = frozenset()
+    """Further ones, whose files cannot be had at the moment: they stay as they are, published or not."""
+
+    @property
+    def versions(self) -> frozenset[int]:
+        return frozenset(release.version for release in self.releases) | self.unreadable
 
 
 @dataclass(frozen=True)
@@ -124,8 +130,8 @@ def reconcile(store: ObjectStore, keys: KeyRing, desired: DesiredState, *, momen
     before = frozenset(staged_targets.releases_in(edit.chain.targets.signed))
     edit.renew_root()
     edit.take_renewed_targets()
-    awaiting, refused = _bring_releases(edit, desired.releases)
-    _drop_and_renew_targets(edit, desired.releases)
+    awaiting, refused = _bring_releases(edit, desired)
+    _drop_and_renew_targets(edit, desired.versions)
     available = frozenset(staged_targets.releases_in(edit.chain.targets.signed))
     channels = _point_channels(edit, desired)
     changed = edit.publish()
@@ -145,15 +151,13 @@ def check_signature(store: ObjectStore, staged: bytes, signature: StagedSignatur
     staged_targets.check_signature(repository_files.read_chain(store).root.signed, staged, signature)
 
 
-def _bring_releases(
-    edit: RepositoryEdit, releases: tuple[DesiredRelease, ...]
-) -> tuple[dict[int, Awaiting], dict[int, str]]:
+def _bring_releases(edit: RepositoryEdit, desired: DesiredState) -> tuple[dict[int, Awaiting], dict[int, str]]:
     """Sign and write what is new, in order; a release that cannot be published holds up no other."""
     awaiting: dict[int, Awaiting] = {}
     refused: dict[int, str] = {}
-    for release in sorted(releases, key=lambda each: each.version):
+    for release in sorted(desired.releases, key=lambda each: each.version):
         try:
-            waits = _bring(edit, release, {each.version for each in releases})
+            waits = _bring(edit, release, desired.versions)
         except (ValueError, FileNotFoundError) as error:
             refused[release.version] = str(error)
         else:
@@ -162,7 +166,7 @@ def _bring_releases(
     return awaiting, refused
 
 
-def _bring(edit: RepositoryEdit, release: DesiredRelease, desired: set[int]) -> Awaiting | None:
+def _bring(edit: RepositoryEdit, release: DesiredRelease, desired: frozenset[int]) -> Awaiting | None:
     """Publish one release, or return what it waits for. Raise `ValueError` or `FileNotFoundError` for its files."""
     current, root = edit.chain.targets.signed, edit.chain.root.signed
     files = staged_targets.release_files(release.manifest)
@@ -203,15 +207,15 @@ def _put_file(store: ObjectStore, target: TargetFile, release: DesiredRelease) -
     repository_files.put_target(store, target, content)
 
 
-def _drop_and_renew_targets(edit: RepositoryEdit, releases: tuple[DesiredRelease, ...]) -> None:
+def _drop_and_renew_targets(edit: RepositoryEdit, desired: frozenset[int]) -> None:
     """Without a new release, sign `targets` anew only where the keys are at hand and there is a reason."""
     current = edit.chain.targets.signed
-    wanted = _files_of(current, {release.version for release in releases})
+    wanted = _files_of(current, desired)
     if (wanted != current.targets or edit.is_due(UpdateRole.TARGETS)) and edit.can_sign(UpdateRole.TARGETS):
         edit.set_targets(wanted)
 
 
-def _files_of(targets: Targets, versions: set[int]) -> dict[str, TargetFile]:
+def _files_of(targets: Targets, versions: frozenset[int]) -> dict[str, TargetFile]:
     kept = versions & set(staged_targets.releases_in(targets))
     paths = {path(version) for version in kept for path in (staged_targets.model_path, staged_targets.manifest_path)}
     return {path: target for path, target in targets.targets.items() if path in paths}
@@ -219,8 +223,7 @@ def _files_of(targets: Targets, versions: set[int]) -> dict[str, TargetFile]:
 
 def _point_channels(edit: RepositoryEdit, desired: DesiredState) -> dict[str, ChannelPointer]:
     """Write the pointers that differ, and return all; guides and patches stay as they are."""
-    allowed = {release.version for release in desired.releases}
-    allowed &= set(staged_targets.releases_in(edit.chain.targets.signed))
+    allowed = desired.versions & set(staged_targets.releases_in(edit.chain.targets.signed))
     published = published_updates.pointers(edit.store, edit.chain)
     pointers = dict(published)
     for channel, wanted in desired.channels.items():
@@ -236,7 +239,7 @@ def _point_channels(edit: RepositoryEdit, desired: DesiredState) -> dict[str, Ch
     return pointers
 
 
-def _reachable(wanted: ChannelPointer, published: ChannelPointer, allowed: set[int]) -> ChannelPointer:
+def _reachable(wanted: ChannelPointer, published: ChannelPointer, allowed: frozenset[int]) -> ChannelPointer:
     """Return `wanted` without what phones cannot get: no candidate then, and the current release of before."""
     current = next((each for each in (wanted.current, published.current) if each in allowed), None)
     candidate = wanted.candidate

@@ -12,9 +12,9 @@ from sqlmodel import Session
 
 from backend import releases
 from backend.current_model import release_key
-from backend.releases import WantedRelease
+from backend.releases import Desired, WantedRelease
 from mobile_models import repository, signing_keys
-from mobile_models.repository import DesiredRelease, DesiredState
+from mobile_models.repository import DesiredRelease, DesiredState, Outcome
 from workers.claim import Settle, Task, Work
 from workers.workplace import Workplace
 
@@ -26,22 +26,51 @@ def _publish(work: Work) -> Settle:
     with place.transaction() as session:
         wanted = releases.desired_state(session)
     keys = signing_keys.load(place.settings.resolved_keys_dir)
-    desired = DesiredState(tuple(_desired(place, release) for release in wanted.releases), wanted.channels)
+    desired = _desired(place, wanted)
     work.check()
     outcome = repository.reconcile(place.updates, keys, desired)
     for version, awaiting in outcome.awaiting.items():
         obstore.put(place.storage, releases.staged_key(version), awaiting.staged)
-    for warning in outcome.warnings:
-        log.warning("update repository: %s", warning)
     for version, reason in outcome.refused.items():
         log.error("release %d cannot be published: %s", version, reason)
-    return lambda session: releases.settle_published(session, outcome)
+    problems = _problems(desired, outcome)
+
+    def settle(session: Session) -> None:
+        releases.settle_published(session, outcome)
+        releases.note_problems(session, problems)
+
+    return settle
 
 
-def _desired(place: Workplace, release: WantedRelease) -> DesiredRelease:
+def _problems(desired: DesiredState, outcome: Outcome) -> list[str]:
+    """In words that anybody may read; the log says the rest."""
+    return [
+        *outcome.warnings,
+        *(f"the files of release {version} are not in storage" for version in sorted(desired.unreadable)),
+        *(f"release {version} cannot be published as it is" for version in sorted(outcome.refused)),
+    ]
+
+
+def _desired(place: Workplace, wanted: Desired) -> DesiredState:
+    """A release that has lost its files holds up nothing: neither other releases nor that one is taken back."""
+    found: list[DesiredRelease] = []
+    unreadable: set[int] = set()
+    for release in wanted.releases:
+        try:
+            found.append(_desired_release(place, release))
+        except FileNotFoundError:
+            log.warning("the files of release %d are not in storage", release.version)
+            unreadable.add(release.version)
+    return DesiredState(tuple(found), wanted.channels, frozenset(unreadable))
+
+
+def _desired_release(place: Workplace, release: WantedRelease) -> DesiredRelease:
+    """Raise `FileNotFoundError` if manifest or model are not in storage."""
+
     def read(file: str) -> bytes:
         return bytes(obstore.get(place.storage, release_key(release.version, file)).bytes())
 
+    obstore.head(place.storage, release_key(release.version, "model.tflite"))
     return DesiredRelease(
         version=release.version,
         manifest=read("manifest.json"),
@@ -58,9 +87,10 @@ def _staged(place: Workplace, version: int) -> bytes | None:
         return None
 
 
-def _give_up(_: Session, __: str, reason: str) -> None:
+def _give_up(session: Session, _: str, reason: str) -> None:
     """No release is failed for it: they stay approved, and the hourly look at the repository tries again."""
     log.error("the update repository could not be brought up to date: %s", reason)
+    releases.note_problems(session, ["the update repository could not be brought up to date; see the publisher's log"])
 
 
 PUBLISH = Task(act=_publish, give_up=_give_up)

@@ -7,7 +7,7 @@ import obstore
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from backend import migrations
+from backend import migrations, releases
 from backend.api import problems
 from backend.api.dependencies import Parts, PartsOfServer
 from backend.current_model import current_version, release_key
@@ -19,21 +19,29 @@ router = APIRouter(tags=["operation"])
 
 class Health(BaseModel):
     status: str = "ok"
+    warnings: list[str] | None = None
+    """What people should mend before it does harm, for example keys that will expire."""
 
 
-@router.get("/healthz")
+@router.get("/healthz", response_model_exclude_none=True)
 async def alive() -> Health:
     """Answers as long as the process does."""
     return Health()
 
 
-@router.get("/readyz", response_model=Health, responses={503: {"description": "what is missing, in `missing`"}})
+@router.get(
+    "/readyz",
+    response_model=Health,
+    response_model_exclude_none=True,
+    responses={503: {"description": "what is missing, in `missing`"}},
+)
 def ready(parts: PartsOfServer) -> Health | Response:
-    """Look at database, storage and model; 503 with what is missing."""
+    """Look at database, storage and model; 503 with what is missing. `warnings` are of the update repository."""
     checks: dict[str, Callable[[Parts], str | None]] = {"database": _database, "storage": _storage, "model": _model}
     missing = {name: problem for name, check in checks.items() if (problem := _try(check, parts)) is not None}
     if not missing:
-        return Health()
+        with transaction(parts.engine) as session:
+            return Health(warnings=releases.current_problems(session) or None)
     detail = "; ".join(f"{name}: {problem}" for name, problem in missing.items())
     return problems.answer(503, "not_ready", "Not ready to serve", detail, missing=missing)
 

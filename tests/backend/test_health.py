@@ -5,6 +5,9 @@ import obstore
 from obstore.store import ObjectStore
 from sqlalchemy import Engine, text
 
+from backend import releases
+from backend.database import transaction
+
 
 def test_a_server_with_everything_is_ready(client: httpx.Client, release: Path) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
@@ -41,3 +44,14 @@ def test_with_a_broken_database_it_tells_nothing_of_the_inside(client: httpx.Cli
     answer = client.get("/readyz")
     assert answer.json()["missing"] == {"model": "cannot be reached"}
     assert "releases" not in answer.text
+
+
+def test_what_will_expire_is_a_warning_of_a_server_that_is_ready(
+    client: httpx.Client, release: Path, engine: Engine
+) -> None:
+    with transaction(engine) as session:
+        releases.note_problems(session, ["root expires on 2027-01-01, and too few of its keys are here"])
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["warnings"] == ["root expires on 2027-01-01, and too few of its keys are here"]
+    assert client.get("/healthz").json() == {"status": "ok"}

@@ -7,7 +7,8 @@ import obstore
 import pytest
 from sqlmodel import col, select, update
 
-from backend import job_queue, releases
+from backend import audit_log, job_queue, releases
+from backend.current_model import release_key
 from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, ReleaseState
 from mobile_models import repository, signing_keys
 from mobile_models.repository import StagedSignature
@@ -151,3 +152,54 @@ def test_a_withdrawn_release_is_no_longer_offered_and_phones_go_back_to_the_bund
     published = verify(place)
     assert published.versions == {1}
     assert (published.channels["stable"].current, published.channels["stable"].return_to_bundled) == (None, True)
+
+
+def problems(place: Workplace) -> list[str]:
+    with place.transaction() as session:
+        return releases.current_problems(session)
+
+
+def lose(place: Workplace, version: int, file: str) -> None:
+    obstore.delete(place.storage, release_key(version, file))
+
+
+@pytest.mark.parametrize("lost", ["manifest.json", "model.tflite"])
+def test_a_release_that_lost_its_files_keeps_no_halt_from_phones_and_is_reported(
+    place: Workplace, keys: Path, lost: str
+) -> None:
+    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
+    add_release(place, 2, ReleaseState.APPROVED, rollout_percent=5)
+    publish(place)
+    add_release(place, 3, ReleaseState.APPROVED, rollout_percent=5)
+    lose(place, 1, lost)
+    lose(place, 3, lost)
+    with place.transaction() as session:
+        session.get_one(Release, 2).state = ReleaseState.HALTED
+    assert publish(place) == Outcome.DONE
+    published = verify(place)
+    assert published.versions == {1, 2}, "what phones have is not taken back"
+    assert published.channels["stable"].versions == frozenset(), "phones go back to the bundled release"
+    assert states(place)[3] == ReleaseState.APPROVED, "it can still be published once its files are back"
+    assert problems(place) == [f"the files of release {version} are not in storage" for version in (1, 3)]
+
+
+def test_keys_that_expire_are_a_warning_until_they_are_renewed(
+    place: Workplace, offline_keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile = repository.reconcile
+    later = datetime.now(UTC) + timedelta(days=300)
+    with monkeypatch.context() as patch:
+        patch.setattr(repository, "reconcile", lambda *given: reconcile(*given, moment=later))
+        for _ in range(2):
+            publish(place)
+    assert [warning.split(" expires")[0] for warning in problems(place)] == ["root", "targets"]
+    with place.transaction() as session:
+        assert len(audit_log.history(session, releases.UPDATES)) == 1, "the same twice is one event"
+    publish(place)
+    assert problems(place) == []
+
+
+def test_a_publisher_that_gives_up_says_so(place: Workplace) -> None:
+    for _ in range(job_queue.MAX_ATTEMPTS):
+        publish(place)
+    assert problems(place) == ["the update repository could not be brought up to date; see the publisher's log"]
