@@ -41,10 +41,12 @@ def health(
 ) -> None:
     """Exit 0 if the server or worker on this host answers, else say why and exit 1.
 
+    The queue without a server cannot ask a worker; there it counts that worker and schedule have swept lately.
+
     Example: wastelens health server
     """
     settings = Settings()
-    problem = _server_problem(settings) if part == "server" else _worker_problem()
+    problem = _server_problem(settings) if part == "server" else _worker_problem(settings)
     if problem is not None:
         typer.echo(problem, err=True)
         raise typer.Exit(1)
@@ -59,9 +61,32 @@ def _server_problem(settings: Settings) -> str | None:
     return None if answer.is_success else f"The server is not ready: {answer.text}"
 
 
-def _worker_problem() -> str | None:
-    from workers.celery_app import app  # noqa: PLC0415  # The server's check must not import Celery.
+def _worker_problem(settings: Settings) -> str | None:
+    from kombu.exceptions import OperationalError  # noqa: PLC0415  # The server's check must not import Celery.
 
+    from workers.celery_app import app  # noqa: PLC0415
+
+    if not app.conf.worker_enable_remote_control:
+        return _sweep_problem(settings)
     name = f"celery@{socket.gethostname()}"
-    answers = app.control.ping(destination=[name], timeout=10)
+    try:
+        answers = app.control.ping(destination=[name], timeout=10)
+    except OperationalError as error:
+        return f"The queue cannot be reached: {error}"
     return None if answers else f"The worker {name} does not answer on the queue"
+
+
+def _sweep_problem(settings: Settings) -> str | None:
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  # --help must not wait for the database library.
+
+    from backend import database  # noqa: PLC0415
+    from workers import upkeep  # noqa: PLC0415
+
+    engine = database.connect(settings.resolved_database_url)
+    try:
+        with database.transaction(engine) as session:
+            return upkeep.sweep_problem(session, settings)
+    except SQLAlchemyError as error:
+        return f"The database cannot be read: {error}"
+    finally:
+        engine.dispose()

@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from backend import job_queue, photo_store, releases, snapshots, training_runs
 from backend.database import connect, now
+from backend.settings import Settings
 from backend.tables import (
     DatasetSnapshotRow,
     DatasetSnapshotState,
@@ -42,12 +43,16 @@ AT_ONCE = 200
 ORPHAN_AGE = timedelta(hours=1)
 """A photo is stored before its row is committed; after this long it has been, or never will be."""
 SCHEDULE = "schedule"
+SWEEP = "sweep"
+"""The row of `schedules` that says when the next sweep should be; one that is overdue tells that nobody sweeps."""
+MISSED_SWEEPS = 6
 
 Duty = Callable[[Workplace], None]
 
 
 def run(place: Workplace) -> None:
     """Do what every sweep does, and what is due by a schedule of its own."""
+    claim_schedule(place, SWEEP, timedelta(seconds=place.settings.sweep_seconds))
     always: tuple[Duty, ...] = (ask_again_for_what_was_lost, ring_for_due_jobs)
     for duty in always:
         _do(duty, place)
@@ -76,6 +81,17 @@ def claim_schedule(place: Workplace, name: str, every: timedelta) -> bool:
             .execution_options(synchronize_session=False)
         )
         return session.connection().execute(statement).rowcount == 1
+
+
+def sweep_problem(session: Session, settings: Settings) -> str | None:
+    """Return what is wrong if nobody has swept for long: worker and schedule are both needed for it."""
+    row = session.get(Schedule, SWEEP)
+    if row is None:
+        return "Nothing has been swept yet: worker or schedule has not begun"
+    overdue = now() - row.due_at
+    if overdue < MISSED_SWEEPS * timedelta(seconds=settings.sweep_seconds):
+        return None
+    return f"No sweep for {overdue.total_seconds():.0f} seconds: worker or schedule is not running, or is stuck"
 
 
 def _insert_schedule(session: Session, name: str, due_at: datetime) -> None:

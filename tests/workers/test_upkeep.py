@@ -254,3 +254,14 @@ def test_without_enough_gold_labels_of_each_class_nothing_is_asked_for(place: Wo
     receive(place, draw("glass", 2), gold_label="glass", gold_labelled_at=now(), state=PhotoState.INSPECTED)
     upkeep.ask_for_retraining(replace(place, settings=place.settings.model_copy(update=wanted)))
     assert jobs(place) == set()
+
+
+def test_whoever_asks_for_health_sees_that_it_was_swept(place: Workplace) -> None:
+    with place.transaction() as session:
+        assert "has not begun" in (upkeep.sweep_problem(session, place.settings) or "")
+    upkeep.run(place)
+    with place.transaction() as session:
+        assert upkeep.sweep_problem(session, place.settings) is None
+        session.execute(update(Schedule).values(due_at=now() - timedelta(hours=1)))
+    with place.transaction() as session:
+        assert "No sweep for 3600 seconds" in (upkeep.sweep_problem(session, place.settings) or "")
