@@ -14,9 +14,10 @@ from mobile_models import self_tests
 from mobile_models.classifier import Classifier
 from mobile_models.document import file_sha256
 from mobile_models.evaluation import Blessing, EvaluationReport, Verdict
+from mobile_models.label_set import TRASHNET
 from mobile_models.manifest import ReleaseManifest
 from training import recipe
-from training.dataset import DatasetSnapshot, SeenPhotos, Split, holdout_digest
+from training.dataset import DatasetSnapshot, SeenPhotos, Split, freeze_folder, holdout_digest
 from training.fit import FitState, History
 from training.recipe import Recipe
 from training.run_directory import ExitCode, Outcome, RunDirectory
@@ -200,3 +201,23 @@ def test_only_the_exporter_imports_tensorflow() -> None:
     training = Path(recipe.__file__).parent
     importing = [file.name for file in training.rglob("*.py") if "import tensorflow" in file.read_text()]
     assert importing == ["quantize.py"]
+
+
+@pytest.mark.real_photos
+def test_the_head_of_a_pretrained_network_learns_real_photos(test_data: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for folder in sorted((test_data / "trashnet").iterdir()):
+        for file in sorted(folder.glob("*.jpg"))[:40]:
+            (photos / folder.name).mkdir(parents=True, exist_ok=True)
+            (photos / folder.name / file.name).symlink_to(file)
+    (photos / "groups.csv").symlink_to(test_data / "trashnet" / "groups.csv")
+    freeze_folder(photos, tmp_path / "snapshot", TRASHNET)
+    head_alone = recipe.load("mobilenet_v2").with_changes(stages=recipe.load("mobilenet_v2").stages[:1])
+    (weights,) = (test_data / "weights").glob("mobilenet_v2*.h5")
+    run = RunDirectory(tmp_path / "run")
+    assert finish(*command(tmp_path / "snapshot", run.path, head_alone, weights=weights)) == ExitCode.DONE
+    report = EvaluationReport.read(run.release / "evaluation.json")
+    assert report.accuracy > 0.6, "chance is 0.17"
+    assert report.float_agreement is not None
+    assert report.float_agreement > 0.85
+    assert report.float_operators == ()
