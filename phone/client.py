@@ -85,10 +85,11 @@ class Phone:
     def register(self) -> Registration:
         """Return the registration of this phone, made at the first call. Raise `ServerUnreachable`, `ServerRefused`."""
         path = self._directory / "device.json"
-        if path.exists():
-            return Registration.read(path)
+        return Registration.read(path) if path.exists() else self._register_anew()
+
+    def _register_anew(self) -> Registration:
         registration = Server(self._http).register()
-        durable_file.write(path, registration.to_bytes())
+        durable_file.write(self._directory / "device.json", registration.to_bytes())
         return registration
 
     def classify(self, photo: bytes) -> Answer:
@@ -150,9 +151,18 @@ class Phone:
         if not self.outbox.waiting():
             return Sent(0, ())
         try:
-            return self.outbox.send(self._known_server())
-        except ServerUnreachable as failure:  # This phone is not registered yet.
+            return self._send_registered()
+        except ServerUnreachable as failure:  # This phone cannot be registered yet.
             return Sent(0, (), failure)
+
+    def _send_registered(self) -> Sent:
+        """A server that has forgotten this phone has forgotten all that it sent: it begins again under a new name."""
+        try:
+            return self.outbox.send(self._known_server())
+        except server.ServerRefused as refusal:
+            if refusal.code != server.NOT_SIGNED_IN:
+                raise
+        return self.outbox.send(Server(self._http, self._register_anew().token))
 
     def _look(self) -> Offer | None:
         try:

@@ -3,7 +3,7 @@
 Guarantees: once `add`, `correct` or `withdraw` returns, it will be sent, whatever crashes in between; it is removed
 only after the server has taken it, so a crash then sends it twice, which the server answers alike. What is queued is
 never changed (the same UUID with other bytes would be refused); a later correction is sent after its photo. What the
-server refuses is moved aside with the reason and is not sent again.
+server refuses is moved aside with the reason and is not sent again; so is what has lost its photo on this phone.
 
     <uuid>.submission.json     waits, with its photo in <uuid>.photo (written first)
     <uuid>.correction.json     the newest correction that waits
@@ -22,12 +22,14 @@ from phone.server import Server, ServerRefused, ServerUnreachable
 from phone.submission import Correction, Submission, SubmissionId
 
 _NOT_SIGNED_IN, _GONE, _SERVER_ERROR = 401, 404, 500
+PHOTO_LOST = "photo_lost"
 
 
 class Problem(Document):
-    """Why the server refused."""
+    """Why the server refused, or why it was never asked."""
 
-    status: int
+    status: int | None
+    """Null where the reason lies on this phone."""
     code: str
     detail: str
 
@@ -133,13 +135,19 @@ class Outbox:
         except ServerRefused as error:
             if error.status == _NOT_SIGNED_IN:
                 raise
-            self._move_aside(submission_id, kind, error)
+            problem = Problem(status=error.status, code=error.code, detail=error.detail)
+            self._move_aside(submission_id, kind, problem)
+            return False
+        except FileNotFoundError:
+            problem = Problem(status=None, code=PHOTO_LOST, detail="The photo is no longer on this phone.")
+            self._move_aside(submission_id, kind, problem)
             return False
         if path.exists() and path.read_bytes() == content:  # Else a newer correction came while this one was sent.
             self._forget(submission_id, kind)
         return True
 
     def _send_submission(self, server: Server, submission_id: SubmissionId, content: bytes) -> None:
+        """Raise `FileNotFoundError` if the photo is gone."""
         photo = self._path(submission_id, "photo").read_bytes()
         server.submit(submission_id, photo, Submission.model_validate_json(content))
 
@@ -153,9 +161,8 @@ class Outbox:
         if kind == "submission.json":
             durable_file.remove(self._path(submission_id, "photo"))
 
-    def _move_aside(self, submission_id: SubmissionId, kind: str, error: ServerRefused) -> None:
+    def _move_aside(self, submission_id: SubmissionId, kind: str, problem: Problem) -> None:
         """The problem is written first, so that a crash never hides why it was refused."""
-        problem = Problem(status=error.status, code=error.code, detail=error.detail)
         name = kind.partition(".")[0]
         durable_file.write(self._path(submission_id, f"{name}.problem.json", "refused"), problem.to_bytes())
         for each in (kind, "photo") if name == "submission" else (kind,):

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mobile_models.document import Document
 from phone.submission import Correction, Submission, SubmissionId
 
+NOT_SIGNED_IN = "not_signed_in"
+"""Code of the refusal of a phone that the server does not know."""
 _LATER = frozenset({408, 425, 429})
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 

@@ -23,7 +23,7 @@ from phone import durable_file
 from phone.client import Phone
 from phone.outbox import Outbox
 from phone.server import Server, ServerRefused, ServerUnreachable
-from phone.submission import Submission
+from phone.submission import Submission, SubmissionId
 from tests import pictures
 from tests.backend.world import publish_release, running
 from tests.phone.conftest import MakePhone
@@ -225,6 +225,29 @@ def test_a_phone_that_the_server_no_longer_knows_keeps_its_photos(tmp_path: Path
     with pytest.raises(ServerRefused):
         outbox.send(_Postbox(ServerRefused(401, "not_signed_in", "unknown token")))
     assert outbox.waiting() == [kept] and outbox.refusals() == []
+
+
+def test_a_phone_that_the_server_has_forgotten_registers_again_and_loses_nothing(phone: Phone, office: Office) -> None:
+    before = phone.register().device_id
+    kept = _keep(phone)
+    with transaction(office.parts.engine) as session:
+        session.delete(session.get_one(Device, before))
+    assert phone.send().delivered == 1
+    (photo,) = office.rows(Photo)
+    assert photo.id == kept
+    assert photo.device_id == phone.register().device_id != before
+
+
+def test_a_photo_that_was_lost_on_the_phone_is_reported_and_holds_up_no_other(phone: Phone, tmp_path: Path) -> None:
+    lost, fine = _keep(phone), _keep(phone, "metal")
+    phone.correct(lost, "paper")
+    (tmp_path / "phone" / "outbox" / f"{lost}.photo").unlink()
+    sent = phone.send()
+    assert sent.delivered == 1
+    assert phone.status(SubmissionId(fine)).state == "received"
+    refused = {(each.submission_id, each.kind): each.problem.code for each in sent.refused}
+    assert refused == {(lost, "submission"): "photo_lost", (lost, "correction"): "not_found"}
+    assert phone.outbox.waiting() == []
 
 
 def test_a_captive_portal_is_no_server(tmp_path: Path, make_phone: MakePhone) -> None:
