@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import AfterValidator, Field
 from sqlalchemy import DateTime, Dialect, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -17,6 +19,18 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
 _AFTER_COMMIT = "after_commit"
+
+
+def _check_storable(text: str) -> str:
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("contains characters that cannot be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_check_storable)]
+"""Text from outside that every database keeps: PostgreSQL takes no NUL, and nobody can encode half a surrogate pair."""
+RowNumber = Annotated[int, Field(ge=1, lt=2**63)]
+"""A number from outside that a row may have."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from backend import job_queue, known_labels, labelling, photo_store
-from backend.database import now
+from backend.database import Text, now
 from backend.errors import Conflict, NotFound, TooMany
 from backend.photo_sandbox import CleanPhoto
 from backend.review_queue import newest_correction
@@ -40,7 +40,7 @@ from mobile_models.document import Sha256, sha256
 from mobile_models.label_set import UNSURE, LabelId
 
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Place = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Place = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
 class PhonePrediction(BaseModel):

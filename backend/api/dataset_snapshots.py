@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from backend import snapshots
 from backend.api.dependencies import Transaction
 from backend.api.staff_dependencies import Engineer
+from backend.database import RowNumber
 from backend.tables import DatasetSnapshotRow, DatasetSnapshotState
 
 router = APIRouter(prefix="/v1/dataset-snapshots", tags=["training"])
@@ -42,7 +43,7 @@ def newest(_: Engineer, session: Transaction) -> SnapshotList:
 
 
 @router.get("/{snapshot_id}")
-def one(snapshot_id: int, _: Engineer, session: Transaction) -> SnapshotAnswer:
+def one(snapshot_id: RowNumber, _: Engineer, session: Transaction) -> SnapshotAnswer:
     return answer(snapshots.find(session, snapshot_id))
 
 

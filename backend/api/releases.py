@@ -11,6 +11,7 @@ from sqlmodel import Session
 from backend import audit_log, releases
 from backend.api.dependencies import CurrentSettings, Parts, PartsOfServer, Transaction
 from backend.api.staff_dependencies import Engineer
+from backend.database import RowNumber, Text
 from backend.errors import Conflict, DomainError
 from backend.settings import Settings
 from backend.tables import Release, ReleaseState
@@ -23,17 +24,17 @@ router = APIRouter(prefix="/v1/releases", tags=["releases"])
 
 
 class ReasonBody(BaseModel):
-    reason: str = Field(min_length=1, max_length=500)
+    reason: Text = Field(min_length=1, max_length=500)
     """For the permanent history."""
 
 
 class RolloutBody(BaseModel):
     rollout_percent: float = Field(gt=0, le=100)
-    reason: str = Field(default="", max_length=500)
+    reason: Text = Field(default="", max_length=500)
 
 
 class SignatureBody(BaseModel):
-    key_id: str = Field(max_length=200)
+    key_id: Text = Field(max_length=200)
     signature: str = Field(max_length=2000, pattern=r"^[0-9a-f]+$")
     staged_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
@@ -75,7 +76,7 @@ def newest(_: Engineer, session: Transaction, settings: CurrentSettings) -> Rele
 
 
 @router.get("/{version}")
-def one(version: int, _: Engineer, session: Transaction, settings: CurrentSettings) -> ReleaseWithHistory:
+def one(version: RowNumber, _: Engineer, session: Transaction, settings: CurrentSettings) -> ReleaseWithHistory:
     release = releases.find(session, version)
     events = audit_log.history(session, f"release/{version}")
     history = [Event.model_validate(event, from_attributes=True) for event in events]
@@ -84,7 +85,7 @@ def one(version: int, _: Engineer, session: Transaction, settings: CurrentSettin
 
 @router.post("/{version}/approve")
 def approve(
-    version: int, given: RolloutBody, person: Engineer, session: Transaction, settings: CurrentSettings
+    version: RowNumber, given: RolloutBody, person: Engineer, session: Transaction, settings: CurrentSettings
 ) -> ReleaseAnswer:
     """Approve a proposed release for a share of the phones. It may take two people, and then signatures."""
     row = releases.approve(session, settings, person, version, given.rollout_percent, given.reason)
@@ -93,7 +94,7 @@ def approve(
 
 @router.post("/{version}/widen")
 def widen(
-    version: int, given: RolloutBody, person: Engineer, session: Transaction, settings: CurrentSettings
+    version: RowNumber, given: RolloutBody, person: Engineer, session: Transaction, settings: CurrentSettings
 ) -> ReleaseAnswer:
     """Offer it to more phones; 100 makes it the current release."""
     row = releases.widen(session, person, version, given.rollout_percent, given.reason)
@@ -102,7 +103,7 @@ def widen(
 
 @router.post("/{version}/halt")
 def halt(
-    version: int, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
+    version: RowNumber, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
 ) -> ReleaseAnswer:
     """Offer it to nobody; phones go back to the one before. It can be resumed."""
     row = releases.halt(session, person, version, given.reason)
@@ -111,7 +112,7 @@ def halt(
 
 @router.post("/{version}/resume")
 def resume(
-    version: int, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
+    version: RowNumber, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
 ) -> ReleaseAnswer:
     row = releases.resume(session, person, version, given.reason)
     return _answer(session, settings, row)
@@ -119,7 +120,7 @@ def resume(
 
 @router.post("/{version}/withdraw")
 def withdraw(
-    version: int, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
+    version: RowNumber, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
 ) -> ReleaseAnswer:
     """Take it back for ever."""
     row = releases.withdraw(session, person, version, given.reason)
@@ -127,7 +128,7 @@ def withdraw(
 
 
 @router.get("/{version}/staged", response_class=Response, responses={200: {"content": {"application/json": {}}}})
-def staged(version: int, _: Engineer, parts: PartsOfServer, session: Transaction) -> Response:
+def staged(version: RowNumber, _: Engineer, parts: PartsOfServer, session: Transaction) -> Response:
     """The metadata to sign, to the byte. `wastelens releases sign` fetches it, shows it and signs it."""
     releases.find(session, version)
     return Response(_staged(parts, version), media_type="application/json")
@@ -135,7 +136,7 @@ def staged(version: int, _: Engineer, parts: PartsOfServer, session: Transaction
 
 @router.post("/{version}/signatures", status_code=202)
 def add_signature(
-    version: int, given: SignatureBody, person: Engineer, parts: PartsOfServer, session: Transaction
+    version: RowNumber, given: SignatureBody, person: Engineer, parts: PartsOfServer, session: Transaction
 ) -> ReleaseAnswer:
     """Send in a signature of the staged metadata. With enough of them the release is published."""
     signature = StagedSignature(given.key_id, given.signature, Sha256(given.staged_sha256))

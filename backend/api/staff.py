@@ -8,14 +8,15 @@ from pydantic import BaseModel, Field
 from backend import staff
 from backend.api.dependencies import BearerToken, PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Administrator, Reviewer
+from backend.database import RowNumber, Text
 from backend.tables import Role, Staff
 
 router = APIRouter(prefix="/v1/staff", tags=["staff"])
 
 
 class Credentials(BaseModel):
-    name: str = Field(min_length=1, max_length=80)
-    password: str = Field(min_length=1, max_length=staff.MAXIMUM_PASSWORD_LENGTH)
+    name: Text = Field(min_length=1, max_length=80)
+    password: Text = Field(min_length=1, max_length=staff.MAXIMUM_PASSWORD_LENGTH)
 
 
 class SignedInAnswer(BaseModel):
@@ -27,14 +28,14 @@ class SignedInAnswer(BaseModel):
 
 
 class NewPerson(BaseModel):
-    name: str = Field(min_length=1, max_length=80)
+    name: Text = Field(min_length=1, max_length=80)
     role: Role
-    password: str = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
+    password: Text = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
 
 
 class NewPassword(BaseModel):
-    current: str = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
-    new: str = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
+    current: Text = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
+    new: Text = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
 
 
 class PersonAnswer(BaseModel):
@@ -103,7 +104,7 @@ def add(given: NewPerson, by: Administrator, session: Transaction) -> PersonAnsw
 
 
 @router.post("/{staff_id}/disable", status_code=204)
-def disable(staff_id: int, by: Administrator, session: Transaction) -> None:
+def disable(staff_id: RowNumber, by: Administrator, session: Transaction) -> None:
     """Let somebody sign in no more."""
     staff.disable(session, staff_id, by=by)
 

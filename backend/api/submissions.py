@@ -1,12 +1,12 @@
 """`/v1/submissions`: residents send photos, correct them, see what became of them, and withdraw them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, BinaryIO
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Json, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, Json, TypeAdapter, ValidationError
 
 from backend import photos
 from backend.api import problems, uploads
@@ -17,6 +17,7 @@ from mobile_models.document import sha256
 from mobile_models.label_set import LabelId
 
 router = APIRouter(prefix="/v1/submissions", tags=["phones"])
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 _SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Json[Submission])
 
 
@@ -98,7 +99,9 @@ def list_own(
     device: KnownDevice,
     session: Transaction,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    before: Annotated[datetime | None, Query(description="`received_at` of the last one seen")] = None,
+    before: Annotated[
+        AwareDatetime | None, Query(description="`received_at` of the last one seen", ge=_EARLIEST, le=_LATEST)
+    ] = None,
 ) -> SubmissionList:
     """This device's submissions, newest first."""
     return SubmissionList(submissions=[answer(status) for status in photos.own(session, device, limit, before)])

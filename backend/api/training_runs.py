@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from backend import snapshots, training_runs
 from backend.api.dependencies import CurrentSettings, PartsOfServer, Transaction
 from backend.api.staff_dependencies import Engineer
+from backend.database import RowNumber
 from backend.errors import DomainError, NotFound
 from backend.settings import Settings
 from backend.tables import TrainingMode, TrainingRun, TrainingRunState
@@ -31,7 +32,7 @@ class RunBody(BaseModel):
     weights: str | None = None
     """`imagenet`, `random`, `champion`, or the file named in the settings; by default that of scheduled retraining."""
     seed: int = Field(default=0, ge=0, lt=2**31)
-    snapshot_id: int | None = None
+    snapshot_id: RowNumber | None = None
     """By default a new snapshot is frozen, and the run waits for it."""
 
 
