@@ -55,6 +55,7 @@ def parts_of(settings: Settings) -> Parts:
         photo_threads=CapacityLimiter(sandbox.processes),
         current_model=CurrentModel(engine, storage),
         registrations=RateLimit(settings.registrations_per_address_per_hour, 3600),
+        sign_ins=RateLimit(settings.sign_ins_per_address_per_minute, 60),
         classifications=RateLimit(settings.classifications_per_device_per_minute, 60),
     )
 

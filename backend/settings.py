@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     registrations_per_address_per_hour: int = Field(
         default=1000, description="many residents share the address of their mobile network"
     )
+    sign_ins_per_address_per_minute: int = Field(default=30, description="of staff, whatever the name")
     request_deadline_seconds: float = Field(
         default=900.0, gt=0, description="for a whole request to arrive: 12 MB at 20 kB/s take ten minutes"
     )

@@ -6,6 +6,7 @@ time. Guessing is limited per name, counted in the database, so that it holds fo
 """
 
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +33,8 @@ _ATTEMPTED, _SIGNED_IN = "staff.sign_in_attempted", "staff.signed_in"
 _NO_PASSWORD = "!"  # noqa: S105  # No hash has this form, so no password fits.
 _RANK = {Role.REVIEWER: 0, Role.ENGINEER: 1, Role.ADMINISTRATOR: 2}
 _hasher = PasswordHash.recommended()
+_hashing = threading.BoundedSemaphore(2)
+"""Each password that is looked at takes 64 MiB for as long; more of them wait, so that guesses cannot fill memory."""
 _nobodys_hash = _hasher.hash(secrets.token_urlsafe(16))
 
 
@@ -60,7 +63,10 @@ class Attempt:
 
     def fits(self, password: str) -> bool:
         """Slow on purpose: call it outside of any transaction."""
-        return len(password) <= MAXIMUM_PASSWORD_LENGTH and _hasher.verify(password, self.password_hash)
+        if len(password) > MAXIMUM_PASSWORD_LENGTH:
+            return False
+        with _hashing:
+            return _hasher.verify(password, self.password_hash)
 
 
 def attempt(session: Session, name: str) -> Attempt:
@@ -204,7 +210,8 @@ def _hash(password: str) -> str:
     if not MINIMUM_PASSWORD_LENGTH <= len(password) <= MAXIMUM_PASSWORD_LENGTH:
         lengths = f"{MINIMUM_PASSWORD_LENGTH} to {MAXIMUM_PASSWORD_LENGTH}"
         raise DomainError(f"A password has {lengths} characters.", code="bad_password")
-    return _hasher.hash(password)
+    with _hashing:
+        return _hasher.hash(password)
 
 
 def _token_digest(token: str) -> Sha256:

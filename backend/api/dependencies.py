@@ -39,6 +39,7 @@ class Parts:
     photo_threads: CapacityLimiter
     current_model: CurrentModel
     registrations: RateLimit
+    sign_ins: RateLimit
     classifications: RateLimit
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from backend import staff
@@ -54,8 +54,9 @@ class StaffList(BaseModel):
 
 
 @router.post("/sign-in")
-def sign_in(given: Credentials, parts: PartsOfServer) -> SignedInAnswer:
+def sign_in(request: Request, given: Credentials, parts: PartsOfServer) -> SignedInAnswer:
     """Sign in for some hours. After ten attempts for a name that did not work, wait a quarter of an hour."""
+    parts.sign_ins.check(request.client.host if request.client else "")
     attempt = _checked(parts, given.name, given.password)
     with transaction_of(parts) as session:
         opened = staff.sign_in(session, attempt, parts.settings.staff_session_hours)

@@ -1,6 +1,10 @@
 """Who may sign in, and who may not; on SQLite and PostgreSQL."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlmodel import Session, select, update
@@ -144,3 +148,23 @@ def test_the_last_administrator_cannot_be_disabled(session: Session) -> None:
     person(session, "deputy", Role.ADMINISTRATOR)
     staff.disable(session, boss.id, by=boss)
     assert staff.has_administrator(session)
+
+
+def test_at_most_two_passwords_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, most = 0, 0
+    counting = threading.Lock()
+
+    def verify(*_: object) -> bool:
+        nonlocal busy, most
+        with counting:
+            busy += 1
+            most = max(most, busy)
+        time.sleep(0.02)
+        with counting:
+            busy -= 1
+        return False
+
+    monkeypatch.setattr(staff, "_hasher", SimpleNamespace(verify=verify))
+    with ThreadPoolExecutor(8) as pool:
+        assert not any(pool.map(staff.Attempt("ada", "hash").fits, ["guess"] * 8))
+    assert most == 2

@@ -12,11 +12,12 @@ from sqlmodel import select, update
 from backend import releases as release_steps
 from backend.api.dependencies import Parts
 from backend.database import transaction
+from backend.settings import Settings
 from backend.tables import AuditEvent, Photo, PhotoState, Release, ReleaseState, Role
 from mobile_models import repository, signing_keys
 from tests import tiny_model, updates
 from tests.backend.staff_world import PASSWORD, gold, person, proposed
-from tests.backend.world import Resident
+from tests.backend.world import Resident, running
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,14 @@ def inspect_all(parts: Parts) -> None:
     """What the inspector does to a photo, as far as reviewers are concerned."""
     with transaction(parts.engine) as session:
         session.connection().execute(update(Photo).values(state=PhotoState.INSPECTED))
+
+
+def test_one_address_cannot_try_name_after_name(settings: Settings) -> None:
+    with running(settings.model_copy(update={"sign_ins_per_address_per_minute": 3})) as (client, parts):
+        answers = [sign_in(client, f"name {number}").status_code for number in range(4)]
+        assert answers == [401, 401, 401, 429]
+        with transaction(parts.engine) as session:
+            assert len(session.exec(select(AuditEvent)).all()) == 3, "what is refused leaves no trace to fill the disk"
 
 
 def test_failed_sign_ins_are_counted_although_they_are_refused(client: httpx.Client, parts: Parts) -> None:
