@@ -6,14 +6,16 @@ them is that of the field.
 """
 
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, delete, func, not_, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, exists, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from backend.database import now
 from backend.errors import Conflict, NotFound
@@ -21,6 +23,8 @@ from backend.settings import Settings
 from backend.staff import Person
 from backend.tables import Correction, Opinionated, Photo, PhotoId, PhotoState, Prediction, Review, ReviewClaim
 from mobile_models.label_set import UNSURE
+
+_Opinion = TypeVar("_Opinion", Prediction, Correction)
 
 MOST_CLAIMS = 20
 """Photos that one person can hold at once."""
@@ -64,9 +68,7 @@ def claim(
     count = min(count, MOST_CLAIMS)
     draw = draw or secrets.SystemRandom().random
     expires_at = now() + timedelta(minutes=settings.review_claim_minutes)
-    held = list(_held(session, person)[:count])
-    for photo_id in held:
-        _try_claim(session, person, photo_id, expires_at)
+    held = [each for each in _held(session, person)[:count] if _try_claim(session, person, each, expires_at)]
     while len(held) < count:
         by_chance = draw() < settings.review_random_fraction
         taken = _claim_next(session, person, by_chance, expires_at)
@@ -127,18 +129,24 @@ def preview(session: Session, person: Person, limit: int) -> list[Item]:
 
 
 def items(session: Session, photo_ids: Sequence[PhotoId]) -> list[Item]:
-    """Return what a reviewer sees of these photos, in this order."""
+    """Return what a reviewer sees of these photos, in this order: four queries, however many there are."""
     photos = {row.id: row for row in session.exec(select(Photo).where(col(Photo.id).in_(photo_ids)))}
     claims = dict(
         session.exec(
             select(ReviewClaim.photo_id, ReviewClaim.expires_at).where(col(ReviewClaim.photo_id).in_(photo_ids))
         ).all()
     )
-    return [_item(session, photos[photo_id], claims.get(photo_id)) for photo_id in photo_ids]
+    made: dict[str, list[Prediction]] = defaultdict(list)
+    for row in session.exec(_oldest_first(Prediction, photo_ids)):
+        made[row.photo_id].append(row)
+    corrections = {row.photo_id: row.label for row in session.exec(_oldest_first(Correction, photo_ids))}
+    return [
+        _item(photos[photo_id], claims.get(photo_id), made[photo_id], corrections.get(photo_id))
+        for photo_id in photo_ids
+    ]
 
 
-def _item(session: Session, photo: Photo, expires_at: datetime | None) -> Item:
-    made, correction = predictions(session, photo.id), newest_correction(session, photo.id)
+def _item(photo: Photo, expires_at: datetime | None, made: Sequence[Prediction], correction: str | None) -> Item:
     return Item(
         photo_id=PhotoId(photo.id),
         expires_at=expires_at,
@@ -156,7 +164,11 @@ def _item(session: Session, photo: Photo, expires_at: datetime | None) -> Item:
 
 def predictions(session: Session, photo_id: str) -> Sequence[Prediction]:
     """Oldest first, so that of each maker the newest wins where they are put into a dict."""
-    return session.exec(select(Prediction).where(Prediction.photo_id == photo_id).order_by(col(Prediction.id))).all()
+    return session.exec(_oldest_first(Prediction, [photo_id])).all()
+
+
+def _oldest_first(opinions: type[_Opinion], photo_ids: Sequence[str]) -> SelectOfScalar[_Opinion]:
+    return select(opinions).where(col(opinions.photo_id).in_(photo_ids)).order_by(col(opinions.id))
 
 
 def newest_correction(session: Session, photo_id: str) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, insert
+from sqlalchemy.orm import load_only
 from sqlmodel import Session, col, select
 
 from backend import audit_log, job_queue, known_labels
@@ -165,7 +166,9 @@ def _document(session: Session, photos: tuple[SnapshotPhoto, ...]) -> DatasetSna
 
 def _write_photos(session: Session, snapshot_id: int, collected: Collected) -> None:
     frozen = {photo_id: photo for photo in collected.document.photos for photo_id in collected.photo_ids[photo.sha256]}
-    usable = session.exec(select(Photo).where(*is_usable()).with_for_update()).all()
+    # The embeddings would fill memory.
+    slim = select(Photo).options(load_only(Photo.gold_label, Photo.split))  # type: ignore[arg-type]
+    usable = session.exec(slim.where(*is_usable()).with_for_update()).all()
     rows = {row.id: row for row in usable if row.id in frozen and row.gold_label == frozen[row.id].label}
     if len(rows) < len(frozen):
         changed = len(frozen) - len(rows)

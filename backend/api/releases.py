@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from backend import audit_log, releases
-from backend.api.dependencies import CurrentSettings, Parts, PartsOfServer, Transaction
+from backend.api.dependencies import CurrentSettings, Parts, PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Engineer
 from backend.database import RowNumber, Text
 from backend.errors import Conflict, DomainError
@@ -128,24 +128,24 @@ def withdraw(
 
 
 @router.get("/{version}/staged", response_class=Response, responses={200: {"content": {"application/json": {}}}})
-def staged(version: RowNumber, _: Engineer, parts: PartsOfServer, session: Transaction) -> Response:
+def staged(version: RowNumber, _: Engineer, parts: PartsOfServer) -> Response:
     """The metadata to sign, to the byte. `wastelens releases sign` fetches it, shows it and signs it."""
-    releases.find(session, version)
+    with transaction_of(parts) as session:  # It ends before the storage is asked, which may take long.
+        releases.find(session, version)
     return Response(_staged(parts, version), media_type="application/json")
 
 
 @router.post("/{version}/signatures", status_code=202)
-def add_signature(
-    version: RowNumber, given: SignatureBody, person: Engineer, parts: PartsOfServer, session: Transaction
-) -> ReleaseAnswer:
+def add_signature(version: RowNumber, given: SignatureBody, person: Engineer, parts: PartsOfServer) -> ReleaseAnswer:
     """Send in a signature of the staged metadata. With enough of them the release is published."""
     signature = StagedSignature(given.key_id, given.signature, Sha256(given.staged_sha256))
     try:
         repository.check_signature(parts.updates, _staged(parts, version), signature)
     except SignatureRefused as error:
         raise DomainError(f"The signature does not count: {error}.", code="signature_refused") from None
-    row = releases.add_signature(session, person, version, signature)
-    return _answer(session, parts.settings, row)
+    with transaction_of(parts) as session:
+        row = releases.add_signature(session, person, version, signature)
+        return _answer(session, parts.settings, row)
 
 
 def _staged(parts: Parts, version: int) -> bytes:

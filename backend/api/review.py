@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from backend import known_labels, labelling, photo_store, review_queue
-from backend.api.dependencies import PartsOfServer, Transaction
+from backend.api.dependencies import PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Reviewer
 from backend.errors import NotFound
 from backend.labelling import Verdict
@@ -95,10 +95,11 @@ def claim(given: ClaimBody, person: Reviewer, parts: PartsOfServer, session: Tra
 
 
 @router.get("/photos/{photo_id}", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
-def photo(photo_id: UUID, _: Reviewer, parts: PartsOfServer, session: Transaction) -> Response:
+def photo(photo_id: UUID, _: Reviewer, parts: PartsOfServer) -> Response:
     """The photo itself, if its sender lets staff look at it."""
     wanted = PhotoId(str(photo_id))
-    review_queue.check_reviewable(review_queue.found(session, wanted))
+    with transaction_of(parts) as session:  # It ends before the storage is asked, which may take long.
+        review_queue.check_reviewable(review_queue.found(session, wanted))
     try:
         content = photo_store.read(parts.storage, wanted)
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from backend import snapshots, training_runs
-from backend.api.dependencies import CurrentSettings, PartsOfServer, Transaction
+from backend.api.dependencies import CurrentSettings, PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Engineer
 from backend.database import RowNumber
 from backend.errors import DomainError, NotFound
@@ -115,9 +115,10 @@ def cancel(run_id: UUID, person: Engineer, session: Transaction) -> RunAnswer:
 
 
 @router.get("/{run_id}/report")
-def report_files(run_id: UUID, _: Engineer, parts: PartsOfServer, session: Transaction) -> ReportFiles:
+def report_files(run_id: UUID, _: Engineer, parts: PartsOfServer) -> ReportFiles:
     """What the run has left behind so far: evaluation, blessing, model card, log."""
-    training_runs.find(session, str(run_id))
+    with transaction_of(parts) as session:  # It ends before the storage is asked, which may take long.
+        training_runs.find(session, str(run_id))
     return ReportFiles(files=_report_files(parts, str(run_id)))
 
 

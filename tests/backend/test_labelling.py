@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlmodel import Session, select, update
 
 from backend import labelling, review_queue
@@ -262,3 +262,29 @@ def test_value_for_review_reads_the_newest_correction_and_the_rarity_of_gold(ses
     session.add(Correction(photo_id=row.id, label="trash"))
     session.flush()
     assert labelling.value_for_review(session, session.get_one(Photo, row.id)) == pytest.approx(0.4)
+
+
+def test_what_a_reviewer_sees_takes_as_many_queries_for_twenty_photos_as_for_one(
+    session: Session, settings: Settings
+) -> None:
+    for _ in range(20):
+        session.add(Correction(photo_id=photo(session).id, label="paper"))
+    session.flush()
+    ids = [PhotoId(photo_id) for photo_id in session.exec(select(Photo.id))]
+    statements: list[str] = []
+    event.listen(session.get_bind(), "before_cursor_execute", lambda *given: statements.append(given[2]))
+    seen = review_queue.items(session, ids[:1])
+    for_one = len(statements)
+    seen = review_queue.items(session, ids)
+    assert len(statements) == 2 * for_one
+    assert {(item.shown_label, item.correction, len(item.predictions)) for item in seen} == {("paper", "paper", 1)}
+
+
+def test_a_claim_that_another_got_while_it_was_renewed_is_not_handed_out_twice(
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bea = person(session), person(session, "bea")
+    row = photo(session)
+    assert take(session, settings, bea) == [row.id]
+    monkeypatch.setattr(review_queue, "_held", lambda *_: [row.id])
+    assert take(session, settings, ada) == []
