@@ -22,6 +22,8 @@ from backend.errors import DomainError, PhotoRefused, TooLarge, Unavailable, Uns
 from mobile_models.input_spec import InputSpec
 from mobile_models.photo import PhotoErrorCode, PhotoLimits
 
+MOST_ANSWER_BYTES = 32 * 1024 * 1024
+"""Several times what the largest stored photo or model input has: a decoder gone mad fills no memory here."""
 _PATIENCE_SECONDS = 5
 _PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR")
 _REFUSALS: dict[PhotoErrorCode, type[DomainError]] = {
@@ -136,12 +138,12 @@ def _start_helper(limits: ChildLimits) -> tuple[subprocess.Popen[bytes], socket.
 
 
 def _exchange(child: socket.socket, request: bytes) -> bytes:
-    """Return all that the child answers; nothing if it died or was too slow."""
-    chunks = []
+    """Return all that the child answers; nothing if it died, was too slow, or answers without end."""
+    answer = bytearray()
     try:
         child.sendall(request)
-        while chunk := child.recv(1 << 20):
-            chunks.append(chunk)
+        while len(answer) <= MOST_ANSWER_BYTES and (chunk := child.recv(1 << 20)):
+            answer += chunk
     except OSError:  # It died while reading or writing, or took longer than it may.
         return b""
-    return b"".join(chunks)
+    return bytes(answer) if len(answer) <= MOST_ANSWER_BYTES else b""

@@ -2,14 +2,16 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from PIL import Image
 
+from backend import photo_sandbox
 from backend.errors import PhotoRefused, TooLarge, UnsupportedPhoto
 from backend.photo_sandbox import ChildLimits, PhotoSandbox
 from mobile_models.photo import PhotoLimits
@@ -110,3 +112,21 @@ def test_many_at_once_all_get_their_own_photo(sandbox: PhotoSandbox) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_decoder_that_answers_without_end_is_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_sandbox, "MOST_ANSWER_BYTES", 1 << 20)
+    ours, theirs = socket.socketpair()
+    sent: list[int] = []
+
+    def rave() -> None:
+        with theirs, suppress(OSError):
+            while sum(sent) < 1 << 26:
+                sent.append(theirs.send(bytes(1 << 16)))
+
+    mad = threading.Thread(target=rave)
+    mad.start()
+    with ours:
+        assert photo_sandbox._exchange(ours, b"") == b""
+    mad.join()
+    assert sum(sent) < 1 << 23
