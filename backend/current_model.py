@@ -18,6 +18,7 @@ from sqlmodel import Session, col, select
 
 from backend.database import transaction
 from backend.errors import Unavailable
+from backend.release_files import MANIFEST, MODEL, release_key
 from backend.tables import Release, ReleaseState
 from mobile_models.classifier import Classifier, ModelError
 from mobile_models.manifest import ReleaseManifest
@@ -38,11 +39,6 @@ def current_version(session: Session) -> int | None:
         .limit(1)
     )
     return session.exec(statement).one_or_none()
-
-
-def release_key(version: int, file: str) -> str:
-    """Where a file of a release lies in storage."""
-    return f"artefacts/releases/{version}/{file}"
 
 
 class CurrentModel:
@@ -95,10 +91,10 @@ class CurrentModel:
 
 def load(storage: ObjectStore, version: int, threads: int = 1) -> Classifier:
     """Load a release from storage; raise `ModelError` if it is none, `OSError` or `StorageError` if it is not there."""
-    content = bytes(obstore.get(storage, release_key(version, "manifest.json")).bytes())
+    content = bytes(obstore.get(storage, release_key(version, MANIFEST)).bytes())
     try:
         manifest = ReleaseManifest.model_validate_json(content)
     except ValueError as error:
         raise ModelError(f"the manifest of release {version} is not valid: {error}") from error
-    model = bytes(obstore.get(storage, release_key(version, "model.tflite")).bytes())
+    model = bytes(obstore.get(storage, release_key(version, MODEL)).bytes())
     return Classifier(model, manifest, threads)

@@ -9,20 +9,16 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-import obstore
-from obstore.store import ObjectStore
 from sqlmodel import Session, select
 
-from backend import database, migrations, photo_store, releases, staff
-from backend.current_model import release_key
+from backend import database, migrations, photo_store, release_files, releases, staff
+from backend.release_files import BLESSING, MANIFEST, MODEL
 from backend.settings import Settings
 from backend.tables import Release, Role
 from mobile_models import bundled, repository, signing_keys
 from mobile_models.document import file_sha256
 from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
-
-_MANIFEST, _MODEL, _BLESSING = "manifest.json", "model.tflite", "blessing.json"
 
 
 class BadRelease(ValueError):
@@ -70,30 +66,23 @@ def _load_bundled_release(session: Session, settings: Settings) -> None:
     folder = settings.bundled_release or bundled.newest()
     manifest, blessing = read_release(folder)
     storage = photo_store.open_store(settings, settings.resolved_storage_url)
-    store_release(storage, folder, manifest.version)
+    release_files.store(storage, manifest.version, folder)
     releases.add_bundled(session, manifest, blessing)
 
 
 def read_release(folder: Path) -> tuple[ReleaseManifest, Blessing]:
     """Return what a release folder says of itself; raise `BadRelease` unless its parts belong together."""
     try:
-        manifest = ReleaseManifest.read(folder / _MANIFEST)
-        blessing = Blessing.read(folder / _BLESSING)
-        digest = file_sha256(folder / _MODEL)
+        manifest = ReleaseManifest.read(folder / MANIFEST)
+        blessing = Blessing.read(folder / BLESSING)
+        digest = file_sha256(folder / MODEL)
     except (OSError, ValueError) as error:
         raise BadRelease(f"{folder} is no release: {error}") from error
     if digest != manifest.model.sha256:
-        raise BadRelease(f"{folder / _MODEL} is not the model that its manifest describes")
+        raise BadRelease(f"{folder / MODEL} is not the model that its manifest describes")
     if blessing.digest != manifest.evaluation.blessing_digest:
-        raise BadRelease(f"{folder / _BLESSING} is not the blessing that the manifest names")
+        raise BadRelease(f"{folder / BLESSING} is not the blessing that the manifest names")
     return manifest, blessing
-
-
-def store_release(storage: ObjectStore, folder: Path, version: int) -> None:
-    """The manifest goes last: where it is, the rest is too."""
-    files = sorted(file for file in folder.iterdir() if file.is_file())
-    for file in sorted(files, key=lambda file: file.name == _MANIFEST):
-        obstore.put(storage, release_key(version, file.name), file)
 
 
 def _add_administrator(session: Session, settings: Settings) -> str | None:

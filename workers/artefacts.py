@@ -1,10 +1,10 @@
 """Artefacts between storage and the disk of a worker: data sets, releases, reports.
 
 Guarantees: a folder that is handed out is whole, and each photo in it has the digest that names it. What is already on
-disk is not fetched again. A release in storage is complete when its manifest is there, which is written last.
+disk is not fetched again.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,14 +13,13 @@ from obstore.store import ObjectStore
 from sqlmodel import col, select
 
 from backend import photo_store
-from backend.current_model import release_key
+from backend.release_files import MANIFEST, manifest_last, release_key
 from backend.tables import DatasetSnapshotPhoto, Photo, PhotoId, PhotoState
 from mobile_models.document import Sha256, file_sha256, sha256
 from training.dataset import DatasetSnapshot
 from workers.claim import CannotBeDone
 from workers.workplace import Workplace
 
-MANIFEST = "manifest.json"
 _READABLE = (".json", ".log", ".md")
 _DOWNLOADS_AT_ONCE = 8
 
@@ -95,21 +94,12 @@ def fetch_release(place: Workplace, version: int) -> Path:
     if MANIFEST not in names:
         raise CannotBeDone(f"The files of release {version} are not in storage.")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in _manifest_last(names):
+    for name in manifest_last(names):
         content = bytes(obstore.get(place.storage, prefix + name).bytes())
         partial = folder / f"{name}.partial"
         partial.write_bytes(content)
         partial.replace(folder / name)
     return folder
-
-
-def store_release(storage: ObjectStore, version: int, folder: Path) -> None:
-    for name in _manifest_last(file.name for file in folder.iterdir() if file.is_file()):
-        obstore.put(storage, release_key(version, name), folder / name)
-
-
-def _manifest_last(names: Iterable[str]) -> list[str]:
-    return sorted(names, key=lambda name: (name == MANIFEST, name))
 
 
 def store_reports(storage: ObjectStore, run_id: str, run: Path) -> None:

@@ -11,7 +11,7 @@ import obstore
 from sqlmodel import Session
 
 from backend import releases
-from backend.current_model import release_key
+from backend.release_files import MANIFEST, MODEL, release_key
 from backend.releases import Desired, WantedRelease
 from mobile_models import repository, signing_keys
 from mobile_models.repository import DesiredRelease, DesiredState, Outcome
@@ -70,11 +70,11 @@ def _desired_release(place: Workplace, release: WantedRelease) -> DesiredRelease
     def read(file: str) -> bytes:
         return bytes(obstore.get(place.storage, release_key(release.version, file)).bytes())
 
-    obstore.head(place.storage, release_key(release.version, "model.tflite"))
+    obstore.head(place.storage, release_key(release.version, MODEL))
     return DesiredRelease(
         version=release.version,
-        manifest=read("manifest.json"),
-        read_model=lambda: read("model.tflite"),
+        manifest=read(MANIFEST),
+        read_model=lambda: read(MODEL),
         staged=_staged(place, release.version),
         signatures=release.signatures,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlmodel import Session, col, select
 
-from backend import training_runs
+from backend import release_files, training_runs
 from backend.current_model import current_version
 from backend.tables import (
     DatasetSnapshotRow,
@@ -179,8 +179,8 @@ def _keep(work: Work, plan: Plan, run: RunDirectory, result: RunResult) -> Settl
     blessing = Blessing.read(run.release / "blessing.json")
     if result.outcome == Outcome.BLOCKED:
         return lambda session: training_runs.settle_blocked(session, run_id, blessing)
-    manifest = ReleaseManifest.read(run.release / artefacts.MANIFEST)
-    artefacts.store_release(work.place.storage, version, run.release)
+    manifest = ReleaseManifest.read(run.release / release_files.MANIFEST)
+    release_files.store(work.place.storage, version, run.release)
     return lambda session: training_runs.settle_blessed(session, run_id, manifest, blessing)
 
 

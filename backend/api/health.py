@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from backend import migrations, releases
 from backend.api import problems
 from backend.api.dependencies import Parts, PartsOfServer
-from backend.current_model import current_version, release_key
+from backend.current_model import current_version
 from backend.database import transaction
+from backend.release_files import MODEL, release_key
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["operation"])
@@ -70,7 +71,7 @@ def _model(parts: Parts) -> str | None:
     if version is None:
         return "no release is published to everybody"
     try:
-        obstore.head(parts.storage, release_key(version, "model.tflite"))
+        obstore.head(parts.storage, release_key(version, MODEL))
     except FileNotFoundError:
         return f"the files of release {version} are not in storage"
     return None

@@ -11,9 +11,10 @@ from obstore.store import MemoryStore, ObjectStore
 from sqlalchemy import Engine
 
 from backend.api.dependencies import Parts
-from backend.current_model import CHECK_SECONDS, RETRY_SECONDS, CurrentModel, release_key
+from backend.current_model import CHECK_SECONDS, RETRY_SECONDS, CurrentModel
 from backend.database import transaction
 from backend.errors import Unavailable
+from backend.release_files import release_key
 from backend.settings import Settings
 from backend.tables import Release, ReleaseState
 from mobile_models.classifier import Classifier

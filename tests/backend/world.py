@@ -19,8 +19,8 @@ from sqlmodel import col, select
 
 from backend import photo_store
 from backend.api.dependencies import Parts
-from backend.current_model import release_key
 from backend.database import transaction
+from backend.release_files import release_key
 from backend.server import configuration
 from backend.settings import Settings
 from backend.tables import Photo, PhotoId, Release, ReleaseState

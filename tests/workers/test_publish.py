@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import col, select, update
 
 from backend import audit_log, job_queue, releases
-from backend.current_model import release_key
+from backend.release_files import release_key
 from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, ReleaseState
 from mobile_models import repository, signing_keys
 from mobile_models.repository import StagedSignature

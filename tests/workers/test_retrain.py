@@ -10,8 +10,8 @@ import pytest
 from sqlmodel import col, select, update
 
 from backend import photo_store
-from backend.current_model import release_key
 from backend.database import now
+from backend.release_files import release_key
 from backend.tables import (
     DatasetSnapshotRow,
     Job,

@@ -11,8 +11,8 @@ from PIL import Image
 from sqlmodel import select
 
 from backend import photo_store, snapshots, training_runs
-from backend.current_model import release_key
 from backend.database import now
+from backend.release_files import release_key
 from backend.tables import (
     Device,
     Job,
