@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
-    photos: Annotated[
+    recipe: Annotated[str, typer.Argument(help="A recipe by name, or a JSON file.", show_default=False)],
+    data: Annotated[
         Path,
-        typer.Argument(help="A folder of labelled photos (<label>/*.jpg), or a dataset snapshot.", show_default=False),
+        typer.Option(help="A folder of labelled photos (<label>/*.jpg), or a dataset snapshot.", show_default=False),
     ],
-    recipe: Annotated[str, typer.Option(help="A recipe by name, or a JSON file.")] = "resnet50v2_tuned",
     weights: Annotated[str, typer.Option(help="imagenet, random, champion, or a weights file.")] = "imagenet",
     run: Annotated[Path, typer.Option(help="Run directory; the same again goes on with it.")] = Path("runs/latest"),
     champion: Annotated[Path | None, typer.Option(help="Release folder of the model to beat.")] = None,
@@ -34,7 +34,7 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
 
     Photos are split by object group (groups.csv: file,object_group). Interrupted, the same command goes on.
 
-    Example: wastelens train photos/ --recipe mobilenet_v2 --weights mobilenet_v2.weights.h5 --run runs/1
+    Example: wastelens train mobilenet_v2 --data photos/ --weights mobilenet_v2.weights.h5 --run runs/1
     """
     from training.dataset import DataError  # noqa: PLC0415
     from training.recipe import RecipeError, check_weights  # noqa: PLC0415
@@ -43,7 +43,7 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
         wanted = _recipe(recipe)
         wanted = wanted if epochs is None else wanted.with_epochs(epochs)
         check_weights(wanted, weights)
-        snapshot = _snapshot(photos, run, seed)
+        snapshot = _snapshot(data, run, seed)
     except (DataError, RecipeError) as error:
         raise _failed("train", str(error)) from error
     file = run / "asked.json"
@@ -62,18 +62,18 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
 
 
 def evaluate(
-    photos: Annotated[
+    data: Annotated[
         Path,
-        typer.Argument(
-            help="A folder of labelled photos (all of them), or a snapshot (its holdout).", show_default=False
+        typer.Option(
+            help="A folder of labelled photos (all are used), or a snapshot (its holdout).", show_default=False
         ),
     ],
-    release: Annotated[Path | None, typer.Option(help="Release folder. Default: the bundled one.")] = None,
+    release: Annotated[Path | None, typer.Argument(help="Release folder. Default: the bundled one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
 ) -> None:
     """Measure the .tflite of a release through LiteRT on labelled photos.
 
-    Example: wastelens evaluate photos/ --release runs/1/release
+    Example: wastelens evaluate runs/1/release --data photos/
     """
     from mobile_models import bundled  # noqa: PLC0415
     from mobile_models.litert_model import ModelError  # noqa: PLC0415
@@ -83,7 +83,7 @@ def evaluate(
     with tempfile.TemporaryDirectory() as scratch:
         try:
             measured = release or bundled.newest()
-            directory, snapshot = _measured_photos(photos, Path(scratch))
+            directory, snapshot = _measured_photos(data, Path(scratch))
             report = evaluate_release(measured, directory, snapshot, Path(scratch))
         except (DataError, ModelError, OSError) as error:
             raise _failed("evaluate", str(error)) from error

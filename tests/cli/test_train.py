@@ -34,8 +34,8 @@ def photos(tmp_path: Path) -> Path:
 
 
 def test_a_folder_of_photos_becomes_a_release(photos: Path, tmp_path: Path) -> None:
-    options = ("--recipe", "tiny", "--weights", "random", "--epochs", "2", "--run", tmp_path / "run", "--version", "5")
-    code, output, _ = run("train", photos, *options)
+    options = ("--data", photos, "--weights", "random", "--epochs", "2", "--run", tmp_path / "run", "--version", "5")
+    code, output, _ = run("train", "tiny", *options)
     assert code == 0
     assert "blocked: " in output, "two photos of a class in the holdout are no evidence"
     assert ReleaseManifest.read(tmp_path / "run" / "release" / "manifest.json").version == 5
@@ -47,23 +47,23 @@ def test_an_evaluation_counts_what_is_right(photos: Path, tmp_path: Path) -> Non
     """The release answers by mean colour, so drawn pictures are mostly right."""
     release = release_folder(tmp_path / "release")
     (photos / "glass" / "copy.jpg").write_bytes((photos / "glass" / "0.jpg").read_bytes())
-    code, output, errors = run("evaluate", photos, "--release", release, "--json")
+    code, output, errors = run("evaluate", release, "--data", photos, "--json")
     report = json.loads(output)
     assert code == 0
     assert len(report["answers"]) == 60
     assert report["accuracy"] > 0.9
     assert "left out: " in errors
-    _, table, _ = run("evaluate", photos, "--release", release)
+    _, table, _ = run("evaluate", release, "--data", photos)
     assert f"accuracy {report['accuracy']:.4f} on 60 photos" in table
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("train", "PHOTOS", "--recipe", "resnet"), "There is no recipe 'resnet'"),
-        (("train", "PHOTOS", "--recipe", "tiny"), "no ImageNet weights for tiny"),
-        (("train", "nowhere", "--recipe", "tiny", "--weights", "random"), "There is no folder nowhere"),
-        (("evaluate", "PHOTOS", "--release", "nowhere"), "nowhere is no release folder"),
+        (("train", "resnet", "--data", "PHOTOS"), "There is no recipe 'resnet'"),
+        (("train", "tiny", "--data", "PHOTOS"), "no ImageNet weights for tiny"),
+        (("train", "tiny", "--data", "nowhere", "--weights", "random"), "There is no folder nowhere"),
+        (("evaluate", "nowhere", "--data", "PHOTOS"), "nowhere is no release folder"),
     ],
 )
 def test_what_cannot_be_done_is_said_at_once(photos: Path, arguments: tuple[str, ...], complaint: str) -> None:

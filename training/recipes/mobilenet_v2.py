@@ -4,7 +4,7 @@ The head first on frozen features, then the backbone with batch norm frozen (Ker
 averages would lag in runs this short), cosine, label smoothing, and photos turned by any angle: things lie as they
 fall, and a third of TrashNet is upside down.
 
-    wastelens train photos/ --recipe mobilenet_v2 --weights mobilenet_v2_notop.weights.h5
+    wastelens train mobilenet_v2 --data photos/ --weights mobilenet_v2_notop.weights.h5
 
 Results: docs/training-log.md.
 """

@@ -1,6 +1,6 @@
 """`mobilenet_v2` cut to a few minutes on two cores, for a demonstration: the head, then four epochs of the tail.
 
-    wastelens train photos/ --recipe mobilenet_v2_quick --weights mobilenet_v2_notop.weights.h5
+    wastelens train mobilenet_v2_quick --data photos/ --weights mobilenet_v2_notop.weights.h5
 
 Results: docs/training-log.md.
 """

@@ -6,7 +6,7 @@ weights, Adam at 1e-3, ReduceLROnPlateau and EarlyStopping and ModelCheckpoint o
 not say the hidden units, the batch size, the epochs, or the patience: 256, 32, 50, and Keras' customary 5 and 10.
 `shear_degrees`: their generator takes 0.05 as degrees, so it hardly shears.
 
-    wastelens train photos/ --recipe resnet50v2
+    wastelens train resnet50v2 --data photos/
 
 Result: the paper reports 90.51 % on its validation photos, split at random. Not measured here: see the training log in
 docs/training-log.md.

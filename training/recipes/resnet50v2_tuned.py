@@ -4,7 +4,7 @@ Against the reference: the scaling that the ImageNet weights were made for; the 
 its first large gradients do not wreck the backbone; then the last 38 layers with batch norm frozen at a learning rate
 that falls along a cosine; label smoothing, decoupled weight decay, and the best epoch by validation loss.
 
-    wastelens train photos/ --recipe resnet50v2_tuned
+    wastelens train resnet50v2_tuned --data photos/
 
 Result: not measured on photos here (no ImageNet weights for this backbone): see docs/training-log.md.
 """

@@ -1,6 +1,6 @@
 """Four convolutions from random weights, for tests and for pictures that the program draws. Nobody's product.
 
-wastelens train drawn/ --recipe tiny --weights random
+wastelens train tiny --data drawn/ --weights random
 """
 
 from training.recipe import Augmentation, Backbone, Head, Recipe, Scaling, Schedule, Stage
