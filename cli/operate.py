@@ -37,16 +37,18 @@ def first_start(settings: Settings) -> "FirstStart":
 
 
 def health(
-    part: Annotated[Literal["server", "worker"], typer.Argument(help="What runs on this host.")],
+    part: Annotated[Literal["server", "worker", "schedule"], typer.Argument(help="What runs on this host.")],
 ) -> None:
     """Exit 0 if the server or worker on this host answers, else say why and exit 1.
 
-    The queue without a server cannot ask a worker; there it counts that worker and schedule have swept lately.
+    A schedule cannot be asked, nor can a worker on the queue without a server: there it counts that both of them have
+    swept lately.
 
     Example: wastelens health server
     """
     settings = Settings()
-    problem = _server_problem(settings) if part == "server" else _worker_problem(settings)
+    checks = {"server": _server_problem, "worker": _worker_problem, "schedule": _sweep_problem}
+    problem = checks[part](settings)
     if problem is not None:
         typer.echo(problem, err=True)
         raise typer.Exit(1)

@@ -30,8 +30,8 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     engine.dispose()
 
 
-def ask_worker() -> Result:
-    return CliRunner().invoke(app, ["health", "worker"])
+def ask_worker(part: str = "worker") -> Result:
+    return CliRunner().invoke(app, ["health", part])
 
 
 def swept(engine: Engine, ago: timedelta) -> None:
@@ -50,6 +50,12 @@ def test_a_worker_of_the_embedded_queue_that_sweeps_no_more_is_reported(engine: 
     answer = ask_worker()
     assert answer.exit_code == 1
     assert "No sweep for 600 seconds" in answer.output
+
+
+def test_a_schedule_is_well_while_sweeps_come(engine: Engine) -> None:
+    assert ask_worker("schedule").exit_code == 1
+    swept(engine, timedelta(seconds=30))
+    assert ask_worker("schedule").exit_code == 0
 
 
 def test_before_the_first_sweep_the_worker_has_not_begun(engine: Engine) -> None:
