@@ -54,6 +54,8 @@ class QueueCounts:
     """Photos that wait for anybody, also those that somebody holds."""
     claimed: int
     second_opinions: int
+    awaiting_inspection: int
+    """Photos that no worker has looked at yet, imported ones among them: nobody reviews or trains on them so far."""
     yours_today: int
 
 
@@ -119,6 +121,7 @@ def queue_counts(session: Session, person: Person) -> QueueCounts:
         waiting=count(_waits()),
         claimed=count(_waits(), _is_held()),
         second_opinions=count(_waits(), col(Photo.needs_second_opinion).is_(True)),
+        awaiting_inspection=count(col(Photo.state) == PhotoState.RECEIVED),
         yours_today=session.exec(said_today).one(),
     )
 

@@ -69,16 +69,14 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 
 def _transport_options(broker: str) -> dict[str, Any]:
-    """Ask the embedded queue often; let Redis hand out what a killed worker held soon after the visibility timeout."""
-    if broker.startswith("sqla+"):
-        return {"polling_interval": 0.2}
-    if broker.startswith("redis"):
-        return {
-            "visibility_timeout": REDIS_VISIBILITY_SECONDS,
-            "unacked_restore_interval": 1,
-            "unacked_restore_throttle": 1,
-        }
-    return {}
+    """With these two Redis hands out what a killed worker held within seconds after the visibility timeout."""
+    if not broker.startswith("redis"):
+        return {}
+    return {
+        "visibility_timeout": REDIS_VISIBILITY_SECONDS,
+        "unacked_restore_interval": 1,
+        "unacked_restore_throttle": 1,
+    }
 
 
 app = Celery("wastelens")

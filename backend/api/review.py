@@ -52,6 +52,8 @@ class QueueAnswer(BaseModel):
     waiting: int
     claimed: int
     second_opinions: int
+    awaiting_inspection: int
+    """Photos, imported ones among them, that come later: no worker has looked at them yet."""
     yours_today: int
     labels: tuple[str, ...]
     """What a photo can be labelled as."""

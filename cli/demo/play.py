@@ -149,9 +149,9 @@ def _found_city(settings: Settings, plan: Plan, advance: Callable[..., None]) ->
 
 def _await_inspection(running: City, photos_sent: int, advance: Callable[..., None]) -> None:
     def inspected() -> bool:
-        reviewable: int = running.staff.get("/v1/review/queue?preview=0")["waiting"]
-        advance(to=reviewable)
-        return reviewable >= photos_sent
+        queue = running.staff.get("/v1/review/queue?preview=0")
+        advance(to=min(photos_sent, queue["waiting"]))
+        return bool(queue["awaiting_inspection"] == 0)
 
     _wait(inspected, "the photos were not inspected", seconds=900)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +96,22 @@ def test_the_services_play_the_loop_and_two_people_sign(
 ) -> None:
     anna, ben = _two_engineers(city)
     _import_labelled_photos(host, tmp_path / "labelled")
-    phone = Phone(tmp_path / "phone", city, (keys / "online" / "root.json").read_bytes(), bundled.newest())
+    root = (keys / "online" / "root.json").read_bytes()
+    with closing(Phone(tmp_path / "phone", city, root, bundled.newest())) as phone:
+        _resident_corrects_a_photo(phone)
+        _reviewer_agrees(anna)
+        wait_for(lambda: anna.get("/v1/review/queue")["awaiting_inspection"] == 0, 60, lambda: host.log("inspect"))
+        version = _retrain(anna, host)
+        _two_people_approve_and_sign(anna, ben, version, phone, keys, host)
 
-    _resident_corrects_a_photo(phone)
-    _reviewer_agrees(anna)
-    version = _retrain(anna, host)
+        assert phone.update() is UpdateState.UPDATED
+        assert phone.release == version
+        assert phone.classify(pictures.jpeg("glass", seed=9000)).prediction.release == version
+
+
+def _two_people_approve_and_sign(
+    anna: Staff, ben: Staff, version: int, phone: Phone, keys: Path, host: compose.Host
+) -> None:
 
     anna.post(f"/v1/releases/{version}/approve", rollout_percent=100, reason="better")
     assert _state(anna, version) == "proposed", "one approval is not enough"
@@ -111,11 +123,6 @@ def test_the_services_play_the_loop_and_two_people_sign(
     assert phone.update() is not UpdateState.UPDATED, "the worker and one person must not be enough"
     _sign(ben, version, keys / "targets-2.pem")
     wait_for(lambda: _state(anna, version) == "published", 60, lambda: host.log("publish"))
-
-    assert phone.update() is UpdateState.UPDATED
-    assert phone.release == version
-    assert phone.classify(pictures.jpeg("glass", seed=9000)).prediction.release == version
-    phone.close()
 
 
 def test_production_refuses_to_start_without_keys_that_people_made(host: compose.Host, keys: Path) -> None:
