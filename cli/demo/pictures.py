@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from mobile_models.label_set import TRASHNET
@@ -70,8 +71,12 @@ def _photograph(thing: Image.Image, view: random.Random) -> Image.Image:
     offset = tuple((table.size[i] - turned.size[i]) // 2 + view.randint(-12, 12) for i in (0, 1))
     table.paste(turned, (offset[0], offset[1]), turned)
     lit = ImageEnhance.Brightness(table).enhance(view.uniform(0.8, 1.15))
-    noise = Image.effect_noise(thing.size, view.uniform(10, 30)).convert("RGB")
-    return Image.blend(lit.filter(ImageFilter.GaussianBlur(view.uniform(0, 1))), noise, 0.08)
+    return _grain(lit.filter(ImageFilter.GaussianBlur(view.uniform(0, 1))), view)
+
+
+def _grain(photo: Image.Image, view: random.Random) -> Image.Image:
+    noise = np.random.default_rng(view.getrandbits(64)).normal(0, view.uniform(1, 4), (*photo.size[::-1], 1))
+    return Image.fromarray(np.clip(np.asarray(photo) + noise, 0, 255).astype(np.uint8))
 
 
 def _shade(colour: Colour, chance: random.Random, spread: int = 26) -> Colour:
