@@ -11,6 +11,7 @@ from typing import Annotated
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from obstore.store import ObjectStore
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -68,12 +69,15 @@ def session(given: PartsOfServer) -> Iterator[Session]:
         yield opened
 
 
-def bearer_token(request: Request) -> str:
+_bearer = HTTPBearer(auto_error=False, description="From POST /v1/devices, or from POST /v1/staff/sign-in.")
+
+
+def bearer_token(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> str:
     """Raise `NotSignedIn` without an `Authorization: Bearer <token>` header."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = "" if given is None else given.credentials.strip()
+    if not token:
         raise NotSignedIn("Send the header 'Authorization: Bearer <token>'.")
-    return token.strip()
+    return token
 
 
 def device(given: PartsOfServer, token: Annotated[str, Depends(bearer_token)]) -> DeviceId:
