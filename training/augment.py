@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.recipe import Augmentation
+from training.recipe_parts import Augmentation
 
 Picture = NDArray[np.uint8]
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import keras
 from keras import layers
 
+from training.backbone_facts import FACTS, Backbone, Scaling
 from training.dataset import DataError
-from training.recipe import IMAGENET, RANDOM, Backbone, Recipe, Scaling, Stage, check_weights
+from training.recipe import IMAGENET, RANDOM, Recipe, check_weights
+from training.recipe_parts import Stage
 
 BACKBONE, EMBEDDING, LOGITS = "backbone", "embedding", "logits"
 _SCALES = {Scaling.ZERO_TO_ONE: (1 / 255, 0.0), Scaling.MINUS_ONE_TO_ONE: (1 / 127.5, -1.0)}
@@ -26,7 +28,7 @@ def build(recipe: Recipe, label_count: int, weights: str) -> keras.Model:
     check_weights(recipe, weights)
     shape = (recipe.input_spec.height, recipe.input_spec.width, 3)
     photo = keras.Input(shape, name="photo")
-    scale, offset = _SCALES[recipe.scaling]
+    scale, offset = _SCALES[recipe.scaling or FACTS[recipe.backbone].scaling]
     scaled = layers.Rescaling(scale, offset, name="scaling")(photo)
     features = _backbone(recipe.backbone, shape, weights)(scaled)
     embedding = layers.GlobalAveragePooling2D(name=EMBEDDING)(features)

@@ -20,7 +20,8 @@ from mobile_models.document import Document, Sha256
 from training import backbones, pipeline, schedules
 from training.dataset import DataError
 from training.pipeline import Batches, Pictures
-from training.recipe import Recipe, Stage, balanced_class_weights
+from training.recipe import Recipe, balanced_class_weights
+from training.recipe_parts import Stage
 from training.run_directory import Progress
 
 Report = Callable[[Progress], None]
@@ -121,7 +122,7 @@ class Fit:
         self._keep(self.state.model_copy(update={"stage": position + 1, "start": start, "last": None, "best": None}))
 
     def _trainee(self, position: int, stage: Stage) -> Trainee:
-        if stage.trainable_layers or stage.augment:
+        if stage.trains_body or stage.augment:
             return Trainee(self.model, self._train.pixels, self._validation.pixels)
         self._report(Progress(stage=stage.name, epoch=len(self.state.epochs), epochs=self._recipe.total_epochs))
         body = backbones.body_of(self.model)

@@ -21,7 +21,7 @@ from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import LabelSet
 from training import augment
 from training.dataset import DataError, DatasetSnapshot, SnapshotPhoto, Split
-from training.recipe import Augmentation
+from training.recipe_parts import Augmentation
 
 FEW_PHOTOS = 10
 

@@ -8,8 +8,7 @@ recipe is immutable and has one digest. No Keras here, so the backend may read i
 import importlib
 import pkgutil
 from collections import Counter
-from collections.abc import Sequence
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -17,120 +16,93 @@ from pydantic import Field, ValidationError, model_validator
 
 from mobile_models.document import Document
 from mobile_models.input_spec import InputSpec
+from training.backbone_facts import FACTS, Backbone, Scaling
+from training.recipe_parts import Augmentation, Head, Loss, Optimizer, Precision, Sampling, Stage
 
 
 class RecipeError(ValueError):
     """There is no such recipe, or a value in it cannot be; the message names the field."""
 
 
-class Backbone(StrEnum):
-    RESNET50V2 = "resnet50v2"
-    MOBILENET_V2 = "mobilenet_v2"
-    TINY = "tiny"  # four convolutions for tests and drawn pictures; nobody's product
-
-
-BACKBONE_LAYERS = {Backbone.RESNET50V2: 190, Backbone.MOBILENET_V2: 154, Backbone.TINY: 13}
-"""Keras layers without top and pooling, input layer included."""
-
-PRETRAINED = frozenset({Backbone.RESNET50V2, Backbone.MOBILENET_V2})
-"""Keras has ImageNet weights for these."""
-
 IMAGENET, RANDOM, CHAMPION = "imagenet", "random", "champion"
 """What `weights` may say beside the path of a file."""
-
-
-class Scaling(StrEnum):
-    """How the model itself scales raw pixels 0 to 255."""
-
-    ZERO_TO_ONE = "zero_to_one"
-    MINUS_ONE_TO_ONE = "minus_one_to_one"
-
-
-class Augmentation(Document):
-    """Random changes of each training photo. Zeros change nothing; edges are filled with the nearest pixel."""
-
-    rotation_degrees: float = Field(default=0, ge=0, le=180)
-    shift_fraction: float = Field(default=0, ge=0, lt=1, description="of width and of height")
-    zoom_fraction: float = Field(default=0, ge=0, lt=1)
-    shear_degrees: float = Field(default=0, ge=0, lt=45)
-    horizontal_flip: bool = False
-    vertical_flip: bool = False
-    channel_shift: float = Field(default=0, ge=0, le=255, description="added to each channel, in raw pixel values")
-    brightness_fraction: float = Field(default=0, ge=0, lt=1)
-
-    @property
-    def changes_nothing(self) -> bool:
-        return self == Augmentation()
-
-
-class Head(Document):
-    """Pooled features to logits: [batch norm] [dense, ReLU] [dropout] dense."""
-
-    batch_norm: bool = False
-    dense_units: int = Field(default=0, ge=0, le=4096, description="0: no hidden layer")
-    dropout: float = Field(default=0, ge=0, lt=1)
-
-
-class Schedule(StrEnum):
-    CONSTANT = "constant"
-    COSINE = "cosine"  # half a cosine from learning_rate to a hundredth of it, over the stage
-    PLATEAU = "plateau"  # divided where the monitored value stopped getting better
-
-
-class Stage(Document):
-    """One stretch of training with one optimiser."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,19}$")
-    epochs: int = Field(ge=1, le=1000)
-    trainable_layers: int = Field(ge=0, description="last layers of the backbone; 0: only the head")
-    batch_norm_frozen: bool = Field(description="batch norm of the backbone keeps its statistics and weights")
-    learning_rate: float = Field(gt=0, lt=1)
-    schedule: Schedule = Schedule.CONSTANT
-    warmup_epochs: int = Field(default=0, ge=0, description="the first ones run at a third of the learning rate")
-    augment: bool = True
-    plateau_factor: float = Field(default=0.2, gt=0, lt=1)
-    plateau_patience: int = Field(default=4, ge=1)
-    minimum_learning_rate: float = Field(default=1e-6, ge=0)
-    stop_patience: int | None = Field(default=None, ge=1, description="epochs without a better one; null: never stop")
-
-    @model_validator(mode="after")
-    def _warmup_is_shorter(self) -> Self:
-        if self.warmup_epochs >= self.epochs:
-            raise ValueError(f"warmup_epochs {self.warmup_epochs} must be less than epochs {self.epochs}")
-        return self
 
 
 class Recipe(Document):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     description: str
     backbone: Backbone
-    input_edge: int = Field(ge=32, le=1024, description="photos are stretched to this many pixels square")
-    scaling: Scaling
+    input_edge: int = Field(ge=32, le=1024, description="photos are made this many pixels square")
+    crop: Literal["none", "centre_square"] = Field(default="none", description="none: the whole photo is stretched")
+    scaling: Scaling | None = Field(default=None, description="null: what the backbone's own weights were made for")
     head: Head
     stages: tuple[Stage, ...] = Field(min_length=1)
     batch_size: int = Field(ge=1, le=512)
-    weight_decay: float = Field(default=0, ge=0, lt=1, description="decoupled (AdamW)")
+    split: tuple[float, float, float] = Field(
+        default=(0.7, 0.1, 0.2), description="shares of train, validation and holdout, where a folder is split"
+    )
+    optimizer: Optimizer = Optimizer.ADAMW
+    momentum: float = Field(default=0, ge=0, lt=1, description="of sgd, with Nesterov's correction")
+    weight_decay: float = Field(default=0, ge=0, lt=1, description="decoupled from the gradient")
+    gradient_norm: float | None = Field(default=None, gt=0, description="gradients are clipped to this length")
+    loss: Loss = Loss.CROSS_ENTROPY
+    focal_gamma: float = Field(default=2, ge=0, le=10, description="of the focal loss")
     label_smoothing: float = Field(default=0, ge=0, lt=0.5)
     class_weights: Literal["balanced", "none"] = "balanced"
+    sampling: Sampling = Sampling.NATURAL
+    mixup_alpha: float = Field(default=0, ge=0, le=10, description="0: photos are not mixed")
+    cutmix_alpha: float = Field(default=0, ge=0, le=10, description="0: no patches of other photos")
     augmentation: Augmentation = Augmentation()
+    weight_averaging: float = Field(
+        default=0, ge=0, lt=1, description="share of the running average that each step keeps; 0: none"
+    )
+    precision: Precision = Precision.FLOAT32
+    distillation_weight: float = Field(default=0, ge=0, le=1, description="of a teacher's answers in the loss")
+    distillation_temperature: float = Field(default=2, gt=0, le=20)
+    rehearsal_photos: int = Field(
+        default=500, ge=0, description="old photos that are repeated where a champion learns from new ones"
+    )
     monitor: Literal["accuracy", "loss"] = Field(default="accuracy", description="on validation; picks the best epoch")
     calibration_photos: int = Field(default=200, ge=1, le=5000, description="of the train split, for quantisation")
+    quantization_drop: float = Field(
+        default=0.005, ge=0, le=1, description="loss of validation accuracy by int8 from which more effort is made"
+    )
+    quantization_aware_epochs: int = Field(default=2, ge=0, le=50, description="of the last effort; 0: never")
 
     @model_validator(mode="after")
     def _can_be_trained(self) -> Self:
-        if self.input_edge % 32:
-            raise ValueError(f"input_edge must be a multiple of 32, got {self.input_edge}")
+        if problems := list(self._contradictions()):
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _contradictions(self) -> Iterator[str]:
+        facts = FACTS[self.backbone]
+        if self.input_edge < facts.minimum_edge:
+            yield f"input_edge: {self.backbone} needs at least {facts.minimum_edge} pixels, not {self.input_edge}"
         for stage in self.stages:
-            if stage.trainable_layers > (layers := BACKBONE_LAYERS[self.backbone]):
-                raise ValueError(f"trainable_layers of stage {stage.name!r}: {self.backbone} has only {layers} layers")
+            if stage.trainable_layers > facts.layers:
+                yield f"trainable_layers of stage {stage.name!r}: {self.backbone} has only {facts.layers} layers"
+            if self.sampling is Sampling.SMOTE and (stage.trains_body or (stage.augment and not stage.cached_views)):
+                yield f"sampling: smote needs kept features, and stage {stage.name!r} has none"
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
-            raise ValueError(f"stages need different names, got {names}")
-        return self
+            yield f"stages need different names, got {names}"
+        if abs(sum(self.split) - 1) > 1e-9 or min(self.split) <= 0:
+            yield f"split: three shares above 0 that sum to 1, not {self.split}"
+        if self.momentum and self.optimizer is not Optimizer.SGD:
+            yield f"momentum: {self.optimizer} has its own; only sgd takes one"
+        if self.weight_decay and self.optimizer is Optimizer.ADAM:
+            yield "weight_decay: adam has none; adamw and sgd take it"
+        if self.label_smoothing and self.loss is Loss.FOCAL:
+            yield "label_smoothing: not with the focal loss, which already weighs sure answers less"
+        if self.class_weights == "balanced" and self.sampling is not Sampling.NATURAL:
+            yield f"class_weights: balanced weights and sampling {self.sampling} would count rare classes twice"
+        if (self.mixup_alpha or self.cutmix_alpha) and self.sampling is Sampling.SMOTE:
+            yield "mixup_alpha, cutmix_alpha: not with sampling smote"
 
     @property
     def input_spec(self) -> InputSpec:
-        return InputSpec(width=self.input_edge, height=self.input_edge)
+        return InputSpec(width=self.input_edge, height=self.input_edge, crop=self.crop)
 
     @property
     def total_epochs(self) -> int:
@@ -148,7 +120,7 @@ class Recipe(Document):
 
     def for_weights(self, weights: str) -> Self:
         """Return the recipe as it is run from `weights`: a champion's head needs no stage of its own."""
-        tail = tuple(stage for stage in self.stages if stage.trainable_layers > 0)
+        tail = tuple(stage for stage in self.stages if stage.trains_body)
         return self.with_changes(stages=tail) if weights == CHAMPION and tail else self
 
     @classmethod
@@ -179,7 +151,7 @@ def load(name: str) -> Recipe:
 
 def check_weights(recipe: Recipe, weights: str) -> None:
     """Raise `RecipeError` if training cannot start from `weights` (imagenet, random, champion, or a file)."""
-    if weights == IMAGENET and recipe.backbone not in PRETRAINED:
+    if weights == IMAGENET and not FACTS[recipe.backbone].pretrained:
         raise RecipeError(f"There are no ImageNet weights for {recipe.backbone}: use weights 'random' or 'champion'.")
     if weights not in (IMAGENET, RANDOM, CHAMPION) and not Path(weights).is_file():
         raise RecipeError(f"weights: there is no file {weights} (or use 'imagenet', 'random' or 'champion').")

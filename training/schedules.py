@@ -7,7 +7,7 @@ Guarantees: the same history gives the same answer, so a resumed run goes on as 
 import math
 from collections.abc import Sequence
 
-from training.recipe import Schedule, Stage
+from training.recipe_parts import Schedule, Stage
 
 
 def learning_rate(stage: Stage, history: Sequence[float]) -> float:

@@ -3,7 +3,7 @@ import pytest
 
 from tests.pictures import draw
 from training import augment, recipe
-from training.recipe import Augmentation
+from training.recipe_parts import Augmentation
 
 PICTURE = np.asarray(draw("glass", size=(40, 32)))
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from training import backbones, recipe
+from training.backbone_facts import FACTS, Backbone
 from training.dataset import DataError
-from training.recipe import BACKBONE_LAYERS, Backbone, Recipe
+from training.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -16,10 +17,10 @@ def resnet() -> keras.Model:
 
 
 def test_the_number_of_layers_is_known_without_keras(resnet: keras.Model) -> None:
-    assert len(resnet.get_layer("backbone").layers) == BACKBONE_LAYERS[Backbone.RESNET50V2]
+    assert len(resnet.get_layer("backbone").layers) == FACTS[Backbone.RESNET50V2].layers
     for name in ("mobilenet_v2", "tiny"):
         built = backbones.build(recipe.load(name).with_changes(input_edge=32), 6, "random")
-        assert len(built.get_layer("backbone").layers) == BACKBONE_LAYERS[recipe.load(name).backbone]
+        assert len(built.get_layer("backbone").layers) == FACTS[recipe.load(name).backbone].layers
 
 
 def test_the_reference_recipe_trains_the_last_38_layers_with_their_batch_norm(resnet: keras.Model) -> None:

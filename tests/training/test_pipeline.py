@@ -9,7 +9,7 @@ from mobile_models.label_set import TRASHNET
 from training import pipeline
 from training.dataset import DataError, DatasetSnapshot, Split
 from training.pipeline import Batches, Pictures
-from training.recipe import Augmentation
+from training.recipe_parts import Augmentation
 
 SPEC = InputSpec(width=32, height=32)
 

@@ -19,13 +19,19 @@ def test_an_unknown_recipe_names_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"input_edge": 100}, "input_edge"),
+        ({"input_edge": 31}, "input_edge"),
         ({"label_smoothing": 0.5}, "label_smoothing"),
         ({"batch_size": 0}, "batch_size"),
         ({"stages": []}, "stages"),
         ({"learning_rate": 1}, "learning_rate"),
         ({"backbone": "vgg"}, "backbone"),
         ({"augmentation": {"rotation_degrees": 200}}, r"augmentation\.rotation_degrees"),
+        ({"split": (0.5, 0.5, 0.5)}, "split"),
+        ({"momentum": 0.9}, "momentum"),
+        ({"optimizer": "adam", "weight_decay": 0.1}, "weight_decay"),
+        ({"loss": "focal", "label_smoothing": 0.1}, "label_smoothing"),
+        ({"sampling": "oversample"}, "class_weights"),
+        ({"sampling": "smote", "class_weights": "none"}, "sampling"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_name_of_the_field(change: dict[str, object], named: str) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from training import schedules
-from training.recipe import Schedule, Stage
+from training.recipe_parts import Schedule, Stage
 
 
 def stage(**values: object) -> Stage:

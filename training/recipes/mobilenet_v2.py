@@ -9,7 +9,9 @@ fall, and a third of TrashNet is upside down.
 Results: docs/training-log.md.
 """
 
-from training.recipe import Augmentation, Backbone, Head, Recipe, Scaling, Schedule, Stage
+from training.backbone_facts import Backbone, Scaling
+from training.recipe import Recipe
+from training.recipe_parts import Augmentation, Head, Schedule, Stage
 
 RECIPE = Recipe(
     name="mobilenet_v2",

@@ -12,7 +12,9 @@ Result: the paper reports 90.51 % on its validation photos, split at random. Not
 docs/training-log.md.
 """
 
-from training.recipe import Augmentation, Backbone, Head, Recipe, Scaling, Schedule, Stage
+from training.backbone_facts import Backbone, Scaling
+from training.recipe import Recipe
+from training.recipe_parts import Augmentation, Head, Optimizer, Schedule, Stage
 
 RECIPE = Recipe(
     name="resnet50v2",
@@ -35,6 +37,7 @@ RECIPE = Recipe(
         ),
     ),
     batch_size=32,
+    optimizer=Optimizer.ADAM,
     class_weights="balanced",
     augmentation=Augmentation(
         rotation_degrees=45,

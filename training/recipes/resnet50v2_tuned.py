@@ -9,7 +9,9 @@ that falls along a cosine; label smoothing, decoupled weight decay, and the best
 Result: not measured on photos here (no ImageNet weights for this backbone): see docs/training-log.md.
 """
 
-from training.recipe import Augmentation, Backbone, Head, Recipe, Scaling, Schedule, Stage
+from training.backbone_facts import Backbone, Scaling
+from training.recipe import Recipe
+from training.recipe_parts import Augmentation, Head, Schedule, Stage
 
 RECIPE = Recipe(
     name="resnet50v2_tuned",

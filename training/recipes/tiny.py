@@ -3,7 +3,9 @@
 wastelens train tiny --data drawn/ --weights random
 """
 
-from training.recipe import Augmentation, Backbone, Head, Recipe, Scaling, Schedule, Stage
+from training.backbone_facts import Backbone, Scaling
+from training.recipe import Recipe
+from training.recipe_parts import Augmentation, Head, Schedule, Stage
 
 RECIPE = Recipe(
     name="tiny",
