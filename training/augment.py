@@ -6,8 +6,9 @@ lies outside the photo repeats its nearest edge, as in the reference paper.
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
+from training import backgrounds
 from training.recipe_parts import Augmentation
 
 Picture = NDArray[np.uint8]
@@ -15,12 +16,23 @@ Picture = NDArray[np.uint8]
 
 def view(picture: Picture, recipe: Augmentation, chance: np.random.Generator) -> NDArray[np.float32]:
     """Return a random view, float32 [height, width, 3] in 0 to 255, of a uint8 [height, width, 3] `picture`."""
-    moved = _warp(picture, recipe, chance) if _moves(recipe) else picture
+    placed = _elsewhere(picture, recipe, chance) if recipe.background_fraction else picture
+    moved = _warp(placed, recipe, chance) if _moves(recipe) else placed
     if recipe.horizontal_flip and chance.random() < 0.5:
         moved = moved[:, ::-1]
     if recipe.vertical_flip and chance.random() < 0.5:
         moved = moved[::-1]
-    return _relight(moved.astype(np.float32), recipe, chance)
+    if recipe.blur_pixels:
+        moved = _blur(moved, recipe, chance)
+    relit = _relight(moved.astype(np.float32), recipe, chance)
+    return _erase(relit, chance) if chance.random() < recipe.erase_fraction else relit
+
+
+def _elsewhere(picture: Picture, recipe: Augmentation, chance: np.random.Generator) -> Picture:
+    if chance.random() >= recipe.background_fraction:
+        return picture
+    mask = backgrounds.thing(picture)
+    return picture if mask is None else backgrounds.replace(picture, mask, chance)
 
 
 def _moves(recipe: Augmentation) -> bool:
@@ -52,8 +64,43 @@ def _inverse_matrix(recipe: Augmentation, chance: np.random.Generator) -> NDArra
     return inverse
 
 
+def _blur(picture: Picture, recipe: Augmentation, chance: np.random.Generator) -> Picture:
+    """Half of the photos, by a Gaussian of random width."""
+    radius = chance.uniform(0, recipe.blur_pixels) if chance.random() < 0.5 else 0.0
+    if radius < 0.3:
+        return picture
+    blurred = Image.fromarray(np.ascontiguousarray(picture)).filter(ImageFilter.GaussianBlur(radius))
+    return np.asarray(blurred)
+
+
 def _relight(pixels: NDArray[np.float32], recipe: Augmentation, chance: np.random.Generator) -> NDArray[np.float32]:
-    factor = chance.uniform(1 - recipe.brightness_fraction, 1 + recipe.brightness_fraction)
+    """Change light and colours: a linear map of each photo's pixels, and noise."""
+    factors = _around_one(recipe.brightness_fraction, chance) * _around_one(recipe.tint_fraction, chance, 3)
     added = chance.uniform(-recipe.channel_shift, recipe.channel_shift)
-    relit: NDArray[np.float32] = np.clip(pixels * np.float32(factor) + np.float32(added), 0, 255)
-    return relit
+    relit = pixels * factors.astype(np.float32) + np.float32(added)
+    if recipe.contrast_fraction:
+        middle = relit.mean(dtype=np.float32)
+        relit = middle + np.float32(_around_one(recipe.contrast_fraction, chance)) * (relit - middle)
+    if recipe.saturation_fraction:
+        grey = relit.mean(axis=2, keepdims=True, dtype=np.float32)
+        relit = grey + np.float32(_around_one(recipe.saturation_fraction, chance)) * (relit - grey)
+    if recipe.noise:
+        relit += chance.normal(0, chance.uniform(0, recipe.noise), relit.shape).astype(np.float32)
+    clipped: NDArray[np.float32] = np.clip(relit, 0, 255)
+    return clipped
+
+
+def _around_one(fraction: float, chance: np.random.Generator, count: int = 1) -> NDArray[np.float64]:
+    return chance.uniform(1 - fraction, 1 + fraction, count)
+
+
+def _erase(pixels: NDArray[np.float32], chance: np.random.Generator) -> NDArray[np.float32]:
+    """Paint a rectangle of 2 to 25 % of the photo in one colour (Zhong et al. 2020, Random Erasing)."""
+    height, width = pixels.shape[:2]
+    area, ratio = chance.uniform(0.02, 0.25), np.exp(chance.uniform(-1, 1))
+    tall = min(height, max(1, round(height * float(np.sqrt(area * ratio)))))
+    wide = min(width, max(1, round(width * float(np.sqrt(area / ratio)))))
+    top, left = chance.integers(height - tall + 1), chance.integers(width - wide + 1)
+    erased = pixels.copy()
+    erased[top : top + tall, left : left + wide] = chance.uniform(0, 255, 3)
+    return erased

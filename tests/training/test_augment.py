@@ -62,3 +62,46 @@ def test_brightness_and_channel_shift_stay_in_their_range() -> None:
     added = [augment.view(grey, Augmentation(channel_shift=10), chance(seed)).mean() for seed in range(50)]
     assert 90 <= min(added) < 93
     assert 107 < max(added) <= 110
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"contrast_fraction": 0.5},
+        {"saturation_fraction": 0.8},
+        {"tint_fraction": 0.3},
+        {"noise": 20.0},
+        {"erase_fraction": 1.0},
+        {"blur_pixels": 3.0},
+    ],
+)
+def test_each_change_of_light_changes_pixels_and_leaves_others_alone(change: dict[str, float]) -> None:
+    wanted = Augmentation.model_validate(change)
+    views = [augment.view(PICTURE, wanted, chance(seed)) for seed in range(8)]
+    assert any(not np.array_equal(view, PICTURE) for view in views)
+    assert all(view.min() >= 0 and view.max() <= 255 for view in views)
+
+
+def test_contrast_keeps_the_mean_and_saturation_keeps_grey() -> None:
+    ramp = np.repeat(np.linspace(80, 160, 32, dtype=np.uint8)[:, None, None], 32, axis=1).repeat(3, axis=2)
+    for seed in range(5):
+        contrast = augment.view(ramp, Augmentation(contrast_fraction=0.4), chance(seed))
+        assert abs(contrast.mean() - ramp.mean()) < 0.01
+        assert np.allclose(augment.view(ramp, Augmentation(saturation_fraction=1), chance(seed)), ramp, atol=1e-3)
+
+
+def test_erasing_paints_one_rectangle_of_at_most_a_quarter() -> None:
+    grey = np.full((40, 40, 3), 100, dtype=np.uint8)
+    for seed in range(10):
+        changed = (augment.view(grey, Augmentation(erase_fraction=1), chance(seed)) != 100).any(axis=2)
+        rows, columns = np.nonzero(changed)
+        assert changed[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].all()
+        assert changed.sum() <= 0.3 * changed.size
+
+
+def test_a_background_is_replaced_only_as_often_as_asked() -> None:
+    board = np.full((96, 96, 3), 220, dtype=np.uint8)
+    board[30:66, 30:66] = (180, 20, 20)
+    views = [augment.view(board, Augmentation(background_fraction=0.5), chance(seed)) for seed in range(40)]
+    unchanged = sum(np.array_equal(view, board) for view in views)
+    assert 10 <= unchanged <= 30
