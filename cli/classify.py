@@ -72,13 +72,17 @@ def _print_failure(path: Path, error: OSError | photo.PhotoError, as_json: bool)
 def _as_json(path: Path, found: Classification) -> str:
     scores = {label: round(score, 6) for label, score in found.scores.items()}
     answer = {"path": str(path), "label": found.label, "scores": scores, "milliseconds": round(found.milliseconds, 3)}
+    if found.group is not None:
+        groups = {group: round(score, 6) for group, score in found.group_scores.items()}
+        answer |= {"group": found.group, "group_scores": groups}
     return json.dumps(answer)
 
 
 def _as_text(path: Path, found: Classification) -> str:
     best_first = sorted(found.scores.items(), key=lambda item: -item[1])
     scores = "  ".join(f"{label} {score:.3f}" for label, score in best_first)
-    return f"{_printable(path)}  {found.label}  {found.milliseconds:.1f} ms  {scores}"
+    group = "" if found.group is None else f" ({found.group} {max(found.group_scores.values()):.3f})"
+    return f"{_printable(path)}  {found.label}{group}  {found.milliseconds:.1f} ms  {scores}"
 
 
 def _printable(path: Path) -> str:

@@ -1,11 +1,14 @@
 """The classifier: the bytes of a photo in, a label or "unsure" out.
 
 Guarantees: only the model that the manifest names by digest answers; scores are probabilities over the whole label
-set; the label is the most probable one, or `unsure` where that one does not reach its threshold.
+set; the label is the most probable one, or `unsure` where that one does not reach its threshold. Where labels belong to
+groups, the group is answered too: the one with the largest sum of probabilities, or `unsure` where that sum does not
+reach the lowest threshold of its labels.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -15,11 +18,11 @@ from PIL import Image
 
 from mobile_models import photo as photos
 from mobile_models.document import file_sha256, sha256
-from mobile_models.label_set import UNSURE
+from mobile_models.label_set import UNSURE, LabelSet
 from mobile_models.litert_model import LiteRtModel, ModelError
 from mobile_models.manifest import ReleaseManifest
 
-__all__ = ["Classification", "Classifier", "ModelError", "softmax"]
+__all__ = ["Classification", "Classifier", "ModelError", "softmax", "sum_by_group"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Classification:
     """From the photo to this answer, on the wall clock."""
     embedding: NDArray[np.float32]
     """[embedding_length]"""
+    group: str | None = None
+    """Group id, or `unsure`; None where the labels have no groups."""
+    group_scores: dict[str, float] = field(default_factory=dict)
+    """Group id to the summed probability of its labels; empty where the labels have no groups."""
 
     @property
     def best_label(self) -> str:
@@ -96,7 +103,25 @@ class Classifier:
         scores = dict(zip(self.manifest.label_set.ids, map(float, probabilities), strict=True))
         best = max(scores, key=scores.__getitem__)
         label = best if scores[best] >= self.manifest.thresholds[best] else UNSURE
-        return Classification(label, scores, (time.perf_counter() - started) * 1000, embedding)
+        group_scores = sum_by_group(self.manifest.label_set, scores)
+        group = self._group(group_scores)
+        return Classification(label, scores, _milliseconds_since(started), embedding, group, group_scores)
+
+    def _group(self, group_scores: Mapping[str, float]) -> str | None:
+        if not group_scores:
+            return None
+        best = max(group_scores, key=group_scores.__getitem__)
+        members = self.manifest.label_set.groups[best]
+        return best if group_scores[best] >= min(self.manifest.thresholds[label] for label in members) else UNSURE
+
+
+def _milliseconds_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
+
+
+def sum_by_group(label_set: LabelSet, scores: Mapping[str, float]) -> dict[str, float]:
+    """Return group id to the summed score of its labels; empty where the labels have no groups."""
+    return {group: sum(scores[label] for label in members) for group, members in label_set.groups.items()}
 
 
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:

@@ -42,6 +42,19 @@ class LabelSet(Document):
     def ids(self) -> tuple[str, ...]:
         return tuple(label.id for label in self.labels)
 
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Group to the ids of its labels, in the order of the labels; empty where no label belongs to a group.
+
+        A label without a group, in a set where others have one, answers for the group of its own name.
+        """
+        members: dict[str, tuple[str, ...]] = {}
+        if any(label.group for label in self.labels):
+            for label in self.labels:
+                group = label.group or label.id
+                members[group] = (*members.get(group, ()), label.id)
+        return members
+
     def index(self, label_id: str) -> int:
         """Raise `ValueError` naming the known labels if there is no such label."""
         try:

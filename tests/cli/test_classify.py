@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 from cli.classify import classify
 from mobile_models import bundled
 from mobile_models.label_set import TRASHNET
+from mobile_models.manifest import ReleaseManifest
 from tests import pictures, tiny_model
 
 app = typer.Typer()
@@ -108,3 +109,15 @@ def test_a_file_name_that_is_no_text_is_printed_all_the_same(release: Path, tmp_
     path.write_bytes(pictures.jpeg("paper"))
     assert run("--model", release, path).exit_code == 0
     assert json.loads(run("--model", release, "--json", path).stdout)["path"] == str(path)
+
+
+def test_where_labels_have_groups_the_group_is_answered_too(release: Path, photo: Path) -> None:
+    manifest = ReleaseManifest.read(release / "manifest.json")
+    content = manifest.model_dump()
+    for label in content["label_set"]["labels"]:
+        label["group"] = "wet" if label["id"] == "trash" else "dry"
+    ReleaseManifest.model_validate(content).write(release / "manifest.json")
+    answer = json.loads(run("--model", release, "--json", photo).stdout)
+    assert answer["group"] == "dry"
+    assert list(answer["group_scores"]) == ["dry", "wet"]
+    assert "glass (dry " in run("--model", release, photo).stdout

@@ -6,7 +6,7 @@ import pytest
 
 from mobile_models.classifier import Classifier, ModelError, softmax
 from mobile_models.input_spec import InputSpec
-from mobile_models.label_set import TRASHNET
+from mobile_models.label_set import TRASHNET, Label, LabelSet
 from mobile_models.litert_model import LiteRtModel
 from mobile_models.manifest import ReleaseManifest
 from mobile_models.photo import PhotoError
@@ -137,3 +137,37 @@ def test_a_release_without_manifest_or_model_says_which(release: Path) -> None:
 
 def test_a_model_file_is_loaded_with_the_manifest_beside_it(release: Path) -> None:
     assert Classifier.load(release / "model.tflite").manifest.version == 1
+
+
+GROUPED = LabelSet(
+    id="trashnet",
+    version=1,
+    labels=tuple(
+        Label(id=label, name=label, group=group)
+        for label, group in zip(TRASHNET.ids, ("fibre", "hard", "hard", "fibre", "hard", None), strict=True)
+    ),
+)
+
+
+def test_a_fine_label_also_answers_its_group_by_summed_probability() -> None:
+    model = tiny_model.model_bytes()
+    answer = Classifier(model, tiny_model.manifest(model, label_set=GROUPED)).classify(pictures.jpeg("paper"))
+    assert (answer.label, answer.group) == ("paper", "fibre")
+    assert list(answer.group_scores) == ["fibre", "hard", "trash"]
+    assert answer.group_scores["fibre"] == answer.scores["paper"] + answer.scores["cardboard"]
+    assert sum(answer.group_scores.values()) == pytest.approx(1)
+
+
+def test_a_group_is_answered_where_no_label_of_it_is_sure_enough() -> None:
+    model = tiny_model.model_bytes()
+    flat = changed(tiny_model.manifest(model, label_set=GROUPED), temperature=1000.0)
+    answer = Classifier(model, flat).classify(pictures.jpeg("glass"))
+    assert (answer.label, answer.group) == ("unsure", "hard"), "three of six labels that are all as likely"
+    sure = changed(flat, thresholds=dict.fromkeys(TRASHNET.ids, 0.9))
+    assert Classifier(model, sure).classify(pictures.jpeg("glass")).group == "unsure"
+
+
+def test_labels_without_groups_answer_no_group() -> None:
+    model = tiny_model.model_bytes()
+    answer = Classifier(model, tiny_model.manifest(model)).classify(pictures.jpeg("glass"))
+    assert (answer.group, answer.group_scores) == (None, {})
