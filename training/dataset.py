@@ -1,37 +1,62 @@
 """Dataset snapshots: which photo, with which gold label, is in which split.
 
 Guarantees: a `DatasetSnapshot` holds each photo once, keeps the photos of a group in one split, and has one digest
-whatever the order in which its photos came. `split_groups` never moves a photo out of the holdout and never puts one
-into the holdout that was trained on. No Keras here, so the backend may read it.
+whatever the order in which its photos came. A snapshot directory is whole when its snapshot.json is there, which is
+written last. No Keras here, so the backend may read it.
 """
 
-import csv
-import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from mobile_models import photo as photos
 from mobile_models.document import Document, Sha256, sha256
 from mobile_models.label_set import TRASHNET, Label, LabelSet
+from training import layouts, photo_copies
+from training.frozen_record import RECORD_FILE, FrozenRecord, LeftOutPhoto, relative
+from training.labelled_files import DataError, LabelledFile, LeftOut, Reading, Reason, write_list
+from training.splits import (
+    Split,
+    SplitFractions,
+    SplitItem,
+    each_photo_alone,
+    fold_groups,
+    keep_own_split,
+    split_groups,
+)
+
+__all__ = [
+    "DataError",
+    "DatasetSnapshot",
+    "FrozenFolder",
+    "FrozenRecord",
+    "LabelledFile",
+    "LeftOut",
+    "LeftOutPhoto",
+    "Reason",
+    "SeenPhotos",
+    "SnapshotPhoto",
+    "Split",
+    "SplitFractions",
+    "SplitItem",
+    "SplitPlan",
+    "check",
+    "fold_groups",
+    "freeze",
+    "freeze_folder",
+    "holdout_digest",
+    "label_set_of",
+    "read_folder",
+    "split_groups",
+]
 
 SNAPSHOT_FILE = "snapshot.json"
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic"})
-
-
-class DataError(Exception):
-    """The data cannot be used as they are; the message says what is wrong with which of them."""
-
-
-class Split(StrEnum):
-    TRAIN = "train"
-    VALIDATION = "validation"
-    HOLDOUT = "holdout"
+LEFT_OUT_FILE = "left_out.txt"
+FEW_PHOTOS = 10
+"""With fewer of a label to train on, it is recognised badly, and measured worse."""
 
 
 class SnapshotPhoto(Document):
@@ -83,137 +108,27 @@ def holdout_digest(snapshot: DatasetSnapshot) -> Sha256:
     return sha256("".join(lines).encode())
 
 
-@dataclass(frozen=True)
-class SplitItem:
-    photo: str
-    """Any id that is unique among the items."""
-    label: str
-    group: str
-
-
-@dataclass(frozen=True)
-class SplitFractions:
-    """Shares of the photos of each label; they sum to one."""
-
-    train: float = 0.7
-    validation: float = 0.1
-    holdout: float = 0.2
-
-    def __post_init__(self) -> None:
-        shares = (self.train, self.validation, self.holdout)
-        if min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
-            raise ValueError(f"fractions must be positive and sum to 1, got {shares}")
-
-    def of(self, split: Split) -> float:
-        return {Split.TRAIN: self.train, Split.VALIDATION: self.validation, Split.HOLDOUT: self.holdout}[split]
-
-
-def split_groups(
-    items: Sequence[SplitItem],
-    fractions: SplitFractions | None = None,
-    assigned: Mapping[str, Split] | None = None,
-    seed: int = 0,
-) -> dict[str, Split]:
-    """Give each photo a split, whole groups together, each label near its fractions, equal for equal input.
-
-    `assigned` are splits that photos were given before. A group with a member in the holdout goes to the holdout, and
-    its members that were in train or validation are left out (they are missing in the answer), since models have
-    seen them. A group with members in both train and validation goes to train.
-    """
-    fractions, assigned = fractions or SplitFractions(), assigned or {}
-    groups: dict[str, list[SplitItem]] = defaultdict(list)
-    for item in items:
-        groups[item.group].append(item)
-    filled: Counter[tuple[Split, str]] = Counter()
-    answer: dict[str, Split] = {}
-    order = sorted(groups.values(), key=lambda members: _place_in_order(members, assigned, seed))
-    totals = Counter(item.label for item in items)
-    for members in order:
-        split = _given_split(members, assigned) or _emptiest_split(members, totals, filled, fractions)
-        for item in members:
-            if split == Split.HOLDOUT and assigned.get(item.photo, Split.HOLDOUT) != Split.HOLDOUT:
-                continue
-            answer[item.photo] = split
-            filled[split, item.label] += 1
-    return answer
-
-
-def _place_in_order(members: list[SplitItem], assigned: Mapping[str, Split], seed: int) -> tuple[bool, int, bytes]:
-    """Groups with a split come first; then by size, so that each split gets its share of large and of small ones."""
-    chance = hashlib.sha256(f"{seed}:{members[0].group}".encode()).digest()
-    return (_given_split(members, assigned) is None, -len(members), chance)
-
-
-def _given_split(members: list[SplitItem], assigned: Mapping[str, Split]) -> Split | None:
-    given = {assigned[item.photo] for item in members if item.photo in assigned}
-    return next((split for split in (Split.HOLDOUT, Split.TRAIN, Split.VALIDATION) if split in given), None)
-
-
-def _emptiest_split(
-    members: list[SplitItem], totals: Counter[str], filled: Counter[tuple[Split, str]], fractions: SplitFractions
-) -> Split:
-    own = Counter(item.label for item in members)
-
-    def missing(split: Split) -> float:
-        """The share that would still be missing with this group in it, over the labels of the group."""
-        if not fractions.of(split):
-            return float("-inf")
-        wanted = {label: max(1.0, fractions.of(split) * totals[label]) for label in own}
-        return sum(n * (wanted[label] - filled[split, label] - n) / wanted[label] for label, n in own.items())
-
-    return max(Split, key=missing)
-
-
-@dataclass(frozen=True)
-class LabelledFile:
-    path: Path
-    label: str
-    group: str
-    """From groups.csv, else the file's own relative path."""
-
-
 def read_folder(directory: Path) -> list[LabelledFile]:
-    """List `directory/<label>/<file>` with the groups of an optional `groups.csv` (columns file, object_group).
-
-    Raise `DataError` if there is no photo, a folder's name is no label id, or groups.csv names no known file.
-    """
-    if not directory.is_dir():
-        raise DataError(f"There is no folder {directory}.")
-    files = sorted(file for file in directory.glob("*/*") if file.suffix.lower() in PHOTO_SUFFIXES)
-    if not files:
-        raise DataError(f"{directory} holds no photo. Expected {directory}/<label>/<photo>.jpg.")
-    groups = _read_groups(directory / "groups.csv")
-    names = [file.relative_to(directory).as_posix() for file in files]
-    if groups and not groups.keys() & set(names):
-        raise DataError(f"groups.csv names none of the photos; it must name them like {names[0]}.")
-    return [
-        LabelledFile(file, file.parent.name, groups.get(name, name)) for file, name in zip(files, names, strict=True)
-    ]
+    """The labelled photos of `directory` in whatever layout it has. Raise `DataError` if there are none."""
+    return list(layouts.read(directory).files)
 
 
-def _read_groups(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        rows = csv.DictReader(file)
-        if not {"file", "object_group"} <= set(rows.fieldnames or ()):
-            raise DataError(f"{path} needs the columns file and object_group.")
-        return {row["file"]: f"object-{row['object_group']}" for row in rows}
-
-
-def label_set_of(labels: Iterable[str], name: str = "custom") -> LabelSet:
+def label_set_of(labels: Iterable[str], name: str = "custom", groups: Mapping[str, str] | None = None) -> LabelSet:
     """TrashNet's label set where it has exactly these labels, else a new one in alphabetical order.
 
-    Raise `DataError` for fewer than two labels or a name that cannot be a label id.
+    `groups` are the coarser classes of labels that have one. Raise `DataError` for fewer than two labels or a name
+    that cannot be a label id.
     """
-    found = sorted(set(labels))
-    if set(found) == set(TRASHNET.ids):
+    found, groups = sorted(set(labels)), groups or {}
+    if set(found) == set(TRASHNET.ids) and not groups:
         return TRASHNET
     try:
-        entries = tuple(Label(id=label, name=label.replace("_", " ").capitalize()) for label in found)
+        entries = tuple(
+            Label(id=label, name=label.replace("_", " ").capitalize(), group=groups.get(label)) for label in found
+        )
         return LabelSet(id=name, version=1, labels=entries)
     except ValueError as error:
-        raise DataError(f"The folders {', '.join(found)} do not name two or more labels: {error}") from error
+        raise DataError(f"The classes {', '.join(found)} are not two or more labels: {error}") from error
 
 
 class SeenPhotos(Document):
@@ -242,8 +157,17 @@ class SeenPhotos(Document):
 @dataclass(frozen=True)
 class FrozenFolder:
     snapshot: DatasetSnapshot
-    left_out: tuple[str, ...]
-    """One line for each photo that is not in it, with the reason."""
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How a folder is split: by group unless `grouped` is false, anew unless `own_split` keeps the layout's own."""
+
+    fractions: SplitFractions = field(default_factory=SplitFractions)
+    seed: int = 0
+    grouped: bool = True
+    own_split: bool = False
 
 
 def freeze_folder(
@@ -252,56 +176,93 @@ def freeze_folder(
     label_set: LabelSet,
     fractions: SplitFractions | None = None,
     seed: int = 0,
+    *,
+    grouped: bool = True,
 ) -> FrozenFolder:
-    """Write a snapshot directory `target` of the labelled photos in `directory`, as the files are.
+    """`freeze` what `layouts.read` finds in `directory`."""
+    plan = SplitPlan(fractions or SplitFractions(), seed, grouped)
+    return freeze(layouts.read(directory), target, label_set, plan)
+
+
+def freeze(reading: Reading, target: Path, label_set: LabelSet, plan: SplitPlan | None = None) -> FrozenFolder:
+    """Write a snapshot directory `target` of labelled photos, as the files are.
 
     Photos that cannot be read, copies, and copies that carry another label are left out and listed. Raise `DataError`
-    if nothing is left.
+    if nothing is left, a label is not in the label set, or the disk is full; then there is no snapshot.json.
     """
-    (target / "photos").mkdir(parents=True, exist_ok=True)
-    kept, left_out = _take(read_folder(directory), target / "photos")
-    if unknown := sorted({file.label for file in kept.values()} - set(label_set.ids)):
-        raise DataError(f"{directory} has folders that are no labels: {', '.join(unknown)}.")
-    if not kept:
-        raise DataError(f"None of the photos in {directory} can be read:\n" + "\n".join(left_out[:10]))
-    splits = split_groups(
-        [SplitItem(digest, file.label, file.group) for digest, file in kept.items()], fractions, seed=seed
+    plan = plan or SplitPlan()
+    if unknown := sorted({file.label for file in reading.files} - set(label_set.ids)):
+        raise DataError(f"{reading.directory} has classes that are no labels: {', '.join(unknown)}.")
+    taken = photo_copies.take(reading.files, target / "photos")
+    if not taken.kept:
+        listed = "\n".join(map(str, taken.left_out[:10]))
+        raise DataError(f"None of the photos in {reading.directory} can be read:\n{listed}")
+    splits = _splits(taken.kept, plan)
+    photos = tuple(
+        _snapshot_photo(digest, file, splits[digest], reading.directory.name, grouped=plan.grouped)
+        for digest, file in taken.kept.items()
+        if digest in splits
     )
-    photos_of_snapshot = tuple(
-        SnapshotPhoto(
-            sha256=digest,
-            origin_sha256=digest,
-            label=file.label,
-            split=splits[digest],
-            group=file.group,
-            source=directory.name,
-        )
-        for digest, file in kept.items()
+    torn = tuple(_torn(file) for digest, file in taken.kept.items() if digest not in splits)
+    frozen = FrozenFolder(
+        DatasetSnapshot(label_set=label_set, photos=photos), (*reading.left_out, *taken.left_out, *torn)
     )
-    snapshot = DatasetSnapshot(label_set=label_set, photos=photos_of_snapshot)
-    snapshot.write(target / SNAPSHOT_FILE)
-    return FrozenFolder(snapshot, tuple(left_out))
+    _write(frozen, reading, plan, target)
+    return frozen
 
 
-def _take(files: Iterable[LabelledFile], folder: Path) -> tuple[dict[Sha256, LabelledFile], list[str]]:
-    kept: dict[Sha256, LabelledFile] = {}
-    contradicted: set[Sha256] = set()
-    left_out: list[str] = []
-    for file in files:
-        content = file.path.read_bytes()
-        digest = sha256(content)
-        if (twin := kept.get(digest)) is not None:
-            left_out.append(f"{file.path}: the same file as {twin.path}")
-            contradicted.update({digest} if twin.label != file.label else ())
-            continue
-        try:
-            photos.decode(content)
-        except photos.PhotoError as error:
-            left_out.append(f"{file.path}: {error}")
-            continue
-        kept[digest] = file
-        (folder / f"{digest}.jpg").write_bytes(content)
-    for digest in contradicted:
-        left_out.append(f"{kept.pop(digest).path}: the same file has another label elsewhere")
-        (folder / f"{digest}.jpg").unlink()
-    return kept, left_out
+def _splits(kept: Mapping[Sha256, LabelledFile], plan: SplitPlan) -> dict[str, Split]:
+    items = [SplitItem(digest, file.label, file.group) for digest, file in kept.items()]
+    items = items if plan.grouped else each_photo_alone(items)
+    if not plan.own_split:
+        return split_groups(items, plan.fractions, seed=plan.seed)
+    return keep_own_split(items, {digest: file.own_split for digest, file in kept.items()}, plan.fractions, plan.seed)
+
+
+def _snapshot_photo(digest: Sha256, file: LabelledFile, split: Split, source: str, *, grouped: bool) -> SnapshotPhoto:
+    group = file.group if grouped else digest
+    return SnapshotPhoto(sha256=digest, origin_sha256=digest, label=file.label, split=split, group=group, source=source)
+
+
+def _torn(file: LabelledFile) -> LeftOut:
+    return LeftOut(
+        file.path, Reason.TORN_GROUP, f"is to train on, and its group {file.group} is in the holdout", file.label
+    )
+
+
+def _write(frozen: FrozenFolder, reading: Reading, plan: SplitPlan, target: Path) -> None:
+    record = FrozenRecord(
+        snapshot=frozen.snapshot.digest,
+        source=reading.directory.name,
+        layout=reading.layout,
+        seed=plan.seed,
+        grouped=plan.grouped,
+        own_split=plan.own_split,
+        counts=frozen.snapshot.counts(),
+        left_out=tuple(relative(each, reading.directory) for each in frozen.left_out),
+    )
+    try:
+        write_list(frozen.left_out, target / LEFT_OUT_FILE)
+        record.write(target / RECORD_FILE)
+        frozen.snapshot.write(target / SNAPSHOT_FILE)
+    except OSError as error:
+        raise DataError(f"The snapshot cannot be written to {target}: {error.strerror or error}.") from error
+
+
+def check(snapshot: DatasetSnapshot) -> list[str]:
+    """Return warnings; raise `DataError` for what cannot be trained on, before any time is spent."""
+    counts = snapshot.counts()
+    totals = {label: sum(counts[split][label] for split in Split) for label in snapshot.label_set.ids}
+    if absent := [label for label, count in totals.items() if not count]:
+        raise DataError(f"There is no photo of {', '.join(absent)}: add labelled photos, or use a label set without.")
+    for split in Split:
+        if missing := [label for label, count in counts[split].items() if not count]:
+            raise DataError(
+                f"The {split} split has no photo of {', '.join(missing)}: add labelled photos of them "
+                "(other objects, where photos are grouped)."
+            )
+    return [
+        f"There are only {count} photos of {label} to train on; expect it to be recognised badly."
+        for label, count in counts[Split.TRAIN].items()
+        if count < FEW_PHOTOS
+    ]

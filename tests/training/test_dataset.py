@@ -19,8 +19,10 @@ from training.dataset import (
     Split,
     SplitFractions,
     SplitItem,
+    fold_groups,
     split_groups,
 )
+from training.frozen_record import FrozenRecord
 
 
 def photo(number: int, split: Split, label: str = "glass", group: str | None = None) -> SnapshotPhoto:
@@ -209,3 +211,60 @@ def test_even_a_rare_label_is_in_every_split(photos: int) -> None:
 def test_a_split_without_a_share_stays_empty() -> None:
     splits = split_groups([SplitItem(str(n), "trash", str(n)) for n in range(20)], SplitFractions(0.8, 0.2, 0.0))
     assert Counter(splits.values()) == {Split.TRAIN: 16, Split.VALIDATION: 4}
+
+
+def test_a_random_split_tears_objects_apart_and_says_so(drawn_folder: Path, tmp_path: Path) -> None:
+    dataset.freeze_folder(drawn_folder, tmp_path / "grouped", TRASHNET)
+    frozen = dataset.freeze_folder(drawn_folder, tmp_path / "random", TRASHNET, grouped=False)
+    objects = {file.path.read_bytes(): file.group for file in dataset.read_folder(drawn_folder)}
+    sides = defaultdict(set)
+    for each in frozen.snapshot.photos:
+        content = (tmp_path / "random" / "photos" / f"{each.sha256}.jpg").read_bytes()
+        sides[objects[content]].add(each.split)
+    assert any(len(found) > 1 for found in sides.values())
+    assert not FrozenRecord.read(tmp_path / "random" / "frozen.json").grouped
+    assert FrozenRecord.read(tmp_path / "grouped" / "frozen.json").grouped
+
+
+@given(st.integers(2, 6), st.integers(0, 5))
+def test_each_fold_holds_whole_groups_and_its_share_of_each_label(folds: int, seed: int) -> None:
+    given = [
+        SplitItem(f"{label}-{number}", label, f"{label}-{number // 2}")
+        for label, count in (("glass", 60), ("trash", 24))
+        for number in range(count)
+    ]
+    found = fold_groups(given, folds, seed)
+    assert set(found.values()) == set(range(folds))
+    assert len({(item.group, found[item.photo]) for item in given}) == 42
+    for label, count in (("glass", 60), ("trash", 24)):
+        sizes = Counter(found[item.photo] for item in given if item.label == label)
+        assert max(sizes.values()) - min(sizes.values()) <= 2, f"{count} photos of {label} in pairs"
+
+
+def test_folds_do_not_depend_on_order_and_do_on_the_seed() -> None:
+    given = [SplitItem(str(n), "glass", str(n)) for n in range(30)]
+    assert fold_groups(given, 3) == fold_groups(given[::-1], 3)
+    assert fold_groups(given, 3) != fold_groups(given, 3, seed=1)
+
+
+def test_more_folds_than_groups_of_a_label_are_refused() -> None:
+    given = [SplitItem(f"{label}{n}", label, f"{label}{n // 2}") for label in ("glass", "trash") for n in range(6)]
+    with pytest.raises(DataError, match="choose 3 folds or fewer"):
+        fold_groups([*given, *(SplitItem(f"more{n}", "glass", f"more{n}") for n in range(9))], 5)
+    with pytest.raises(DataError, match="two folds or more"):
+        fold_groups(given, 1)
+
+
+def test_contradictions_are_recorded_for_programs(tmp_path: Path) -> None:
+    folder = draw_folder(tmp_path / "drawn", 3)
+    (folder / "metal" / "same.jpg").write_bytes((folder / "glass" / "001.jpg").read_bytes())
+    (folder / "glass" / "copy.jpg").write_bytes((folder / "glass" / "002.jpg").read_bytes())
+    frozen = dataset.freeze_folder(folder, tmp_path / "snapshot", TRASHNET)
+    record = FrozenRecord.read(tmp_path / "snapshot" / "frozen.json")
+    assert record.snapshot == frozen.snapshot.digest
+    assert {(each.path, each.label, each.twin, each.twin_label) for each in record.contradictions} == {
+        ("metal/same.jpg", "metal", "glass/001.jpg", "glass"),
+        ("glass/001.jpg", "glass", "metal/same.jpg", "metal"),
+    }
+    assert [each.path for each in record.left_out if each.reason == "copy"] == ["glass/copy.jpg"]
+    assert len((tmp_path / "snapshot" / "left_out.txt").read_text().splitlines()) == 3

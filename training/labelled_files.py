@@ -1,0 +1,88 @@
+"""What reading a folder of labelled photos gives: the files with their labels, and what had to be left out.
+
+Guarantees: each file that is left out has a reason that a program can tell and a sentence that a person can read.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+LISTED = 10
+"""So many left-out photos are named on a screen; the others are in the file."""
+
+
+class DataError(Exception):
+    """The data cannot be used as they are; the message says what is wrong with which of them."""
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    path: Path
+    label: str
+    group: str
+    """Photos of one object share it. From groups.csv, else the file's own relative path."""
+    label_group: str | None = None
+    """The coarser class that the label belongs to, where the layout says so."""
+    own_split: str | None = None
+    """train, validation or holdout, where the layout says so."""
+
+
+class Reason(StrEnum):
+    UNREADABLE = "unreadable"
+    COPY = "copy"  # the same bytes are there with the same label
+    CONTRADICTION = "contradiction"  # the same bytes carry two labels, so neither is believed
+    NO_SINGLE_LABEL = "no_single_label"  # no label at all, or several
+    NOT_MAPPED = "not_mapped"  # the label map leaves its class out
+    TORN_GROUP = "torn_group"  # trained on elsewhere, and its group is in the holdout
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A photo that is not used."""
+
+    path: Path
+    reason: Reason
+    sentence: str
+    label: str | None = None
+    twin: Path | None = None
+    """The file with the same bytes, of a copy or a contradiction."""
+    twin_label: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.sentence}"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A folder of labelled photos as it was read."""
+
+    directory: Path
+    layout: str
+    files: tuple[LabelledFile, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def label_groups(self) -> dict[str, str]:
+        """Label to its coarser class, where the layout has them."""
+        return {file.label: file.label_group for file in self.files if file.label_group}
+
+    @property
+    def has_own_split(self) -> bool:
+        return any(file.own_split for file in self.files)
+
+
+def summary(left_out: Sequence[LeftOut], where: Path | None = None) -> str:
+    """In words for a screen: how many photos are left out for which reason, the first of them, and where all are."""
+    if not left_out:
+        return ""
+    lines = [f"{len(left_out)} photos are left out:", *(f"  {each}" for each in left_out[:LISTED])]
+    if (more := len(left_out) - LISTED) > 0:
+        lines.append(f"  and {more} more" + ("." if where is None else f"; all are in {where}."))
+    return "\n".join(lines)
+
+
+def write_list(left_out: Iterable[LeftOut], file: Path) -> None:
+    """One line for each, for people."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes("".join(f"{each}\n" for each in left_out).encode(errors="backslashreplace"))

@@ -1,0 +1,12 @@
+"""The layouts in which people keep labelled photos, read into one list of `LabelledFile`s.
+
+Guarantees: whatever the layout, a class name becomes a label id in the same way, nothing is silently left out, and one
+file that cannot be used stops no other. The layout is recognised by what is there, unless it is named. No Keras here,
+so the backend may read it.
+"""
+
+from training.layouts.class_names import read_names
+from training.layouts.label_map import LabelMap, MappedReading, read_mapped
+from training.layouts.recognition import LAYOUTS, read
+
+__all__ = ["LAYOUTS", "LabelMap", "MappedReading", "read", "read_mapped", "read_names"]
