@@ -5,10 +5,11 @@ import typer
 from cli import keys, releases, staff
 from cli.classify import classify
 from cli.demo.command import demo
+from cli.evaluate import evaluate
 from cli.import_gold import import_gold
 from cli.operate import health, prepare
 from cli.run import run
-from cli.train import evaluate, train
+from cli.train import train
 
 EXAMPLES = (
     "wastelens run --port 8001",

@@ -7,7 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.train import evaluate, train
+from cli.evaluate import evaluate
+from cli.train import train
 from mobile_models.label_set import TRASHNET
 from mobile_models.manifest import ReleaseManifest
 from tests.pictures import jpeg

@@ -1,0 +1,75 @@
+"""`wastelens evaluate`: how good a release is on labelled photos."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from mobile_models.evaluation import EvaluationReport
+    from training.dataset import DatasetSnapshot
+
+
+def evaluate(
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="A folder of labelled photos (all are used), or a snapshot (its holdout).", show_default=False
+        ),
+    ],
+    release: Annotated[Path | None, typer.Argument(help="Release folder. Default: the bundled one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
+) -> None:
+    """Measure the .tflite of a release through LiteRT on labelled photos.
+
+    Example: wastelens evaluate runs/1/release --data photos/
+    """
+    from mobile_models import bundled  # noqa: PLC0415
+    from mobile_models.litert_model import ModelError  # noqa: PLC0415
+    from training.dataset import DataError  # noqa: PLC0415
+    from training.evaluate import evaluate_release  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            measured = release or bundled.newest()
+            directory, snapshot = _measured_photos(data, Path(scratch))
+            report = evaluate_release(measured, directory, snapshot, Path(scratch))
+        except (DataError, ModelError, OSError) as error:
+            raise _failed(str(error)) from error
+    print(report.to_bytes().decode(), end="") if as_json else _print_report(report)
+
+
+def _measured_photos(photos: Path, scratch: Path) -> "tuple[Path, DatasetSnapshot]":
+    from training import dataset  # noqa: PLC0415
+
+    if (photos / dataset.SNAPSHOT_FILE).is_file():
+        return photos, dataset.DatasetSnapshot.read(photos / dataset.SNAPSHOT_FILE)
+    labels = dataset.label_set_of(file.label for file in dataset.read_folder(photos))
+    everything = dataset.SplitFractions(train=0, validation=0, holdout=1)
+    frozen = dataset.freeze_folder(photos, scratch / "snapshot", labels, everything)
+    for line in frozen.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    return scratch / "snapshot", frozen.snapshot
+
+
+def _print_report(report: "EvaluationReport") -> None:
+    table = Table("label", "precision", "recall", "F1", "photos")
+    for label, metrics in report.per_class.items():
+        table.add_row(
+            label, f"{metrics.precision:.3f}", f"{metrics.recall:.3f}", f"{metrics.f1:.3f}", str(metrics.support)
+        )
+    Console().print(table)
+    print(
+        f"accuracy {report.accuracy:.4f} on {len(report.answers)} photos, macro F1 {report.macro_f1:.4f}, "
+        f"calibration error {report.expected_calibration_error:.4f}, {report.size_bytes / 1e6:.1f} MB, "
+        f"{report.latency_milliseconds:.1f} ms"
+    )
+
+
+def _failed(message: str) -> typer.Exit:
+    print(f"wastelens evaluate: {message}", file=sys.stderr)
+    return typer.Exit(2)
