@@ -10,6 +10,7 @@ import pkgutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -17,6 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 from mobile_models.document import Document
 from mobile_models.input_spec import InputSpec
 from training.backbone_facts import FACTS, Backbone, Scaling
+from training.papers import PaperResult
 from training.recipe_parts import Augmentation, Head, Loss, Optimizer, Precision, Sampling, Stage
 
 
@@ -141,12 +143,22 @@ def names() -> tuple[str, ...]:
 
 def load(name: str) -> Recipe:
     """Raise `RecipeError` naming the known recipes if there is no such one."""
-    if name not in names():
-        raise RecipeError(f"There is no recipe {name!r}; there are {', '.join(names())}.")
-    recipe = importlib.import_module(f"training.recipes.{name}").RECIPE
+    recipe = _module(name).RECIPE
     if not isinstance(recipe, Recipe) or recipe.name != name:
         raise RecipeError(f"training/recipes/{name}.py must hold a RECIPE of that name.")
     return recipe
+
+
+def paper(name: str) -> PaperResult | None:
+    """What the paper behind a recipe reports; none for recipes of our own. Raise `RecipeError` as `load` does."""
+    result: PaperResult | None = getattr(_module(name), "PAPER", None)
+    return result
+
+
+def _module(name: str) -> ModuleType:
+    if name not in names():
+        raise RecipeError(f"There is no recipe {name!r}; there are {', '.join(names())}.")
+    return importlib.import_module(f"training.recipes.{name}")
 
 
 def check_weights(recipe: Recipe, weights: str) -> None:

@@ -13,8 +13,16 @@ docs/training-log.md.
 """
 
 from training.backbone_facts import Backbone, Scaling
+from training.papers import PaperResult
 from training.recipe import Recipe
 from training.recipe_parts import Augmentation, Head, Optimizer, Schedule, Stage
+
+PAPER = PaperResult(
+    title="Waste Classification Using Fine-Tune ResNet50V2",
+    accuracy=0.9051,
+    split="validation photos of a random 80/20 split",
+    note="the validation photos also chose the epoch",
+)
 
 RECIPE = Recipe(
     name="resnet50v2",
