@@ -2,7 +2,8 @@
 
 Guarantees: after each epoch the whole state (weights, optimiser, history) lies in the folder, and all chance follows
 from (seed, stage, epoch), so a resumed run does what an unbroken one would have done. The model that comes out is that
-of the best validation epoch of the last stage. The holdout is never seen here.
+of the best validation epoch of the last stage, with the averaged weights where the recipe averages. The holdout is
+never seen here.
 """
 
 import time
@@ -14,63 +15,39 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from mobile_models.document import Document, Sha256
-from training import backbones, pipeline, schedules
-from training.dataset import DataError
-from training.pipeline import Batches, Pictures
+from mobile_models.document import Sha256
+from training import backbones, optimizers, pace, pipeline, schedules
+from training.backbone_facts import FACTS
+from training.batches import Batches, Changes
+from training.checkpoints import Checkpoints, Epoch, FitState, History
+from training.loading import Loaders
+from training.mixing import Mixing
+from training.pipeline import Pictures
 from training.recipe import Recipe, balanced_class_weights
 from training.recipe_parts import Stage
 from training.run_directory import Progress
 
+__all__ = ["Diverged", "Epoch", "Fit", "FitState", "History", "Task", "Trainee"]
+
 Report = Callable[[Progress], None]
-STATE_FILE = "state.json"
 
 
 class Diverged(Exception):
     """The loss is no number any more; the message says what to do."""
 
 
-class Epoch(Document):
-    """What one epoch measured; validation is unweighted and without label smoothing."""
-
-    stage: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    seconds: float
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        return self.model_dump(exclude={"stage", "seconds"})
-
-
-class History(Document):
-    """`history.json`: the curves of a finished fit, epoch by epoch over all stages."""
-
-    epochs: tuple[Epoch, ...]
-
-
-class FitState(Document):
-    """`state.json`: where to go on. It is written after the files that it names."""
-
-    fit: Sha256 = Field(description="digest of what is fitted: recipe, data set, seed, weights")
-    stage: int = 0
-    epochs: tuple[Epoch, ...] = ()
-    start: str | None = Field(default=None, description="the whole model as the stage began; null: as it was built")
-    last: str | None = Field(default=None, description="what is trained, with its optimiser, after the last epoch")
-    best: str | None = Field(default=None, description="what is trained, at the best epoch of the stage")
-
-
 @dataclass(frozen=True)
 class Trainee:
-    """What a stage trains: the whole model on photos, or the head on the features of unchanged photos."""
+    """What a stage trains: the whole model on photos, or a part of it on kept features.
+
+    `inputs` gives the train photos, or their features, in an epoch of the stage; `live`: they are changed on their way.
+    """
 
     model: keras.Model
-    train: NDArray[Any]
+    inputs: Callable[[int], NDArray[Any]]
     validation: NDArray[Any]
+    live: bool
 
 
 @dataclass(frozen=True)
@@ -87,96 +64,113 @@ class Task:
 class Fit:
     """One fit in one folder; `run` goes on from whatever is there."""
 
-    def __init__(self, model: keras.Model, task: Task, folder: Path, report: Report) -> None:
-        """Raise `DataError` if the folder holds the state of another task."""
+    def __init__(self, model: keras.Model, task: Task, folder: Path, report: Report, loaders: int = 0) -> None:
+        """`loaders`: processes that make batches. Raise `DataError` if the folder holds the state of another task."""
         self.model, self.folder, self._report = model, folder, report
         self._recipe, self._train, self._validation, self._seed = task.recipe, task.train, task.validation, task.seed
         self._class_weights = _class_weights(task.recipe, task.train.labels, model.output.shape[-1])
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / STATE_FILE
-        self.state = FitState.read(file) if file.is_file() else FitState(fit=task.digest)
-        if self.state.fit != task.digest:
-            raise DataError(
-                f"{folder} belongs to another run (recipe, data set, seed or weights differ). Use a new one."
-            )
+        self._checkpoints = Checkpoints(folder, task.digest)
+        self._loader_count = loaders
+
+    @property
+    def state(self) -> FitState:
+        return self._checkpoints.state
 
     def run(self) -> None:
         """Train `model` to the end; raise `Diverged` where that leads nowhere."""
-        for position in range(self.state.stage, len(self._recipe.stages)):
-            self._run_stage(position, self._recipe.stages[position])
-        if self.state.start is not None:
-            _load(self.folder / self.state.start, self.model.weights)
+        with Loaders(self._loader_count) as self._loaders:
+            for position in range(self.state.stage, len(self._recipe.stages)):
+                self._run_stage(position, self._recipe.stages[position])
+        self._checkpoints.load(self.state.start, self.model.weights)
 
     def _run_stage(self, position: int, stage: Stage) -> None:
-        if self.state.start is not None:
-            _load(self.folder / self.state.start, self.model.weights)
+        self._checkpoints.load(self.state.start, self.model.weights)
         backbones.set_trainable(self.model, stage)
         trainee = self._trainee(position, stage)
         self._compile(trainee.model, stage)
-        if self.state.last is not None:
-            _load(self.folder / self.state.last, _variables(trainee.model))
+        self._checkpoints.load(self.state.last, _variables(trainee.model))
         while not schedules.is_over(stage, self._history(position)):
-            self._run_epoch(trainee, position, stage)
-        _load(self.folder / str(self.state.best), trainee.model.weights)
-        start = self._save(f"start-{position + 1}.npz", self.model.weights)
-        self._keep(self.state.model_copy(update={"stage": position + 1, "start": start, "last": None, "best": None}))
+            epoch = self._run_epoch(trainee, position, stage)
+            self._report(self._progress(stage, epoch))
+        self._checkpoints.load(self.state.best, trainee.model.weights)
+        start = self._checkpoints.save(f"start-{position + 1}.npz", self.model.weights)
+        self._checkpoints.keep(stage=position + 1, start=start, last=None, best=None)
 
     def _trainee(self, position: int, stage: Stage) -> Trainee:
         if stage.trains_body or stage.augment:
-            return Trainee(self.model, self._train.pixels, self._validation.pixels)
+            return Trainee(self.model, lambda epoch: self._train.pixels, self._validation.pixels, live=stage.augment)
         self._report(Progress(stage=stage.name, epoch=len(self.state.epochs), epochs=self._recipe.total_epochs))
         body = backbones.body_of(self.model)
-        features = [self._features(body, position, pictures) for pictures in (self._train, self._validation)]
-        return Trainee(backbones.head_of(self.model), *features)
+        train, validation = (self._features(body, position, each) for each in (self._train, self._validation))
+        return Trainee(backbones.head_of(self.model), lambda epoch: train, validation, live=False)
 
     def _features(self, body: keras.Model, position: int, pictures: Pictures) -> NDArray[np.float32]:
         """Pooled features float32 [n, embedding], kept in the folder since they take the most time of such a stage."""
         file = self.folder / f"features-{position}-{'train' if pictures is self._train else 'validation'}.npy"
         if not file.exists():
+            started = time.monotonic()
             partial = file.with_name(f"partial-{file.name}")
             np.save(partial, pipeline.predict(body, pictures.pixels))
             partial.replace(file)
+            if pictures is self._train:
+                self._checkpoints.keep(forward_seconds=time.monotonic() - started)
         features: NDArray[np.float32] = np.load(file)
         return features
 
-    def _run_epoch(self, trainee: Trainee, position: int, stage: Stage) -> None:
-        started = time.monotonic()
-        number = len(self._history(position))
-        chance = (self._seed, position, number)
-        trainee.model.optimizer.learning_rate = schedules.learning_rate(stage, self._history(position))
+    def _run_epoch(self, trainee: Trainee, position: int, stage: Stage) -> Epoch:
+        started, done = time.monotonic(), self._history(position)
+        optimizer = trainee.model.optimizer
+        optimizer.learning_rate = schedules.learning_rate(stage, done)
+        waiting = pace.Waiting()
+        loss, accuracy = self._show_photos(trainee, (self._seed, position, len(done)), waiting)
+        with optimizers.averaged(optimizer, trainee.model.trainable_variables):
+            val_loss, val_accuracy = self._validate(trainee)
+            if not np.isfinite([loss, val_loss]).all():
+                raise Diverged(f"The training diverged in stage {stage.name!r}. Lower its learning_rate in the recipe.")
+            epoch = Epoch(
+                stage=position,
+                name=stage.name,
+                learning_rate=schedules.learning_rate(stage, done),
+                loss=loss,
+                accuracy=accuracy,
+                val_loss=val_loss,
+                val_accuracy=val_accuracy,
+                seconds=time.monotonic() - started,
+                data_seconds=waiting.seconds,
+            )
+            changes = self._if_best(trainee, epoch)
+        last = self._checkpoints.save(f"last-{position}-{len(done) + 1}.npz", _variables(trainee.model))
+        self._checkpoints.keep(epochs=(*self.state.epochs, epoch), last=last, **changes)
+        return epoch
+
+    def _show_photos(self, trainee: Trainee, chance: tuple[int, ...], waiting: pace.Waiting) -> tuple[float, float]:
+        """Train for one epoch; return loss and accuracy."""
         _reseed_dropout(trainee.model, chance)
         batches = Batches(
-            trainee.train,
+            trainee.inputs(chance[-1]),
             self._train.labels,
             self._class_weights,
             self._recipe.batch_size,
             chance,
-            self._recipe.augmentation if stage.augment else None,
+            self._changes if trainee.live else None,
         )
-        fitted = trainee.model.fit(batches, shuffle=False, verbose=0).history
-        val_loss, val_accuracy = self._validate(trainee)
-        if not np.isfinite([fitted["loss"][-1], val_loss]).all():
-            raise Diverged(f"The training diverged in stage {stage.name!r}. Lower its learning_rate in the recipe.")
-        epoch = Epoch(
-            stage=position,
-            loss=fitted["loss"][-1],
-            accuracy=fitted["accuracy"][-1],
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
-            seconds=time.monotonic() - started,
-        )
-        self._finish_epoch(trainee, position, epoch)
-        self._report(self._progress(stage, position, epoch))
+        stream = waiting.watch(self._loaders.stream(batches))
+        fitted = trainee.model.fit(
+            stream, steps_per_epoch=len(batches), callbacks=[waiting], shuffle=False, verbose=0
+        ).history
+        return fitted["loss"][-1], fitted["accuracy"][-1]
 
-    def _finish_epoch(self, trainee: Trainee, position: int, epoch: Epoch) -> None:
-        name = f"{position}-{len(self._history(position)) + 1}.npz"
-        changes: dict[str, object] = {"epochs": (*self.state.epochs, epoch)}
-        state = self.state.model_copy(update=changes)
-        scores = [self._score(each) for each in state.epochs if each.stage == position]
-        if schedules.best_epoch(scores) == len(scores) - 1:
-            changes["best"] = self._save(f"best-{name}", trainee.model.weights)
-        changes["last"] = self._save(f"last-{name}", _variables(trainee.model))
-        self._keep(self.state.model_copy(update=changes))
+    @property
+    def _changes(self) -> Changes:
+        recipe = self._recipe
+        return Changes(recipe.augmentation, Mixing(recipe.mixup_alpha, recipe.cutmix_alpha))
+
+    def _if_best(self, trainee: Trainee, epoch: Epoch) -> dict[str, object]:
+        """Save what is validated if there was no better epoch in its stage, and return what changes in the state."""
+        scores = [*self._history(epoch.stage), self._score(epoch)]
+        if schedules.best_epoch(scores) < len(scores) - 1:
+            return {}
+        return {"best": self._checkpoints.save(f"best-{epoch.stage}-{len(scores)}.npz", trainee.model.weights)}
 
     def _validate(self, trainee: Trainee) -> tuple[float, float]:
         """Return cross-entropy and accuracy on the validation split."""
@@ -194,38 +188,17 @@ class Fit:
         return epoch.val_accuracy if self._recipe.monitor == "accuracy" else -epoch.val_loss
 
     def _compile(self, model: keras.Model, stage: Stage) -> None:
-        recipe = self._recipe
-        if recipe.weight_decay:
-            optimizer = keras.optimizers.AdamW(stage.learning_rate, weight_decay=recipe.weight_decay)
-        else:
-            optimizer = keras.optimizers.Adam(stage.learning_rate)
-        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+        optimizer = optimizers.build(self._recipe, stage.learning_rate, model.trainable_variables)
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=self._recipe.label_smoothing)
         # XLA makes training slower on a CPU with TensorFlow; JAX cannot do without.
         model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=keras.backend.backend() == "jax")
-        optimizer.build(model.trainable_variables)
 
-    def _save(self, name: str, variables: list[Any]) -> str:
-        partial = self.folder / f"partial-{name}"
-        np.savez(partial, *[np.asarray(variable) for variable in variables])
-        partial.replace(self.folder / name)
-        return name
-
-    def _keep(self, state: FitState) -> None:
-        """Write the state, then remove the files that it no longer names."""
-        state.write(self.folder / STATE_FILE)
-        self.state = state
-        kept = {STATE_FILE, state.start, state.last, state.best}
-        for path in self.folder.iterdir():
-            if path.name not in kept and not path.name.startswith(f"features-{state.stage}-"):
-                path.unlink()
-
-    def _progress(self, stage: Stage, position: int, epoch: Epoch) -> Progress:
-        done, total = len(self.state.epochs), self._recipe.total_epochs
-        seconds_left = None
-        if position == len(self._recipe.stages) - 1:
-            own = [each.seconds for each in self.state.epochs if each.stage == position]
-            seconds_left = float(np.median(own)) * (stage.epochs - len(own))
-        return Progress(stage=stage.name, epoch=done, epochs=total, metrics=epoch.metrics, seconds_left=seconds_left)
+    def _progress(self, stage: Stage, epoch: Epoch) -> Progress:
+        recipe, done = self._recipe, self.state.epochs
+        left = pace.seconds_left(recipe.stages, FACTS[recipe.backbone].layers, done, self.state.forward_seconds)
+        return Progress(
+            stage=stage.name, epoch=len(done), epochs=recipe.total_epochs, metrics=epoch.metrics, seconds_left=left
+        )
 
 
 def _class_weights(recipe: Recipe, labels: NDArray[np.int64], label_count: int) -> NDArray[np.float64]:
@@ -236,12 +209,6 @@ def _class_weights(recipe: Recipe, labels: NDArray[np.int64], label_count: int) 
 
 def _variables(model: keras.Model) -> list[Any]:
     return [*model.weights, *model.optimizer.variables]
-
-
-def _load(file: Path, variables: list[Any]) -> None:
-    with np.load(file) as saved:
-        for variable, name in zip(variables, saved.files, strict=True):
-            variable.assign(saved[name])
 
 
 def _reseed_dropout(model: keras.Model, chance: tuple[int, ...]) -> None:

@@ -1,8 +1,7 @@
-"""From a snapshot directory to batches.
+"""From a snapshot directory to pictures.
 
 Guarantees: photos are fed exactly as a phone feeds them (`InputSpec.prepare`); they are decoded once a run and lie in
-memory-mapped files, so that a data set may be larger than the memory. The order and the augmentation of an epoch follow
-from its seed, whatever was trained before.
+memory-mapped files, so that a data set may be larger than the memory.
 """
 
 import math
@@ -19,9 +18,7 @@ from mobile_models import photo as photos
 from mobile_models.document import sha256
 from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import LabelSet
-from training import augment
 from training.dataset import DataError, DatasetSnapshot, SnapshotPhoto, Split
-from training.recipe_parts import Augmentation
 
 FEW_PHOTOS = 10
 
@@ -82,42 +79,6 @@ def _decode(directory: Path, chosen: Sequence[SnapshotPhoto], spec: InputSpec, f
         raise DataError("Photos of the snapshot cannot be read:\n" + "\n".join(unreadable))
     pixels.flush()
     partial.replace(file)
-
-
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types.
-    """Batches of one epoch: (float32 [b, ...], one-hot float32 [b, k], weights float32 [b]).
-
-    Photos that do not fill a last batch wait for another epoch's order, since batch norm suffers from tiny batches.
-    """
-
-    def __init__(
-        self,
-        inputs: NDArray[Any],
-        labels: NDArray[np.int64],
-        class_weights: NDArray[np.float64],
-        batch_size: int,
-        seed: tuple[int, ...],
-        augmentation: Augmentation | None = None,
-    ) -> None:
-        super().__init__()
-        self._inputs, self._labels, self._weights = inputs, labels, class_weights
-        self._size, self._seed, self._augmentation = batch_size, seed, augmentation
-        self._order = np.random.default_rng(seed).permutation(len(labels))
-
-    def __len__(self) -> int:
-        return max(1, len(self._order) // self._size)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        chosen = self._order[index * self._size : (index + 1) * self._size]
-        labels = self._labels[chosen]
-        targets = np.eye(len(self._weights), dtype=np.float32)[labels]
-        return self._views(chosen, index), targets, self._weights[labels].astype(np.float32)
-
-    def _views(self, chosen: NDArray[np.int64], index: int) -> NDArray[np.float32]:
-        if self._augmentation is None or self._augmentation.changes_nothing:
-            return self._inputs[chosen].astype(np.float32)
-        chance = np.random.default_rng((*self._seed, index))
-        return np.stack([augment.view(self._inputs[i], self._augmentation, chance) for i in chosen])
 
 
 class InOrder(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types.

@@ -10,7 +10,7 @@ from mobile_models.document import Sha256, sha256
 from mobile_models.label_set import TRASHNET
 from training import backbones, pipeline, recipe
 from training.dataset import DataError, DatasetSnapshot, Split
-from training.fit import Diverged, Fit, FitState, Task
+from training.fit import Diverged, Fit, FitState, Task, Trainee
 from training.pipeline import Pictures
 from training.recipe import Recipe
 from training.run_directory import Progress
@@ -22,11 +22,17 @@ class Killed(Exception):
 
 @pytest.fixture(scope="module")
 def staged() -> Recipe:
-    """Head on features, then all with augmentation and dropout: both kinds of stages."""
+    """Head on features, then all with augmentation, mixing, dropout and averaging: both kinds of stages."""
     tiny = recipe.load("tiny").with_changes(input_edge=32)
     (whole,) = tiny.stages
     head = whole.model_dump() | {"name": "head", "epochs": 2, "trainable_layers": 0, "augment": False}
-    return tiny.with_changes(stages=[head, whole.model_dump() | {"epochs": 2}], head={"dropout": 0.3})
+    return tiny.with_changes(
+        stages=[head, whole.model_dump() | {"epochs": 2}],
+        head={"dropout": 0.3},
+        mixup_alpha=0.4,
+        cutmix_alpha=1,
+        weight_averaging=0.8,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +51,9 @@ def task(pictures: Callable[[Split, Recipe], Pictures]) -> Callable[[Recipe], Ta
     )
 
 
-def start(task: Task, folder: Path, report: Callable[[Progress], None] = lambda _: None) -> Fit:
+def start(task: Task, folder: Path, report: Callable[[Progress], None] = lambda _: None, loaders: int = 0) -> Fit:
     keras.utils.set_random_seed(task.seed)
-    return Fit(backbones.build(task.recipe, 6, "random"), task, folder, report)
+    return Fit(backbones.build(task.recipe, 6, "random"), task, folder, report, loaders)
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +95,9 @@ def test_a_resumed_fit_does_what_an_unbroken_one_does(
     assert len(resumed.state.epochs) == killed_after
     resumed.run()
     assert len(resumed.state.epochs) == 4
-    assert np.allclose(weights(resumed), weights(unbroken), atol=1e-4)
+    assert np.allclose(weights(resumed), weights(unbroken), rtol=0, atol=1e-6)
     for one, other in zip(resumed.state.epochs, unbroken.state.epochs, strict=True):
-        assert one.val_loss == pytest.approx(other.val_loss, abs=1e-3)
+        assert one.val_loss == pytest.approx(other.val_loss, abs=1e-6)
 
 
 def test_a_finished_fit_is_not_fitted_again(
@@ -118,6 +124,49 @@ def test_the_best_epoch_is_what_comes_out(
     fit.run()
     assert np.array_equal(weights(fit), kept[1])
     assert not np.array_equal(kept[1], kept[2])
+
+
+def test_what_is_validated_and_comes_out_is_the_average_of_the_weights(
+    task: Callable[[Recipe], Task], quick: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validated: list[np.ndarray] = []
+    validate = Fit._validate
+
+    def watched(fit: Fit, trainee: Trainee) -> tuple[float, float]:
+        validated.append(weights(fit))
+        return validate(fit, trainee)
+
+    monkeypatch.setattr(Fit, "_validate", watched)
+    fit = start(task(quick.with_epochs(1).with_changes(weight_averaging=0.9)), tmp_path / "averaged")
+    fit.run()
+    assert np.array_equal(weights(fit), validated[0])
+    plain = start(task(quick.with_epochs(1)), tmp_path / "plain")
+    plain.run()
+    assert not np.allclose(weights(plain), weights(fit), atol=1e-4)
+
+
+def test_loading_processes_change_nothing(task: Callable[[Recipe], Task], quick: Recipe, tmp_path: Path) -> None:
+    fits = [start(task(quick.with_epochs(1)), tmp_path / str(loaders), loaders=loaders) for loaders in (0, 1)]
+    for fit in fits:
+        fit.run()
+    alone, loaded = fits
+    assert np.allclose(weights(alone), weights(loaded), rtol=0, atol=1e-6)
+
+
+def test_progress_says_how_long_all_stages_take(
+    task: Callable[[Recipe], Task], staged: Recipe, unbroken: Fit, tmp_path: Path
+) -> None:
+    told: list[Progress] = []
+    start(task(staged), tmp_path, told.append).run()
+    left = [each.seconds_left for each in told if each.metrics]
+    assert all(each is not None and each > 0 for each in left[:-1])
+    assert left[-1] == 0
+
+
+def test_each_epoch_names_its_stage_its_learning_rate_and_its_wait(unbroken: Fit) -> None:
+    assert [epoch.name for epoch in unbroken.state.epochs] == ["head", "head", "all", "all"]
+    assert all(epoch.learning_rate > 0 for epoch in unbroken.state.epochs)
+    assert all(0 <= epoch.data_seconds < epoch.seconds for epoch in unbroken.state.epochs)
 
 
 def test_a_fit_that_diverges_says_so(

@@ -8,8 +8,7 @@ from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import TRASHNET
 from training import pipeline
 from training.dataset import DataError, DatasetSnapshot, Split
-from training.pipeline import Batches, Pictures
-from training.recipe_parts import Augmentation
+from training.pipeline import Pictures
 
 SPEC = InputSpec(width=32, height=32)
 
@@ -22,10 +21,6 @@ def snapshot(snapshot_directory: Path) -> DatasetSnapshot:
 @pytest.fixture
 def holdout(snapshot_directory: Path, snapshot: DatasetSnapshot, tmp_path: Path) -> Pictures:
     return pipeline.load(snapshot_directory, snapshot.of(Split.HOLDOUT), TRASHNET, SPEC, tmp_path)
-
-
-def batches(pictures: Pictures, *seed: int, size: int = 8, augmentation: Augmentation | None = None) -> Batches:
-    return Batches(pictures.pixels, pictures.labels, np.arange(1.0, 7.0), size, seed, augmentation)
 
 
 def test_pictures_are_what_a_phone_feeds(snapshot_directory: Path, holdout: Pictures) -> None:
@@ -72,33 +67,3 @@ def test_a_class_with_few_photos_is_warned_of(snapshot: DatasetSnapshot) -> None
     assert pipeline.check(snapshot.model_copy(update={"photos": few})) == [
         "There are only 9 photos of trash to train on; expect it to be recognised badly."
     ]
-
-
-def test_batches_carry_one_hot_labels_and_the_weight_of_their_class(holdout: Pictures) -> None:
-    inputs, targets, weights = batches(holdout, 1)[0]
-    assert (inputs.shape, inputs.dtype) == ((8, 32, 32, 3), np.float32)
-    assert np.array_equal(targets.sum(axis=1), np.ones(8))
-    assert np.array_equal(weights, targets.argmax(axis=1) + 1)
-
-
-def test_an_epoch_shows_each_photo_once_in_an_order_of_its_own(holdout: Pictures) -> None:
-    def epoch(*seed: int) -> list[bytes]:
-        shown = batches(holdout, *seed)
-        return [picture.tobytes() for index in range(len(shown)) for picture in shown[index][0]]
-
-    assert sorted(epoch(1)) == sorted(picture.astype(np.float32).tobytes() for picture in holdout.pixels)
-    assert epoch(1) == epoch(1)
-    assert epoch(1) != epoch(2)
-
-
-def test_the_same_seed_gives_the_same_views(holdout: Pictures) -> None:
-    turned = Augmentation(rotation_degrees=30)
-    first, again, other = (batches(holdout, *seed, augmentation=turned)[1][0] for seed in ((1, 2), (1, 2), (1, 3)))
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-def test_what_does_not_fill_a_batch_waits(holdout: Pictures) -> None:
-    assert len(batches(holdout, 1, size=10)) == 2
-    assert len(batches(holdout, 1, size=100)) == 1
-    assert len(batches(holdout, 1, size=100)[0][0]) == 24
