@@ -9,22 +9,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.labelled_data import DataOption, LabelMapOption, LayoutOption, NamesOption, print_left_out
+
 if TYPE_CHECKING:
     from mobile_models.evaluation import EvaluationReport
-    from training.dataset import DatasetSnapshot
 
 
 def evaluate(
-    data: Annotated[
-        Path,
-        typer.Option(
-            help="A folder of labelled photos (all are used), or a snapshot (its holdout).", show_default=False
-        ),
-    ],
+    data: DataOption,
     release: Annotated[Path | None, typer.Argument(help="Release folder. Default: the bundled one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
+    layout: LayoutOption = None,
+    names: NamesOption = None,
+    label_map: LabelMapOption = None,
 ) -> None:
-    """Measure the .tflite of a release through LiteRT on labelled photos.
+    """Measure the .tflite of a release through LiteRT on all photos of a folder, or on the holdout of a snapshot.
 
     Example: wastelens evaluate runs/1/release --data photos/
     """
@@ -32,28 +31,16 @@ def evaluate(
     from mobile_models.litert_model import ModelError  # noqa: PLC0415
     from training.dataset import DataError  # noqa: PLC0415
     from training.evaluate import evaluate_release  # noqa: PLC0415
+    from training.photo_source import PhotoSource, measured  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            measured = release or bundled.newest()
-            directory, snapshot = _measured_photos(data, Path(scratch))
-            report = evaluate_release(measured, directory, snapshot, Path(scratch))
+            photos = measured(PhotoSource(data, layout, names, label_map), Path(scratch) / "snapshot")
+            print_left_out(photos.left_out)
+            report = evaluate_release(release or bundled.newest(), photos.directory, photos.snapshot, Path(scratch))
         except (DataError, ModelError, OSError) as error:
             raise _failed(str(error)) from error
     print(report.to_bytes().decode(), end="") if as_json else _print_report(report)
-
-
-def _measured_photos(photos: Path, scratch: Path) -> "tuple[Path, DatasetSnapshot]":
-    from training import dataset  # noqa: PLC0415
-
-    if (photos / dataset.SNAPSHOT_FILE).is_file():
-        return photos, dataset.DatasetSnapshot.read(photos / dataset.SNAPSHOT_FILE)
-    labels = dataset.label_set_of(file.label for file in dataset.read_folder(photos))
-    everything = dataset.SplitFractions(train=0, validation=0, holdout=1)
-    frozen = dataset.freeze_folder(photos, scratch / "snapshot", labels, everything)
-    for line in frozen.left_out:
-        print(f"left out: {line}", file=sys.stderr)
-    return scratch / "snapshot", frozen.snapshot
 
 
 def _print_report(report: "EvaluationReport") -> None:

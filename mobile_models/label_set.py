@@ -1,14 +1,17 @@
 """Label sets: the ordered names a model can answer with.
 
 Guarantees: an id is never reused or reordered. A later version of a set only appends, so a position
-in the logits of an older model keeps its meaning for ever.
+in the logits of an older model keeps its meaning for ever. The sets that come with the program lie in `label_sets`.
 """
 
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from mobile_models.document import Document
+
+_FOLDER = Path(__file__).with_name("label_sets")
 
 LabelId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
@@ -67,16 +70,24 @@ class LabelSet(Document):
         return self.id == older.id and self.version >= older.version and self.ids[: len(older.ids)] == older.ids
 
 
-TRASHNET = LabelSet(
-    id="trashnet",
-    version=1,
-    labels=(
-        Label(id="cardboard", name="Cardboard"),
-        Label(id="glass", name="Glass"),
-        Label(id="metal", name="Metal"),
-        Label(id="paper", name="Paper"),
-        Label(id="plastic", name="Plastic"),
-        Label(id="trash", name="Trash"),
-    ),
-)
+def names() -> tuple[str, ...]:
+    """The label sets that come with the program."""
+    return tuple(sorted(file.stem for file in _FOLDER.glob("*.json")))
+
+
+def load(name: str) -> LabelSet:
+    """Read a label set that comes with the program by its name, or any by its file.
+
+    Raise `ValueError` naming the known ones if there is none.
+    """
+    file = _FOLDER / f"{name}.json" if name in names() else Path(name)
+    if not file.is_file():
+        raise ValueError(f"There is no label set {name!r}; give a JSON file, or one of {', '.join(names())}.")
+    try:
+        return LabelSet.read(file)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} is no label set: {error}") from error
+
+
+TRASHNET = load("trashnet")
 """The six classes of TrashNet in the order of the reference paper (cardboard 0 to trash 5)."""

@@ -7,14 +7,15 @@ written last. No Keras here, so the backend may read it.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from mobile_models import label_set as label_sets
 from mobile_models.document import Document, Sha256, sha256
-from mobile_models.label_set import TRASHNET, Label, LabelSet
+from mobile_models.label_set import Label, LabelSet
 from training import layouts, photo_copies
 from training.frozen_record import RECORD_FILE, FrozenRecord, LeftOutPhoto, relative
 from training.labelled_files import DataError, LabelledFile, LeftOut, Reading, Reason, write_list
@@ -22,6 +23,7 @@ from training.splits import (
     Split,
     SplitFractions,
     SplitItem,
+    SplitPlan,
     each_photo_alone,
     fold_groups,
     keep_own_split,
@@ -114,14 +116,15 @@ def read_folder(directory: Path) -> list[LabelledFile]:
 
 
 def label_set_of(labels: Iterable[str], name: str = "custom", groups: Mapping[str, str] | None = None) -> LabelSet:
-    """TrashNet's label set where it has exactly these labels, else a new one in alphabetical order.
+    """A label set that comes with the program where it has exactly these labels, else a new one in alphabetical order.
 
-    `groups` are the coarser classes of labels that have one. Raise `DataError` for fewer than two labels or a name
-    that cannot be a label id.
+    `groups` are the coarser classes of labels that have one, for a new set. Raise `DataError` for fewer than two
+    labels or a name that cannot be a label id.
     """
     found, groups = sorted(set(labels)), groups or {}
-    if set(found) == set(TRASHNET.ids) and not groups:
-        return TRASHNET
+    known = (label_sets.load(each) for each in label_sets.names())
+    if shipped := next((each for each in known if set(each.ids) == set(found)), None):
+        return shipped
     try:
         entries = tuple(
             Label(id=label, name=label.replace("_", " ").capitalize(), group=groups.get(label)) for label in found
@@ -158,16 +161,6 @@ class SeenPhotos(Document):
 class FrozenFolder:
     snapshot: DatasetSnapshot
     left_out: tuple[LeftOut, ...]
-
-
-@dataclass(frozen=True)
-class SplitPlan:
-    """How a folder is split: by group unless `grouped` is false, anew unless `own_split` keeps the layout's own."""
-
-    fractions: SplitFractions = field(default_factory=SplitFractions)
-    seed: int = 0
-    grouped: bool = True
-    own_split: bool = False
 
 
 def freeze_folder(
@@ -235,9 +228,7 @@ def _write(frozen: FrozenFolder, reading: Reading, plan: SplitPlan, target: Path
         snapshot=frozen.snapshot.digest,
         source=reading.directory.name,
         layout=reading.layout,
-        seed=plan.seed,
-        grouped=plan.grouped,
-        own_split=plan.own_split,
+        **plan.described(),
         counts=frozen.snapshot.counts(),
         left_out=tuple(relative(each, reading.directory) for each in frozen.left_out),
     )

@@ -31,6 +31,7 @@ class FrozenRecord(Document):
     source: str = Field(description="name of the folder")
     layout: str
     seed: int
+    fractions: tuple[float, float, float] = Field(description="of train, validation and holdout")
     grouped: bool = Field(description="false: photos of one object may stand on both sides, as in most papers")
     own_split: bool = Field(default=False, description="the split of the layout was kept")
     counts: dict[str, dict[str, int]] = Field(description="split to label to photos")

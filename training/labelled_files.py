@@ -64,8 +64,14 @@ class Reading:
 
     @property
     def label_groups(self) -> dict[str, str]:
-        """Label to its coarser class, where the layout has them."""
-        return {file.label: file.label_group for file in self.files if file.label_group}
+        """Label to its coarser class, where the layout has them. Raise `DataError` for a label in two of them."""
+        groups: dict[str, str] = {}
+        for file in self.files:
+            if file.label_group and groups.setdefault(file.label, file.label_group) != file.label_group:
+                raise DataError(
+                    f"The class {file.label} is in {groups[file.label]} and in {file.label_group}: rename one of them."
+                )
+        return groups
 
     @property
     def has_own_split(self) -> bool:
@@ -76,7 +82,8 @@ def summary(left_out: Sequence[LeftOut], where: Path | None = None) -> str:
     """In words for a screen: how many photos are left out for which reason, the first of them, and where all are."""
     if not left_out:
         return ""
-    lines = [f"{len(left_out)} photos are left out:", *(f"  {each}" for each in left_out[:LISTED])]
+    counted = "1 photo is" if len(left_out) == 1 else f"{len(left_out)} photos are"
+    lines = [f"{counted} left out:", *(f"  {each}" for each in left_out[:LISTED])]
     if (more := len(left_out) - LISTED) > 0:
         lines.append(f"  and {more} more" + ("." if where is None else f"; all are in {where}."))
     return "\n".join(lines)

@@ -8,9 +8,9 @@ into the holdout that was trained on. No Keras here, so the backend may read it.
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from training.labelled_files import DataError
 
@@ -52,6 +52,21 @@ class SplitFractions:
         shares = {side.value: self.of(side) for side in sides}
         total = sum(shares.values())
         return SplitFractions(**{split.value: shares.get(split.value, 0.0) / total for split in Split})
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How a folder is split: by group unless `grouped` is false, anew unless `own_split` keeps the layout's own."""
+
+    fractions: SplitFractions = field(default_factory=SplitFractions)
+    seed: int = 0
+    grouped: bool = True
+    own_split: bool = False
+
+    def described(self) -> dict[str, Any]:
+        """The plan as `FrozenRecord` keeps it."""
+        shares = tuple(self.fractions.of(split) for split in Split)
+        return {"fractions": shares, "seed": self.seed, "grouped": self.grouped, "own_split": self.own_split}
 
 
 def split_groups(

@@ -53,7 +53,7 @@ def test_an_evaluation_counts_what_is_right(photos: Path, tmp_path: Path) -> Non
     assert code == 0
     assert len(report["answers"]) == 60
     assert report["accuracy"] > 0.9
-    assert "left out: " in errors
+    assert "1 photo is left out" in errors
     _, table, _ = run("evaluate", release, "--data", photos)
     assert f"accuracy {report['accuracy']:.4f} on 60 photos" in table
 

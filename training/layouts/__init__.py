@@ -6,7 +6,7 @@ so the backend may read it.
 """
 
 from training.layouts.class_names import read_names
-from training.layouts.label_map import LabelMap, MappedReading, read_mapped
+from training.layouts.label_map import LabelMap, MappedReading, map_labels, read_mapped
 from training.layouts.recognition import LAYOUTS, read
 
-__all__ = ["LAYOUTS", "LabelMap", "MappedReading", "read", "read_mapped", "read_names"]
+__all__ = ["LAYOUTS", "LabelMap", "MappedReading", "map_labels", "read", "read_mapped", "read_names"]

@@ -56,10 +56,10 @@ def names() -> tuple[str, ...]:
 def read_mapped(directory: Path, label_map: LabelMap | str | Path, layout: str | None = None) -> MappedReading:
     """Read a foreign folder through a map, which may be named. Raise `DataError` where it names nothing of it."""
     label_map = label_map if isinstance(label_map, LabelMap) else LabelMap.read(label_map)
-    return apply(recognition.read(directory, layout), label_map)
+    return map_labels(recognition.read(directory, layout), label_map)
 
 
-def apply(reading: Reading, label_map: LabelMap) -> MappedReading:
+def map_labels(reading: Reading, label_map: LabelMap) -> MappedReading:
     """Raise `DataError` if the map names none of the classes that are there."""
     found = {file.label for file in reading.files}
     if not found & label_map.labels.keys():
