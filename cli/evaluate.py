@@ -50,8 +50,9 @@ def _print_report(report: "EvaluationReport") -> None:
             label, f"{metrics.precision:.3f}", f"{metrics.recall:.3f}", f"{metrics.f1:.3f}", str(metrics.support)
         )
     Console().print(table)
+    grouped = "" if report.group_accuracy is None else f", groups {report.group_accuracy:.4f}"
     print(
-        f"accuracy {report.accuracy:.4f} on {len(report.answers)} photos, macro F1 {report.macro_f1:.4f}, "
+        f"accuracy {report.accuracy:.4f}{grouped} on {len(report.answers)} photos, macro F1 {report.macro_f1:.4f}, "
         f"calibration error {report.expected_calibration_error:.4f}, {report.size_bytes / 1e6:.1f} MB, "
         f"{report.latency_milliseconds:.1f} ms"
     )

@@ -48,6 +48,12 @@ class EvaluationReport(Document):
     size_bytes: int = Field(gt=0)
     latency_milliseconds: float = Field(gt=0, description="median of one invocation on one thread")
     float_operators: tuple[str, ...] = Field(default=(), description="float operators other than the allowed borders")
+    group_accuracy: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="share of photos whose group has the largest sum; null: no groups",
+    )
 
     @property
     def macro_f1(self) -> float:

@@ -64,6 +64,7 @@ def evaluate(
         size_bytes=len(model),
         latency_milliseconds=latency_milliseconds(model, len(label_set.ids), holdout.pixels[0]),
         float_operators=float_operators(model),
+        group_accuracy=group_accuracy(label_set, probabilities, holdout.labels),
     )
 
 
@@ -102,6 +103,19 @@ def class_metrics(labels: Sequence[str], matrix: NDArray[np.int64]) -> dict[str,
         f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
         metrics[label] = ClassMetrics(precision=precision, recall=recall, f1=f1, support=int(support))
     return metrics
+
+
+def group_accuracy(label_set: LabelSet, probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float | None:
+    """Return the share of photos whose group is the one with the largest summed probability, as the classifier answers.
+
+    `probabilities` [n, labels] and gold `labels` [n] are in the order of the label set. None where it has no groups.
+    """
+    groups = list(label_set.groups)
+    if not groups:
+        return None
+    group_of = np.array([groups.index(label.group or label.id) for label in label_set.labels])
+    sums = probabilities @ (group_of[:, np.newaxis] == np.arange(len(groups)))
+    return float((sums.argmax(axis=1) == group_of[labels]).mean())
 
 
 def latency_milliseconds(model: bytes, label_count: int, picture: NDArray[np.uint8]) -> float:

@@ -79,3 +79,13 @@ def test_metrics_follow_from_the_confusion_matrix() -> None:
     assert (metrics["a"].precision, metrics["a"].recall, metrics["a"].support) == (2 / 3, 2 / 3, 3)
     assert metrics["b"].f1 == 0.5
     assert (metrics["c"].precision, metrics["c"].recall, metrics["c"].f1, metrics["c"].support) == (0, 0, 0, 0)
+
+
+def test_a_group_is_right_where_its_labels_together_have_the_largest_sum() -> None:
+    groups = ("dry", "dry", "wet")
+    labels = LabelSet(
+        id="three", version=1, labels=tuple(Label(id=f"l{n}", name="x", group=group) for n, group in enumerate(groups))
+    )
+    probabilities = np.array([[0.35, 0.25, 0.4], [0.1, 0.2, 0.7], [0.5, 0.4, 0.1]])
+    assert evaluate.group_accuracy(labels, probabilities, np.array([1, 2, 2])) == 2 / 3
+    assert evaluate.group_accuracy(TRASHNET, np.eye(6), np.arange(6)) is None
