@@ -24,11 +24,11 @@ from backend.tables import (
 from backend.training_runs import UNFINISHED
 from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
+from training.child import TrainingCommand, last_words, train
 from training.recipe import CHAMPION, Recipe
 from training.run_directory import ExitCode, Outcome, Progress, RunDirectory, RunResult
 from workers import artefacts
 from workers.claim import CannotBeDone, NotYet, Settle, Task, Work
-from workers.training_child import TrainingCommand, last_words, train
 from workers.workplace import Workplace
 
 WATCH_SECONDS = 2.0

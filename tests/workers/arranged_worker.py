@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import NoReturn
 
-from workers import training_child
+from training import child
 from workers.celery_app import app
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     if given.freeze_at is not None:
         _freeze_at(given.freeze_at, given.mark)
     if given.trainer is not None:
-        training_child.PROGRAM = (sys.executable, str(given.trainer))
+        child.PROGRAM = (sys.executable, str(given.trainer))
     if given.visibility_seconds is not None:
         app.conf.broker_transport_options["visibility_timeout"] = given.visibility_seconds
     app.worker_main(["worker", *given.celery])

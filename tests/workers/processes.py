@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from backend.settings import PREFIX, Settings
-from workers import retrain, training_child
+from training import child
+from workers import retrain
 
 SOON = 60.0
 STAND_IN_TRAINER = Path(__file__).with_name("stand_in_trainer.py")
@@ -118,7 +119,7 @@ def wait_until(what: Callable[[], bool], *needed: WorkerProcess, seconds: float 
 
 def use_stand_in_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process: train with the stand-in, and look at it often."""
-    monkeypatch.setattr(training_child, "PROGRAM", (sys.executable, str(STAND_IN_TRAINER)))
-    monkeypatch.setattr(training_child, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(child, "PROGRAM", (sys.executable, str(STAND_IN_TRAINER)))
+    monkeypatch.setattr(child, "TICK_SECONDS", 0.05)
     monkeypatch.setattr(retrain, "WATCH_SECONDS", 0.05)
     monkeypatch.setenv("PYTHONPATH", environment(Settings())["PYTHONPATH"])

@@ -1,8 +1,8 @@
 """The process that trains: started, watched, and ended with us.
 
-Guarantees: it never outlives its worker (its standard input closes, and it ends), it is ended when the work is taken
-away or cancelled, and what it was told is logged beside its output in the run directory. It resumes by itself when it
-is started on the same run directory again.
+Guarantees: it never outlives who started it (its standard input closes, and it ends), it is ended when whoever watches
+it gives up, and its output is kept in the run directory. It resumes by itself when it is started on the same run
+directory again.
 """
 
 import os
@@ -68,7 +68,7 @@ def _running(command: TrainingCommand) -> Iterator[subprocess.Popen[bytes]]:
     with (command.run / OUTPUT).open("ab") as output:
         process = subprocess.Popen(
             command.arguments,
-            stdin=subprocess.PIPE,  # Nothing is ever written: it closes when this worker dies, however it dies.
+            stdin=subprocess.PIPE,  # Nothing is ever written: it closes when its parent dies, however it dies.
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
