@@ -6,19 +6,20 @@ else, is listed.
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from training.labelled_files import LabelledFile, LeftOut, Reading, Reason
 from training.layouts.class_names import name_of
 from training.layouts.photo_files import object_groups, photos_below
 
+LOOKED_AT = 20
 _LINE = re.compile(r"\s*(?P<file>[^,]+?)\s*,\s*(?P<number>\d+)\s*")
 
 
 def is_there(directory: Path) -> bool:
-    """Whether the first photo has such a text beside it."""
-    first = next(photos_below(directory), None)
-    return first is not None and _number(first) is not None
+    """Whether one of the first photos has such a text beside it."""
+    return any(_number(photo) is not None for photo in islice(photos_below(directory), LOOKED_AT))
 
 
 def read(directory: Path, names: Sequence[str] | None = None) -> Reading:
