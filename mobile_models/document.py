@@ -1,7 +1,9 @@
 """JSON documents of the published format.
 
 Guarantees: every document is immutable, refuses unknown fields, and has exactly one byte form
-(sorted keys, no spaces, UTF-8, one newline at the end), so that equal documents have equal digests.
+(sorted keys, no spaces, UTF-8, one newline at the end), so that equal documents have equal digests. A field that joined
+the format later is left out of the bytes while it is unset (`Field(default=None, exclude_if=is_unset)`): documents that
+were written before keep their digests, and readers from before read all that do not need the field.
 """
 
 import hashlib
@@ -22,6 +24,10 @@ def sha256(content: bytes) -> Sha256:
 def file_sha256(path: Path) -> Sha256:
     with path.open("rb") as file:
         return Sha256(hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def is_unset(value: object) -> bool:
+    return value is None
 
 
 class Document(BaseModel):
