@@ -5,7 +5,6 @@ believed in neither; the source files are never changed. Where the file system a
 snapshot holds hard links. Where it does not, the space is looked at first, and a full disk leaves nothing behind.
 """
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,10 +14,8 @@ from pathlib import Path
 
 from mobile_models import photo as photos
 from mobile_models.document import Sha256, sha256
+from training import disk_space
 from training.labelled_files import DataError, LabelledFile, LeftOut, Reason
-
-SPARE_BYTES = 16 * 1024 * 1024
-"""Left free for what is written beside the photos."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def _link(source: Path, target: Path) -> bool:
     try:
         os.link(source.resolve(strict=True), target)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if disk_space.is_full(error):
             raise
         return False
     return True
@@ -108,13 +105,7 @@ def _check_room(files: Sequence[LabelledFile], folder: Path) -> None:
     """Raise `DataError` where copies would not fit. Links need no room."""
     if not files or _can_link(files[0].path, folder):
         return
-    needed = sum(_size(file.path) for file in files) + SPARE_BYTES
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise DataError(
-            f"The disk of {folder} is too full: the photos need {needed:,} bytes, and {free:,} are free. "
-            "Make room, or choose a run directory on another disk."
-        )
+    disk_space.require(folder, sum(_size(file.path) for file in files), "the photos")
 
 
 def _can_link(source: Path, folder: Path) -> bool:
@@ -139,7 +130,7 @@ def _disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if disk_space.is_full(error):
             used = sum(_size(file) for file in folder.glob("*"))
             shutil.rmtree(folder, ignore_errors=True)
             free = shutil.disk_usage(folder.parent).free

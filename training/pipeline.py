@@ -18,9 +18,8 @@ from mobile_models import photo as photos
 from mobile_models.document import sha256
 from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import LabelSet
-from training.dataset import DataError, DatasetSnapshot, SnapshotPhoto, Split
-
-FEW_PHOTOS = 10
+from training import disk_space
+from training.dataset import DataError, SnapshotPhoto, check  # noqa: F401  # run_steps still looks for check here.
 
 
 @dataclass(frozen=True)
@@ -33,19 +32,6 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.photos)
-
-
-def check(snapshot: DatasetSnapshot) -> list[str]:
-    """Return warnings; raise `DataError` for what cannot be trained on, before any time is spent."""
-    counts = snapshot.counts()
-    for split in Split:
-        if missing := [label for label, count in counts[split].items() if not count]:
-            raise DataError(f"The {split} split has no photo of {', '.join(missing)}: add labelled photos of them.")
-    return [
-        f"There are only {count} photos of {label} to train on; expect it to be recognised badly."
-        for label, count in counts[Split.TRAIN].items()
-        if count < FEW_PHOTOS
-    ]
 
 
 def load(
@@ -67,18 +53,31 @@ def _decode(directory: Path, chosen: Sequence[SnapshotPhoto], spec: InputSpec, f
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
     shape = (len(chosen), spec.height, spec.width, 3)
+    disk_space.require(file.parent, math.prod(shape), "The prepared photos")
     pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+    disk_space.reserve(partial, partial.stat().st_size, "the prepared photos")
     unreadable: list[str] = []
     for position, photo in enumerate(chosen):
         path = directory / "photos" / f"{photo.sha256}.jpg"
         try:
-            pixels[position] = spec.prepare(photos.decode(path.read_bytes()))[0]
-        except (OSError, photos.PhotoError) as error:
+            pixels[position] = spec.prepare(photos.decode(_whole(path, photo)))[0]
+        except (OSError, photos.PhotoError, _Changed) as error:
             unreadable.append(f"{path}: {error}")
     if unreadable:
         raise DataError("Photos of the snapshot cannot be read:\n" + "\n".join(unreadable))
     pixels.flush()
     partial.replace(file)
+
+
+class _Changed(Exception):
+    """A photo has other bytes than those that its name says."""
+
+
+def _whole(path: Path, photo: SnapshotPhoto) -> bytes:
+    content = path.read_bytes()
+    if sha256(content) != photo.sha256:
+        raise _Changed("it was changed after the snapshot was frozen; freeze the folder again")
+    return content
 
 
 class InOrder(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types.

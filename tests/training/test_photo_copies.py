@@ -11,7 +11,7 @@ import pytest
 from mobile_models.label_set import TRASHNET
 from tests.pictures import jpeg
 from tests.training.conftest import draw_folder
-from training import dataset, photo_copies
+from training import dataset, disk_space, photo_copies
 from training.labelled_files import DataError, LabelledFile, Reason
 
 
@@ -63,7 +63,7 @@ def test_a_disk_that_is_too_full_is_noticed_before_anything_is_copied(
 ) -> None:
     monkeypatch.setattr(os, "link", refuse_links)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9, 1234))
-    needed = sum(file.stat().st_size for file in folder.glob("*/*.jpg")) + photo_copies.SPARE_BYTES
+    needed = sum(file.stat().st_size for file in folder.glob("*/*.jpg")) + disk_space.SPARE_BYTES
     with pytest.raises(DataError, match=f"need {needed:,} bytes, and 1,234 are free"):
         dataset.freeze_folder(folder, tmp_path / "snapshot", TRASHNET)
     assert list((tmp_path / "snapshot" / "photos").iterdir()) == []
@@ -122,3 +122,21 @@ def test_empty_and_damaged_files_are_listed_with_their_reason(tmp_path: Path) ->
         ("cut", "empty", "text"), Reason.UNREADABLE
     )
     assert "the file is empty" in "".join(map(str, taken.left_out))
+
+
+def test_room_for_a_memory_map_is_reserved_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "pixels"
+    file.write_bytes(b"head")
+    disk_space.reserve(file, 1_000_000, "the pictures")
+    assert file.stat().st_size == 1_000_000
+    assert file.stat().st_blocks * 512 >= 1_000_000
+    assert file.read_bytes()[:4] == b"head"
+    with pytest.raises(DataError, match="the pictures need 1,125,899,923,619,840 bytes"):
+        disk_space.reserve(file, 2**50, "the pictures")
+
+    def is_full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", is_full)
+    with pytest.raises(DataError, match="is full: the pictures need 1,000 bytes"):
+        disk_space.reserve(file, 1000, "the pictures")

@@ -6,7 +6,8 @@ import pytest
 from mobile_models import photo as photos
 from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import TRASHNET
-from training import pipeline
+from tests.pictures import jpeg
+from training import dataset, pipeline
 from training.dataset import DataError, DatasetSnapshot, Split
 from training.pipeline import Pictures
 
@@ -54,16 +55,25 @@ def test_photos_that_cannot_be_read_are_all_named(tmp_path: Path, snapshot: Data
     assert not list(tmp_path.glob("*.npy"))
 
 
+def test_a_photo_that_was_changed_after_freezing_is_named(tmp_path: Path, snapshot: DatasetSnapshot) -> None:
+    """Snapshots hold links to photos, which somebody may edit."""
+    photo = snapshot.photos[0]
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / f"{photo.sha256}.jpg").write_bytes(jpeg("trash", 99))
+    with pytest.raises(DataError, match="changed after the snapshot was frozen"):
+        pipeline.load(tmp_path, (photo,), TRASHNET, SPEC, tmp_path)
+
+
 def test_a_class_without_photos_is_refused(snapshot: DatasetSnapshot) -> None:
     without = tuple(each for each in snapshot.photos if (each.label, each.split) != ("trash", Split.HOLDOUT))
     with pytest.raises(DataError, match="The holdout split has no photo of trash"):
-        pipeline.check(snapshot.model_copy(update={"photos": without}))
+        dataset.check(snapshot.model_copy(update={"photos": without}))
 
 
 def test_a_class_with_few_photos_is_warned_of(snapshot: DatasetSnapshot) -> None:
-    assert pipeline.check(snapshot) == []
+    assert dataset.check(snapshot) == []
     trash = [each for each in snapshot.photos if (each.label, each.split) == ("trash", Split.TRAIN)]
     few = tuple(each for each in snapshot.photos if each not in trash[9:])
-    assert pipeline.check(snapshot.model_copy(update={"photos": few})) == [
+    assert dataset.check(snapshot.model_copy(update={"photos": few})) == [
         "There are only 9 photos of trash to train on; expect it to be recognised badly."
     ]
