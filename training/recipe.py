@@ -27,7 +27,8 @@ class RecipeError(ValueError):
 
 
 IMAGENET, RANDOM, CHAMPION = "imagenet", "random", "champion"
-"""What `weights` may say beside the path of a file."""
+RANDOM_FROZEN = "random_frozen"
+"""What `weights` may say beside the path of a file; the last is for recipes whose backbone never learns."""
 
 
 class Recipe(Document):
@@ -84,6 +85,8 @@ class Recipe(Document):
         for stage in self.stages:
             if stage.trainable_layers > facts.layers:
                 yield f"trainable_layers of stage {stage.name!r}: {self.backbone} has only {facts.layers} layers"
+            if stage.trainable_groups > facts.groups:
+                yield f"trainable_groups of stage {stage.name!r}: {self.backbone} has only {facts.groups} groups"
             if self.sampling is Sampling.SMOTE and (stage.trains_body or (stage.augment and not stage.cached_views)):
                 yield f"sampling: smote needs kept features, and stage {stage.name!r} has none"
         names = [stage.name for stage in self.stages]
@@ -165,7 +168,12 @@ def check_weights(recipe: Recipe, weights: str) -> None:
     """Raise `RecipeError` if training cannot start from `weights` (imagenet, random, champion, or a file)."""
     if weights == IMAGENET and not FACTS[recipe.backbone].pretrained:
         raise RecipeError(f"There are no ImageNet weights for {recipe.backbone}: use weights 'random' or 'champion'.")
-    if weights not in (IMAGENET, RANDOM, CHAMPION) and not Path(weights).is_file():
+    if weights == RANDOM and not any(stage.trains_body for stage in recipe.stages):
+        raise RecipeError(
+            f"weights: {recipe.name} never trains its backbone, so random weights would stay random: give a weights "
+            f"file, or '{RANDOM_FROZEN}' if that is what you want."
+        )
+    if weights not in (IMAGENET, RANDOM, RANDOM_FROZEN, CHAMPION) and not Path(weights).is_file():
         raise RecipeError(f"weights: there is no file {weights} (or use 'imagenet', 'random' or 'champion').")
 
 
