@@ -24,7 +24,9 @@ from backend.errors import DomainError, PhotoRefused, TooLarge
 from backend.photo_sandbox import CleanPhoto, PhotoSandbox
 from backend.tables import JobKind, Photo, PhotoId, PhotoSource, Review, ReviewVerdict
 from mobile_models.document import Sha256, file_sha256, sha256
-from training.dataset import LabelledFile, read_folder
+from training import layouts
+from training.dataset import LabelledFile, LeftOut
+from training.layouts import Reading
 
 BATCH = 50
 _NAMESPACE = uuid.UUID("6f2a1f0e-5d0c-4c7e-9a58-6a3c2f0f6f11")
@@ -73,22 +75,25 @@ class Importer:
     progress: Progress = lambda done, total: None
 
     def import_folder(self, directory: Path, source: Source, *, new_labels: bool = False) -> ImportReport:
-        """Import `directory/<label>/<photo>`; `groups.csv` (file,object_group) names photos of one object.
+        """Import what lies in `directory` in a known layout; `groups.csv` (file,object_group) names its objects.
 
-        Raise `training.dataset.DataError` for a folder without photos, and `DomainError` for folders that are no
-        known labels, unless `new_labels` says that they are meant.
+        Raise as `import_reading` does, and `training.dataset.DataError` for a folder without photos.
         """
-        files = read_folder(directory)
+        return self.import_reading(layouts.read(directory), source, new_labels=new_labels)
+
+    def import_reading(self, reading: Reading, source: Source, *, new_labels: bool = False) -> ImportReport:
+        """Raise `DomainError` for classes that are no known labels, unless `new_labels` says that they are meant."""
         with self.transaction() as session:
-            _check_labels(session, {file.label for file in files}, new_labels=new_labels)
-        found, contradicted, doubled = _identify(files, source)
+            _check_labels(session, {file.label for file in reading.files}, new_labels=new_labels)
+        found, contradicted, doubled = _identify(reading.files, source)
         with self.transaction() as session:
             fresh, relabelled, known = _leave_out_known(session, found)
         added, unreadable = self._take_all(fresh, source)
         with self.transaction() as session:
             subject = f"source/{source.name}"
             audit_log.record(session, staff.IMPORTER, "photos.imported", subject, added=added.total())
-        return ImportReport(dict(added), known + doubled, (*contradicted, *relabelled, *unreadable))
+        skipped = [_problem(each) for each in reading.left_out]
+        return ImportReport(dict(added), known + doubled, (*skipped, *contradicted, *relabelled, *unreadable))
 
     def _take_all(self, fresh: list[_Found], source: Source) -> tuple[Counter[str], list[Problem]]:
         added: Counter[str] = Counter()
@@ -111,6 +116,8 @@ class Importer:
         """Stored before its row is committed; without a row it is an orphan, which the upkeep removes."""
         try:
             clean = self.sandbox.clean(each.file.path.read_bytes())
+        except OSError as error:
+            return Problem(each.file.path, _because(error))
         except (PhotoRefused, TooLarge) as error:
             return Problem(each.file.path, error.detail)
         photo_store.put(self.storage, each.photo_id, clean.content)
@@ -130,12 +137,15 @@ def _check_labels(session: Session, labels: set[str], *, new_labels: bool) -> No
 
 
 def _identify(files: Iterable[LabelledFile], source: Source) -> tuple[list[_Found], list[Problem], int]:
-    """Return what may be taken, files that contradict each other, and the number of plain copies."""
+    """Return what may be taken, files that contradict each other or are not there, and the number of plain copies."""
     same: dict[Sha256, list[LabelledFile]] = defaultdict(list)
-    for file in files:
-        same[file_sha256(file.path)].append(file)
-    found: list[_Found] = []
     problems: list[Problem] = []
+    for file in files:
+        try:
+            same[file_sha256(file.path)].append(file)
+        except OSError as error:
+            problems.append(Problem(file.path, _because(error)))
+    found: list[_Found] = []
     doubled = 0
     for origin, copies in same.items():
         labels = sorted({file.label for file in copies})
@@ -146,6 +156,14 @@ def _identify(files: Iterable[LabelledFile], source: Source) -> tuple[list[_Foun
         name = f"{source.name}:{labels[0]}:{origin}"
         found.append(_Found(copies[0], origin, PhotoId(str(uuid.uuid5(_NAMESPACE, name)))))
     return found, problems, doubled
+
+
+def _problem(left_out: LeftOut) -> Problem:
+    return Problem(left_out.path, left_out.sentence)
+
+
+def _because(error: OSError) -> str:
+    return f"cannot be read: {error.strerror or error}"
 
 
 def _leave_out_known(session: Session, found: list[_Found]) -> tuple[list[_Found], list[Problem], int]:

@@ -11,18 +11,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from backend.settings import Settings
+from cli.labelled_data import LabelMapOption, LayoutOption, NamesOption
 
 if TYPE_CHECKING:
-    from backend.gold_import import Importer
+    from backend.gold_import import Importer, Source
+    from training.layouts import Reading
 
 _console = Console(highlight=False)
 
 
 def import_gold(
-    directory: Annotated[Path, typer.Argument(help="Folder with one folder of photos for each label.")],
+    directory: Annotated[Path, typer.Argument(help="Folder with one folder of photos for each label, or --layout.")],
     source: Annotated[str, typer.Option(help="Name of the data set, kept with each photo.")],
     licence: Annotated[str, typer.Option(help="Licence of the photos, kept with each photo.")],
     new_labels: Annotated[bool, typer.Option(help="Folders that are no known labels are new ones.")] = False,
+    layout: LayoutOption = None,
+    names: NamesOption = None,
+    label_map: LabelMapOption = None,
 ) -> None:
     """Bring labelled photos in as gold: DIR/<label>/*.jpg, and groups.csv (file,object_group) where there is one.
 
@@ -31,23 +36,24 @@ def import_gold(
     Example: wastelens import photos/ --source trashnet --licence MIT
     """
     from backend.errors import DomainError  # noqa: PLC0415  # --help must not wait for the database library.
+    from backend.gold_import import Source  # noqa: PLC0415
     from training.dataset import DataError  # noqa: PLC0415
+    from training.photo_source import PhotoSource  # noqa: PLC0415
 
     try:
-        _import(Settings(), directory, source, licence, new_labels=new_labels)
+        reading = PhotoSource(directory, layout, names, label_map).read()
+        _import(Settings(), reading, Source(source, licence), new_labels=new_labels)
     except (DomainError, DataError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 
 
-def _import(settings: Settings, directory: Path, source: str, licence: str, *, new_labels: bool) -> None:
-    from backend.gold_import import Source  # noqa: PLC0415
-
+def _import(settings: Settings, reading: "Reading", source: "Source", *, new_labels: bool) -> None:
     columns = (TextColumn("Importing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_console, transient=True) as bar:
         task = bar.add_task("import", total=None)
         with importing(settings, lambda done, total: bar.update(task, completed=done, total=total)) as importer:
-            report = importer.import_folder(directory, Source(source, licence), new_labels=new_labels)
+            report = importer.import_reading(reading, source, new_labels=new_labels)
     for problem in report.problems:
         typer.echo(f"left out: {problem.path}: {problem.reason}", err=True)
     labels = "".join(f"\n  {label}: {count}" for label, count in sorted(report.added.items()))

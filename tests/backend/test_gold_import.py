@@ -19,6 +19,7 @@ from mobile_models.document import sha256
 from mobile_models.photo import PhotoLimits
 from tests import pictures
 from tests.backend.staff_world import gold
+from training import layouts
 from training.dataset import DataError
 
 TRASHNET = Source("trashnet", "MIT")
@@ -128,10 +129,24 @@ def test_a_folder_that_is_no_label_is_refused_unless_it_is_meant(importer: Impor
         importer.import_folder(folder, TRASHNET)
     assert refused.value.code == "unknown_label"
     assert importer.import_folder(folder, TRASHNET, new_labels=True).added["battery"] == 1
-    write(folder, "Not A Label", 0, picture="trash")
+    write(folder, "unsure", 0, picture="trash")
     with pytest.raises(DomainError) as refused:
         importer.import_folder(folder, TRASHNET, new_labels=True)
     assert refused.value.code == "bad_label"
+
+
+def test_what_a_layout_leaves_out_and_files_that_are_not_there_are_listed(importer: Importer, tmp_path: Path) -> None:
+    for number, text in enumerate(("img_0.jpg, 0", "img_1.jpg, 1", "?")):
+        (tmp_path / f"img_{number}.jpg").write_bytes(pictures.jpeg("glass", number))
+        (tmp_path / f"img_{number}.txt").write_text(text)
+    reading = layouts.read(tmp_path, names=("Glass", "Metal"))
+    (tmp_path / "img_1.jpg").unlink()
+    report = importer.import_reading(reading, TRASHNET)
+    assert report.added == {"glass": 1}
+    assert {problem.path.name: problem.reason.partition(":")[0] for problem in report.problems} == {
+        "img_1.jpg": "cannot be read",
+        "img_2.jpg": 'has no img_2.txt beside it that says "img_2.jpg, <class number>"',
+    }
 
 
 def test_an_empty_folder_is_refused(importer: Importer, tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ file that cannot be used stops no other. The layout is recognised by what is the
 so the backend may read it.
 """
 
+from training.labelled_files import Reading
 from training.layouts.class_names import read_names
 from training.layouts.label_map import LabelMap, MappedReading, map_labels, read_mapped
 from training.layouts.recognition import LAYOUTS, read
 
-__all__ = ["LAYOUTS", "LabelMap", "MappedReading", "map_labels", "read", "read_mapped", "read_names"]
+__all__ = ["LAYOUTS", "LabelMap", "MappedReading", "Reading", "map_labels", "read", "read_mapped", "read_names"]
