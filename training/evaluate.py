@@ -1,28 +1,80 @@
-"""Measuring a .tflite itself, through LiteRT, on photos it has never seen.
+"""Measuring a model on photos it has never seen.
 
-Guarantees: what is measured is the file that ships, fed as a phone feeds it.
+Guarantees: what is measured is the file that ships, fed as a phone feeds it; every `Subject` is measured alike.
 """
 
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mobile_models.classifier import softmax
-from mobile_models.document import Sha256, sha256
+from mobile_models.document import Sha256
 from mobile_models.evaluation import Answer, ClassMetrics, EvaluationReport
 from mobile_models.label_set import LabelSet
-from mobile_models.litert_model import LiteRtModel, ModelError
-from mobile_models.manifest import ReleaseManifest
+from mobile_models.litert_model import LiteRtModel
 from training import calibration, pipeline
+from training import subject as subjects
 from training.dataset import DataError, DatasetSnapshot, Split, holdout_digest
+from training.model_outputs import ModelOutputs
 from training.pipeline import Pictures
-from training.quantize import float_operators
+from training.subject import Subject
 
 LATENCY_RUNS = 30
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A report with what the model gave for each photo; `subject` is what was measured."""
+
+    subject: Subject
+    report: EvaluationReport
+    outputs: ModelOutputs
+
+
+def measure(subject: Subject, directory: Path, snapshot: DatasetSnapshot, scratch: Path) -> Measured:
+    """Measure `subject` on those photos of the holdout of the snapshot in `directory` whose label it knows.
+
+    Releases, runs and foreign models all come this way (`opening.subject` opens them), so their reports are comparable.
+    Raise `DataError` if no such photo is there or can be read.
+    """
+    known = [photo for photo in snapshot.of(Split.HOLDOUT) if photo.label in subject.label_set.ids]
+    if not known:
+        raise DataError(f"The holdout has no photo of a label that {subject.name} knows.")
+    holdout = pipeline.load(directory, known, subject.label_set, subject.input_spec, scratch / "pixels")
+    return measure_pictures(subject, holdout, holdout_digest(snapshot))
+
+
+def measure_pictures(
+    subject: Subject,
+    holdout: Pictures,
+    holdout_digest: Sha256,
+    float_logits: NDArray[np.float32] | None = None,
+) -> Measured:
+    """Measure `subject` on `holdout`, whose gold labels are positions in its label set.
+
+    `float_logits`: what the float model gives for the same photos, float32 [n, k].
+    """
+    outputs = outputs_of(subject, holdout, float_logits)
+    return Measured(subject, _report(subject, holdout, holdout_digest, outputs), outputs)
+
+
+def outputs_of(subject: Subject, pictures: Pictures, float_logits: NDArray[np.float32] | None = None) -> ModelOutputs:
+    logits, embedding = subject.outputs(pictures.pixels)
+    photos = tuple(photo.sha256 for photo in pictures.photos)
+    return ModelOutputs(photos, pictures.labels, logits, float_logits, embedding)
+
+
+def evaluate_release(release: Path, directory: Path, snapshot: DatasetSnapshot, scratch: Path) -> EvaluationReport:
+    """Measure a release on those photos of the holdout of the snapshot in `directory` whose label it knows.
+
+    Raise `ModelError` if the release folder is not whole, and `DataError` if no such photo is there or can be read.
+    """
+    return measure(subjects.of_release(release), directory, snapshot, scratch).report
 
 
 def logits_of(model: bytes, label_count: int, pixels: NDArray[np.uint8], threads: int = 1) -> NDArray[np.float32]:
@@ -31,60 +83,29 @@ def logits_of(model: bytes, label_count: int, pixels: NDArray[np.uint8], threads
     return np.stack([litert.run(picture[np.newaxis])[0].copy() for picture in pixels])
 
 
-def evaluate(
-    model: bytes,
-    label_set: LabelSet,
-    holdout: Pictures,
-    holdout_digest: Sha256,
-    temperature: float,
-    float_predicted: NDArray[np.int64] | None = None,
-) -> EvaluationReport:
-    """Return the report of `model` on `holdout`, whose gold labels are positions in `label_set`.
-
-    `float_predicted`: what the float model answers to the same photos, int64 [n] positions.
-    """
-    logits = logits_of(model, len(label_set.ids), holdout.pixels)
-    probabilities = softmax(logits, temperature)
-    predicted = logits.argmax(axis=1)
+def _report(subject: Subject, holdout: Pictures, digest: Sha256, outputs: ModelOutputs) -> EvaluationReport:
+    probabilities = softmax(outputs.logits, subject.temperature)
+    predicted = outputs.logits.argmax(axis=1)
     right = predicted == holdout.labels
     confidence = probabilities.max(axis=1)
-    matrix = confusion_matrix(holdout.labels, predicted, len(label_set.ids))
+    matrix = confusion_matrix(holdout.labels, predicted, len(subject.label_set.ids))
+    float_predicted = None if outputs.float_logits is None else outputs.float_logits.argmax(axis=1)
     return EvaluationReport(
-        model=sha256(model),
-        holdout=holdout_digest,
-        label_set=label_set,
-        answers=_answers(label_set, holdout, predicted, confidence),
+        model=subject.sha256,
+        holdout=digest,
+        label_set=subject.label_set,
+        answers=_answers(subject.label_set, holdout, predicted, confidence),
         accuracy=float(right.mean()),
-        per_class=class_metrics(label_set.ids, matrix),
+        per_class=class_metrics(subject.label_set.ids, matrix),
         confusion_matrix=tuple(tuple(int(count) for count in row) for row in matrix),
         expected_calibration_error=calibration.expected_calibration_error(confidence, right),
-        temperature=temperature,
+        temperature=subject.temperature,
         float_accuracy=None if float_predicted is None else float((float_predicted == holdout.labels).mean()),
         float_agreement=None if float_predicted is None else float((float_predicted == predicted).mean()),
-        size_bytes=len(model),
-        latency_milliseconds=latency_milliseconds(model, len(label_set.ids), holdout.pixels[0]),
-        float_operators=float_operators(model),
-        group_accuracy=group_accuracy(label_set, probabilities, holdout.labels),
+        size_bytes=subject.size_bytes,
+        latency_milliseconds=latency_milliseconds(subject, holdout.pixels[0]),
+        float_operators=subject.float_operators,
     )
-
-
-def evaluate_release(release: Path, directory: Path, snapshot: DatasetSnapshot, scratch: Path) -> EvaluationReport:
-    """Measure a release on those photos of the holdout of the snapshot in `directory` whose label it knows.
-
-    Raise `ModelError` if the release folder is not whole, and `DataError` if no such photo is there or can be read.
-    """
-    try:
-        manifest = ReleaseManifest.read(release / "manifest.json")
-        content = (release / "model.tflite").read_bytes()
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{release} is no release folder: {error}") from error
-    if sha256(content) != manifest.model.sha256:
-        raise ModelError(f"{release / 'model.tflite'} is not the model that its manifest names")
-    known = [photo for photo in snapshot.of(Split.HOLDOUT) if photo.label in manifest.label_set.ids]
-    if not known:
-        raise DataError(f"The holdout has no photo of a label that release {manifest.version} knows.")
-    holdout = pipeline.load(directory, known, manifest.label_set, manifest.input_spec, scratch / "pixels")
-    return evaluate(content, manifest.label_set, holdout, holdout_digest(snapshot), manifest.temperature)
 
 
 def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
@@ -118,13 +139,12 @@ def group_accuracy(label_set: LabelSet, probabilities: NDArray[np.float64], labe
     return float((sums.argmax(axis=1) == group_of[labels]).mean())
 
 
-def latency_milliseconds(model: bytes, label_count: int, picture: NDArray[np.uint8]) -> float:
+def latency_milliseconds(subject: Subject, picture: NDArray[np.uint8]) -> float:
     """Median of one invocation on one thread, after a warm-up."""
-    litert = LiteRtModel(model, label_count)
     seconds = []
     for _ in range(LATENCY_RUNS + 3):
         started = time.perf_counter()
-        litert.run(picture[np.newaxis])
+        subject.run(picture[np.newaxis])
         seconds.append(time.perf_counter() - started)
     return statistics.median(seconds[3:]) * 1000
 

@@ -4,6 +4,7 @@ Guarantees: every file is replaced whole, so a reader never sees half of one; on
 No Keras here: workers read this module.
 
     recipe.json  progress.json  history.json  checkpoints/  champion_evaluation.json  result.json
+    holdout.npz  validation.npz: what the model gave for each photo (`model_outputs`)
     release/     the release folder: model, manifest, evidence, model card, checkpoint
 """
 
@@ -67,6 +68,8 @@ class RunDirectory:
         self.checkpoints = path / "checkpoints"
         self.release = path / "release"
         self.champion_evaluation = path / "champion_evaluation.json"
+        self.holdout_outputs = path / "holdout.npz"
+        self.validation_outputs = path / "validation.npz"
         self.result = path / "result.json"
 
     def read_progress(self) -> Progress | None:

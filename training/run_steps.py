@@ -17,12 +17,14 @@ from mobile_models.evaluation import EvaluationReport, Verdict
 from mobile_models.litert_model import LiteRtModel, ModelError
 from mobile_models.manifest import ReleaseManifest
 from training import backbones, calibration, evaluate, fit, gate, pipeline, quantize, release_folder
+from training import subject as subjects
 from training.dataset import SNAPSHOT_FILE, DataError, DatasetSnapshot, Split, holdout_digest
 from training.pipeline import Pictures
 from training.recipe import CHAMPION, Recipe, RecipeError, check_weights
 from training.release_folder import Exported
 from training.run_directory import Outcome, Progress, RunDirectory, RunResult
 from training.run_request import RunRequest
+from training.subject import Subject
 
 log = logging.getLogger(__name__)
 
@@ -126,9 +128,11 @@ def _export(model: keras.Model, run: Run, train: Pictures, validation: Pictures)
     calibrating = representative_dataset(train, run.recipe.calibration_photos, run.request.seed)
     content = quantize.quantize(model, calibrating)
     ids = run.snapshot.label_set.ids
-    logits = evaluate.logits_of(content, len(ids), validation.pixels)
-    temperature = calibration.temperature(logits, validation.labels)
-    thresholds = calibration.thresholds(logits, validation.labels, temperature)
+    uncalibrated = subjects.of_tflite(content, run.request.run_id, run.snapshot.label_set, run.recipe.input_spec)
+    outputs = evaluate.outputs_of(uncalibrated, validation, pipeline.predict(model, validation.pixels))
+    outputs.write(run.directory.validation_outputs)
+    temperature = calibration.temperature(outputs.logits, validation.labels)
+    thresholds = calibration.thresholds(outputs.logits, validation.labels, temperature)
     return Exported(
         content=content,
         embedding_length=LiteRtModel(content, len(ids)).embedding_length,
@@ -148,9 +152,22 @@ def representative_dataset(train: Pictures, count: int, seed: int) -> NDArray[np
 
 def _evaluate(model: keras.Model, exported: Exported, run: Run) -> EvaluationReport:
     holdout = run.pictures(Split.HOLDOUT)
-    float_predicted = pipeline.predict(model, holdout.pixels).argmax(axis=1)
-    labels, digest = run.snapshot.label_set, holdout_digest(run.snapshot)
-    return evaluate.evaluate(exported.content, labels, holdout, digest, exported.temperature, float_predicted)
+    measured = evaluate.measure_pictures(
+        _subject(exported, run), holdout, holdout_digest(run.snapshot), pipeline.predict(model, holdout.pixels)
+    )
+    measured.outputs.write(run.directory.holdout_outputs)
+    return measured.report
+
+
+def _subject(exported: Exported, run: Run) -> Subject:
+    return subjects.of_tflite(
+        exported.content,
+        f"run {run.request.run_id}",
+        run.snapshot.label_set,
+        run.recipe.input_spec,
+        exported.temperature,
+        exported.thresholds,
+    )
 
 
 def _evaluate_champion(run: Run) -> EvaluationReport | None:

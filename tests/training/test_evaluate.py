@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from mobile_models.document import sha256
+from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import TRASHNET, Label, LabelSet
 from mobile_models.litert_model import ModelError
-from tests.pictures import jpeg
-from tests.tiny_model import model_bytes, release_folder
+from tests.pictures import COLOURS, jpeg
+from tests.tiny_model import EMBEDDING_LENGTH, model_bytes, release_folder
 from training import evaluate
+from training import subject as subjects
 from training.dataset import DataError, DatasetSnapshot, SnapshotPhoto, Split, holdout_digest
+from training.model_outputs import ModelOutputs
 from training.pipeline import Pictures
 
 GREW = LabelSet(id="trashnet", version=2, labels=(*TRASHNET.labels, Label(id="shoes", name="Shoes")))
@@ -61,15 +64,40 @@ def test_a_model_that_its_manifest_does_not_name_is_refused(tmp_path: Path) -> N
         evaluate.evaluate_release(release, tmp_path / "snapshot", frozen, tmp_path)
 
 
-def test_float_and_int8_are_compared_photo_by_photo() -> None:
-    pixels = np.stack([np.full((32, 32, 3), colour, dtype=np.uint8) for colour in ((60, 160, 90), (60, 90, 220))])
+def two_pictures() -> Pictures:
+    """One of glass, one of plastic."""
+    pixels = np.stack([np.full((32, 32, 3), COLOURS[label], dtype=np.uint8) for label in ("glass", "plastic")])
     photos = tuple(
         SnapshotPhoto(sha256=sha256(bytes([n])), label=label, split=Split.HOLDOUT, group=label)
         for n, label in enumerate(("glass", "plastic"))
     )
-    holdout = Pictures(photos, pixels, np.array([1, 4]))
-    report = evaluate.evaluate(model_bytes(), TRASHNET, holdout, sha256(b""), 1.0, np.array([1, 2]))
+    return Pictures(photos, pixels, np.array([1, 4]))
+
+
+def test_float_and_int8_are_compared_photo_by_photo() -> None:
+    subject = subjects.of_tflite(model_bytes(), "tiny", TRASHNET, InputSpec(width=32, height=32), 1.0)
+    float_logits = np.eye(6, dtype=np.float32)[[1, 2]]
+    measured = evaluate.measure_pictures(subject, two_pictures(), sha256(b""), float_logits)
+    report = measured.report
     assert (report.accuracy, report.float_accuracy, report.float_agreement) == (1.0, 0.5, 0.5)
+    assert measured.outputs.logits.argmax(axis=1).tolist() == [1, 4]
+    assert measured.outputs.embedding is not None
+    assert measured.outputs.embedding.shape == (2, EMBEDDING_LENGTH)
+
+
+def test_what_a_model_gave_is_kept_for_reports(tmp_path: Path) -> None:
+    given = ModelOutputs(("a" * 64, "b" * 64), np.array([0, 1]), np.eye(2, dtype=np.float32))
+    given.write(tmp_path / "run" / "holdout.npz")
+    kept = ModelOutputs.read(tmp_path / "run" / "holdout.npz")
+    assert kept.photos == given.photos
+    assert kept.labels.tolist() == [0, 1]
+    assert kept.logits.dtype == np.float32
+    assert kept.float_logits is kept.embedding is None
+    given.write(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "run" / "holdout.npz").read_bytes()
+    np.savez(tmp_path / "other.npz", photos=np.array(["a"]))
+    with pytest.raises(ValueError, match="lacks labels, logits"):
+        ModelOutputs.read(tmp_path / "other.npz")
 
 
 def test_metrics_follow_from_the_confusion_matrix() -> None:
