@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import obstore.exceptions
 from obstore.store import ObjectStore
 from sqlmodel import Session, col, select
 
@@ -120,7 +121,12 @@ class Importer:
             return Problem(each.file.path, _because(error))
         except (PhotoRefused, TooLarge) as error:
             return Problem(each.file.path, error.detail)
-        photo_store.put(self.storage, each.photo_id, clean.content)
+        try:
+            photo_store.put(self.storage, each.photo_id, clean.content)
+        except obstore.exceptions.BaseError as error:
+            first_line = str(error).splitlines()[0]
+            detail = f"{each.file.path} cannot be stored: {first_line}. What is imported so far stays; import again."
+            raise DomainError(detail, code="storage_failed") from error
         return clean
 
 

@@ -35,6 +35,8 @@ def import_gold(
 
     Example: wastelens import photos/ --source trashnet --licence MIT
     """
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+
     from backend.errors import DomainError  # noqa: PLC0415  # --help must not wait for the database library.
     from backend.gold_import import Source  # noqa: PLC0415
     from training.dataset import DataError  # noqa: PLC0415
@@ -45,6 +47,9 @@ def import_gold(
         _import(Settings(), reading, Source(source, licence), new_labels=new_labels)
     except (DomainError, DataError) as error:
         typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    except OperationalError as error:
+        typer.echo(f"The database failed: {error.orig}. What is imported so far stays; import again.", err=True)
         raise typer.Exit(1) from None
 
 

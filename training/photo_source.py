@@ -33,9 +33,9 @@ class PhotoSource:
 
     def read(self) -> Reading:
         """Raise `DataError` if there is no labelled photo that can be used."""
-        reading = layouts.read(self.directory, self.layout, self._names())
         if self.label_map is None:
-            return reading
+            return layouts.read(self.directory, self.layout, self._names())
+        reading = layouts.read_as_named(self.directory, self.layout, self._names())
         mapped = layouts.map_labels(reading, layouts.LabelMap.read(self.label_map))
         if not mapped.labelled.files:
             raise DataError(f"The label map {self.label_map} leaves no photo of {self.directory} with a label.")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import obstore
+import obstore.exceptions
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
@@ -87,6 +88,62 @@ def test_import_says_what_is_new_known_and_left_out(settings: Settings, tmp_path
     assert "2 photos are new, 0 were known, 1 left out." in first.output
     assert "broken.jpg" in first.output
     assert "0 photos are new, 2 were known, 1 left out." in second.output
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("nowhere", "There is no folder"),
+        ("photo.jpg", "is a file"),
+        ("empty", "holds no photo in a known layout"),
+        ("numbers", "names for the classes 0 to 0, and a photo of class 7"),
+    ],
+)
+def test_import_of_what_is_no_labelled_folder_says_what_is_wrong(
+    settings: Settings, tmp_path: Path, given: str, complaint: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "photo.jpg").write_bytes(pictures.jpeg("glass"))
+    (tmp_path / "numbers").mkdir()
+    (tmp_path / "numbers" / "1.jpg").write_bytes(pictures.jpeg("glass"))
+    (tmp_path / "numbers" / "1.txt").write_text("1.jpg, 7")
+    (tmp_path / "names.txt").write_text("Glass\n")
+    options = ["--source", "x", "--licence", "MIT", "--names", str(tmp_path / "names.txt")]
+    answer = runner.invoke(import_app, [str(tmp_path / given), *options])
+    assert (answer.exit_code, answer.exception.__class__) == (1, SystemExit)
+    assert complaint in answer.output
+
+
+def test_import_through_a_label_map_takes_what_it_names(settings: Settings, tmp_path: Path) -> None:
+    for number, name in enumerate(("Wine Bottle", "banana", "???")):
+        file = tmp_path / "photos" / name / "1.jpg"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"" if name == "banana" else pictures.jpeg("glass", number))
+    (tmp_path / "map.csv").write_text("name,label\nwine bottle,glass\n")
+    command = [str(tmp_path / "photos"), "--source", "x", "--licence", "MIT", "--label-map", str(tmp_path / "map.csv")]
+    assert "'???' cannot be a label" in runner.invoke(import_app, command[:-2]).output
+    answer = runner.invoke(import_app, command)
+    assert "1 photos are new, 0 were known, 2 left out.\n  glass: 1" in answer.output
+    assert "its class ??? is not in the label map" in answer.output
+
+
+def test_import_into_a_full_store_says_so_and_goes_on_when_there_is_room(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "photos" / "glass" / "1.jpg"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(pictures.jpeg("glass"))
+
+    def is_full(*_: object) -> None:
+        raise obstore.exceptions.GenericError("Unable to copy data to file: No space left on device\n\nDebug source")
+
+    command = [str(tmp_path / "photos"), "--source", "x", "--licence", "MIT"]
+    with monkeypatch.context() as patched:
+        patched.setattr("backend.photo_store.put", is_full)
+        refused = runner.invoke(import_app, command)
+    assert refused.exit_code == 1
+    assert "cannot be stored: Unable to copy data to file: No space left on device." in refused.output
+    assert "1 photos are new" in runner.invoke(import_app, command).output
 
 
 def test_import_of_an_unknown_label_is_refused_with_what_to_do(settings: Settings, tmp_path: Path) -> None:

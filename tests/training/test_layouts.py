@@ -237,11 +237,11 @@ def test_class_names_with_gaps_are_refused(tmp_path: Path, file: str, content: s
 
 
 def test_a_label_map_tells_ours_from_none_of_ours_and_from_what_is_left_out(tmp_path: Path) -> None:
-    for name in ("Drink can", "banana", "mystery"):
+    for name in ("Drink can", "banana", "mystery", "电池"):
         photo(tmp_path / "photos" / name / "1.jpg")
-    (tmp_path / "map.csv").write_text("name,label,why\nDrink can,metal,tin\nbanana,,organic\n")
+    (tmp_path / "map.csv").write_text("name,label,why\ndrink_can,metal,tin\nbanana,,organic\n电池,battery,\n")
     mapped = layouts.read_mapped(tmp_path / "photos", tmp_path / "map.csv")
-    assert labels(mapped.labelled) == {"Drink can/1.jpg": "metal"}
+    assert labels(mapped.labelled) == {"Drink can/1.jpg": "metal", "电池/1.jpg": "battery"}
     assert [file.label for file in mapped.none_of_these] == ["banana"]
     assert [(each.label, each.reason) for each in mapped.labelled.left_out] == [("mystery", Reason.NOT_MAPPED)]
 

@@ -8,6 +8,16 @@ so the backend may read it.
 from training.labelled_files import Reading
 from training.layouts.class_names import read_names
 from training.layouts.label_map import LabelMap, MappedReading, map_labels, read_mapped
-from training.layouts.recognition import LAYOUTS, read
+from training.layouts.recognition import LAYOUTS, read, read_as_named
 
-__all__ = ["LAYOUTS", "LabelMap", "MappedReading", "Reading", "map_labels", "read", "read_mapped", "read_names"]
+__all__ = [
+    "LAYOUTS",
+    "LabelMap",
+    "MappedReading",
+    "Reading",
+    "map_labels",
+    "read",
+    "read_as_named",
+    "read_mapped",
+    "read_names",
+]

@@ -25,6 +25,14 @@ def label_id(name: str) -> str:
     return (f"class_{found}" if found[0].isdigit() else found)[:LONGEST].rstrip("_")
 
 
+def key(name: str) -> str:
+    """What two spellings of a class name share: its label id, or the name itself in other scripts."""
+    try:
+        return label_id(name)
+    except DataError:
+        return name.strip()
+
+
 def label_ids(names: Iterable[str]) -> dict[str, str]:
     """Return name to label id; raise `DataError` if two names would become one label."""
     ids = {name: label_id(name) for name in sorted(set(names))}

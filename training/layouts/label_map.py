@@ -13,7 +13,7 @@ from typing import Self
 
 from training.labelled_files import DataError, LabelledFile, LeftOut, Reading, Reason
 from training.layouts import recognition
-from training.layouts.class_names import label_id
+from training.layouts.class_names import key
 
 FOLDER = Path(__file__).parents[1] / "label_maps"
 
@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parents[1] / "label_maps"
 @dataclass(frozen=True)
 class LabelMap:
     labels: dict[str, str]
-    """Label id of the foreign set to ours, or to "" for none of ours."""
+    """`class_names.key` of the foreign class to our label, or to "" for none of ours."""
 
     @classmethod
     def read(cls, name: str | Path) -> Self:
@@ -34,7 +34,7 @@ class LabelMap:
             raise DataError(f"{file} cannot be read: {error}") from error
         if not rows or not {"name", "label"} <= rows[0].keys():
             raise DataError(f"{file} is no label map: it needs the columns name and label, and a row for each class.")
-        names = [label_id(row["name"] or "") for row in rows]
+        names = [key(row["name"] or "") for row in rows]
         if doubled := [each for each, count in Counter(names).items() if count > 1]:
             raise DataError(f"{file} names {doubled[0]} more than once.")
         return cls(dict(zip(names, ((row["label"] or "").strip() for row in rows), strict=True)))
@@ -56,18 +56,18 @@ def names() -> tuple[str, ...]:
 def read_mapped(directory: Path, label_map: LabelMap | str | Path, layout: str | None = None) -> MappedReading:
     """Read a foreign folder through a map, which may be named. Raise `DataError` where it names nothing of it."""
     label_map = label_map if isinstance(label_map, LabelMap) else LabelMap.read(label_map)
-    return map_labels(recognition.read(directory, layout), label_map)
+    return map_labels(recognition.read_as_named(directory, layout), label_map)
 
 
 def map_labels(reading: Reading, label_map: LabelMap) -> MappedReading:
     """Raise `DataError` if the map names none of the classes that are there."""
     found = {file.label for file in reading.files}
-    if not found & label_map.labels.keys():
+    if not {key(name) for name in found} & label_map.labels.keys():
         raise DataError(
             f"The label map names none of the classes in {reading.directory}: it names "
             f"{', '.join(sorted(label_map.labels))}, and there are {', '.join(sorted(found))}."
         )
-    ours = [(file, label_map.labels.get(file.label)) for file in reading.files]
+    ours = [(file, label_map.labels.get(key(file.label))) for file in reading.files]
     labelled = tuple(replace(file, label=label, label_group=None) for file, label in ours if label)
     none = tuple(file for file, label in ours if label == "")
     left_out = tuple(_not_mapped(file) for file, label in ours if label is None)

@@ -25,14 +25,20 @@ LAYOUTS: dict[str, tuple[Callable[[Path], bool], Callable[[Path, Names], Reading
 def read(directory: Path, layout: str | None = None, names: Names = None) -> Reading:
     """Read the labelled photos in `directory`; `names` are the class names of a layout that has only numbers.
 
-    Raise `DataError` if there is no photo, an unknown layout is named, or its own files contradict it.
+    Raise `DataError` if there is no photo, an unknown layout is named, its own files contradict it, or a class name
+    cannot be a label id.
     """
+    return with_label_ids(read_as_named(directory, layout, names))
+
+
+def read_as_named(directory: Path, layout: str | None = None, names: Names = None) -> Reading:
+    """As `read`, with the class names as they are, which a label map may know."""
     check_directory(directory)
     try:
         _, reader = LAYOUTS[layout or recognise(directory)]
     except KeyError:
         raise DataError(f"There is no layout {layout!r}; there are {', '.join(LAYOUTS)}.") from None
-    reading = with_label_ids(reader(directory, names))
+    reading = reader(directory, names)
     if not reading.files:
         found = "".join(f"\n  {each}" for each in reading.left_out[:10])
         raise DataError(f"{directory} holds no photo with a label in the layout {reading.layout}.{found}")
