@@ -43,11 +43,12 @@ class Batches(Sequence[Batch]):
         batch_size: int,
         seed: tuple[int, ...],
         changes: Changes | None = None,
+        order: NDArray[np.int64] | None = None,
     ) -> None:
-        """`inputs`: uint8 [n, height, width, 3] photos, or features."""
+        """`inputs`: uint8 [n, height, width, 3] photos, or features; `order`: those of the epoch, all if not given."""
         self._inputs, self._labels, self._weights = inputs, labels, class_weights
         self._size, self._seed, self._changes = batch_size, seed, changes or Changes()
-        self._order = np.random.default_rng(seed).permutation(len(labels))
+        self._order = np.random.default_rng(seed).permutation(len(labels)) if order is None else order
 
     def __len__(self) -> int:
         return max(1, len(self._order) // self._size)
@@ -70,16 +71,19 @@ class Batches(Sequence[Batch]):
         return np.stack([np.rint(augment.view(self._inputs[i], recipe, chance)) for i in chosen]).astype(np.uint8)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Photos in a file travel to another process as its name."""
-        state, inputs = dict(self.__dict__), self._inputs
-        if isinstance(inputs, np.memmap) and inputs.filename is not None:
-            state["_inputs"] = Path(inputs.filename)
-        return state
+        return self.__dict__ | {"_inputs": on_file(self._inputs)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if isinstance(self._inputs, Path):
-            self._inputs = np.load(self._inputs, mmap_mode="r")
+        self.__dict__.update(state | {"_inputs": from_file(state["_inputs"])})
+
+
+def on_file(values: NDArray[Any]) -> NDArray[Any] | Path:
+    """Return how an array travels to another process: one that lies whole in a file, as the name of that."""
+    return Path(values.filename) if isinstance(values, np.memmap) and values.filename is not None else values
+
+
+def from_file(values: NDArray[Any] | Path) -> NDArray[Any]:
+    return np.load(values, mmap_mode="r") if isinstance(values, Path) else values
 
 
 def _weighted(

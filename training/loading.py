@@ -8,14 +8,13 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing.connection import wait
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-from training.batches import Batch, Batches
-
+B = TypeVar("B")
 AHEAD = 2
 """Batches that each process has ready or in work."""
 
@@ -27,12 +26,12 @@ class Loaders:
         self._count = count
         self._pool = _pool(count) if count else None
 
-    def stream(self, batches: Batches) -> Iterator[Batch]:
-        """Yield all batches of an epoch."""
+    def stream(self, batches: Sequence[B]) -> Iterator[B]:
+        """Yield all `batches`, which travel to the processes."""
         if self._pool is None:
             yield from batches
             return
-        pending: deque[Future[Batch]] = deque()
+        pending: deque[Future[B]] = deque()
         for index in range(len(batches)):
             pending.append(self._pool.submit(_make, batches, index))
             if len(pending) > AHEAD * self._count:
@@ -56,9 +55,8 @@ def _pool(count: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(count, mp_context=context, initializer=_end_with_parent)
 
 
-def _make(batches: Batches, index: int) -> Batch:
-    batch: Batch = batches[index]
-    return batch
+def _make(batches: Sequence[B], index: int) -> B:
+    return batches[index]
 
 
 def _end_with_parent() -> None:
