@@ -4,14 +4,17 @@ Guarantees: `state.json` is replaced whole and after the files that it names, wh
 names them. Where the disk is full, the last whole state stays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from mobile_models.document import Document, Sha256
+from training import disk_space
 from training.dataset import DataError
 
 STATE_FILE = "state.json"
@@ -72,10 +75,38 @@ class Checkpoints:
 
     def save(self, name: str, variables: Sequence[Any]) -> str:
         """Write the values of Keras `variables` and return the name of the file."""
-        partial = self.folder / f"partial-{name}"
-        np.savez(partial, *[np.asarray(variable) for variable in variables])
-        partial.replace(self.folder / name)
+        values = [np.asarray(variable) for variable in variables]
+        with self._written(name, sum(value.nbytes for value in values)) as partial:
+            np.savez(partial, *values)
         return name
+
+    def save_array(self, name: str, values: NDArray[Any]) -> None:
+        """Write one array for `np.load`."""
+        with self._written(name, values.nbytes) as partial:
+            np.save(partial, values)
+
+    def require_space(self, weight_bytes: int) -> None:
+        """Raise `DataError` unless there is room for the checkpoints of a model with so many bytes of weights.
+
+        At most, a start, two best and two last states lie there together; Adam and averages keep up to three numbers
+        beside each weight.
+        """
+        present = sum(path.stat().st_size for path in self.folder.iterdir())
+        disk_space.require(self.folder, (1 + 2 + 2 * 4) * weight_bytes - present, "the checkpoints")
+
+    @contextmanager
+    def _written(self, name: str, needed_bytes: int) -> Iterator[BinaryIO]:
+        """Lend a file that gets its name when it is whole."""
+        partial = self.folder / f"partial-{name}"
+        try:
+            with (
+                disk_space.needing(self.folder, needed_bytes, f"the checkpoint {name}"),
+                partial.open("wb") as file,
+            ):
+                yield file
+            partial.replace(self.folder / name)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def load(self, name: str | None, variables: Sequence[Any]) -> None:
         """Give `variables` the values in that file; without a name leave them."""
@@ -88,7 +119,8 @@ class Checkpoints:
     def keep(self, **changes: object) -> None:
         """Write the state with `changes`, then remove the files that it no longer names."""
         state = self.state.model_copy(update=changes)
-        state.write(self.folder / STATE_FILE)
+        with disk_space.needing(self.folder, len(state.to_bytes()), "the state of the fit"):
+            state.write(self.folder / STATE_FILE)
         self.state = state
         kept = {STATE_FILE, state.start, state.last, state.best}
         for path in self.folder.iterdir():

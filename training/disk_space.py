@@ -7,6 +7,8 @@ that was reserved can be written through a memory map: without that, a full disk
 import errno
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from training.labelled_files import DataError
@@ -27,6 +29,21 @@ def require(folder: Path, needed_bytes: int, what: str) -> None:
             f"The disk of {folder} is too full: {what} need {needed_bytes + SPARE_BYTES:,} bytes, and {free:,} are "
             "free. Make room, or choose a run directory on another disk."
         )
+
+
+@contextmanager
+def needing(folder: Path, needed_bytes: int, what: str) -> Iterator[None]:
+    """Raise `DataError` in place of the error of a disk that fills up while `what` is written into `folder`."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        free = shutil.disk_usage(folder).free
+        raise DataError(
+            f"The disk of {folder} is full: {what} needs {needed_bytes:,} bytes, and {free:,} are free. Make room and "
+            "give the same command again: it goes on from the last epoch that was kept."
+        ) from error
 
 
 def reserve(file: Path, size_bytes: int, what: str) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_models.document import Sha256
-from training import backbones, optimizers, pace, pipeline, schedules
+from training import backbones, curves, devices, losses, optimizers, pace, pipeline, sampling, schedules
 from training.backbone_facts import FACTS
 from training.batches import Batches, Changes
 from training.checkpoints import Checkpoints, Epoch, FitState, History
@@ -25,12 +25,14 @@ from training.loading import Loaders
 from training.mixing import Mixing
 from training.pipeline import Pictures
 from training.recipe import Recipe, balanced_class_weights
-from training.recipe_parts import Stage
+from training.recipe_parts import Sampling, Stage
 from training.run_directory import Progress
 
 __all__ = ["Diverged", "Epoch", "Fit", "FitState", "History", "Task", "Trainee"]
 
 Report = Callable[[Progress], None]
+SAMPLE = 2
+"""Tells the generator that samples from those of a batch."""
 
 
 class Diverged(Exception):
@@ -59,18 +61,33 @@ class Task:
     validation: Pictures
     seed: int
     digest: Sha256
+    teacher: keras.Model | None = None
+    """Photos in 0 to 255 to logits of the same labels, for a recipe that distils."""
 
 
 class Fit:
     """One fit in one folder; `run` goes on from whatever is there."""
 
-    def __init__(self, model: keras.Model, task: Task, folder: Path, report: Report, loaders: int = 0) -> None:
-        """`loaders`: processes that make batches. Raise `DataError` if the folder holds the state of another task."""
-        self.model, self.folder, self._report = model, folder, report
+    def __init__(
+        self,
+        model: keras.Model,
+        task: Task,
+        folder: Path,
+        report: Report,
+        *,
+        curves: Path | None = None,
+        loaders: int = 0,
+    ) -> None:
+        """`curves`: where TensorBoard's files go; `loaders`: processes that make batches.
+
+        Raise `DataError` if `folder` holds the state of another task, or has no room for this one.
+        """
+        self.model, self.folder, self._task, self._report = model, folder, task, report
         self._recipe, self._train, self._validation, self._seed = task.recipe, task.train, task.validation, task.seed
         self._class_weights = _class_weights(task.recipe, task.train.labels, model.output.shape[-1])
         self._checkpoints = Checkpoints(folder, task.digest)
-        self._loader_count = loaders
+        self._checkpoints.require_space(4 * model.count_params())
+        self._curves_folder, self._loader_count = curves, loaders
 
     @property
     def state(self) -> FitState:
@@ -78,23 +95,47 @@ class Fit:
 
     def run(self) -> None:
         """Train `model` to the end; raise `Diverged` where that leads nowhere."""
-        with Loaders(self._loader_count) as self._loaders:
+        with (
+            Loaders(self._loader_count) as self._loaders,
+            curves.writer(self._curves_folder, self.state.epochs) as self._curves,
+            devices.precision(self.model, self._recipe.precision),
+        ):
             for position in range(self.state.stage, len(self._recipe.stages)):
                 self._run_stage(position, self._recipe.stages[position])
         self._checkpoints.load(self.state.start, self.model.weights)
 
     def _run_stage(self, position: int, stage: Stage) -> None:
         self._checkpoints.load(self.state.start, self.model.weights)
+        began = [np.asarray(weight) for weight in self.model.weights] if stage.kept_change < 1 else []
         backbones.set_trainable(self.model, stage)
         trainee = self._trainee(position, stage)
-        self._compile(trainee.model, stage)
-        self._checkpoints.load(self.state.last, _variables(trainee.model))
+        self._trainer = self._compiled(trainee.model, stage)
+        self._checkpoints.load(self.state.last, self._learned(trainee))
         while not schedules.is_over(stage, self._history(position)):
             epoch = self._run_epoch(trainee, position, stage)
+            self._curves.add(epoch)
             self._report(self._progress(stage, epoch))
         self._checkpoints.load(self.state.best, trainee.model.weights)
+        for weight, earlier in zip(self.model.weights if began else (), began, strict=True):
+            # Wortsman et al. 2022, Robust fine-tuning of zero-shot models, arXiv:2109.01903, equation 1.
+            weight.assign(earlier + stage.kept_change * (np.asarray(weight) - earlier))
         start = self._checkpoints.save(f"start-{position + 1}.npz", self.model.weights)
         self._checkpoints.keep(stage=position + 1, start=start, last=None, best=None)
+
+    def _compiled(self, model: keras.Model, stage: Stage) -> keras.Model:
+        """Return what is trained in this stage: `model`, beside its teacher where it sees photos and has one."""
+        teacher = self._task.teacher if model is self.model else None
+        trainer = model if teacher is None else losses.with_teacher(model, teacher)
+        factors = optimizers.factors(self.model, stage)
+        optimizer = optimizers.build(self._recipe, stage.learning_rate, trainer.trainable_variables, factors)
+        loss = losses.of(self._recipe, taught=teacher is not None)
+        # XLA makes training slower on a CPU with TensorFlow; JAX cannot do without.
+        trainer.compile(optimizer, loss, metrics=[losses.accuracy], jit_compile=keras.backend.backend() == "jax")
+        return trainer
+
+    def _learned(self, trainee: Trainee) -> list[Any]:
+        """All that an epoch changes."""
+        return [*trainee.model.weights, *self._trainer.optimizer.variables]
 
     def _trainee(self, position: int, stage: Stage) -> Trainee:
         if stage.trains_body or stage.augment:
@@ -109,9 +150,7 @@ class Fit:
         file = self.folder / f"features-{position}-{'train' if pictures is self._train else 'validation'}.npy"
         if not file.exists():
             started = time.monotonic()
-            partial = file.with_name(f"partial-{file.name}")
-            np.save(partial, pipeline.predict(body, pictures.pixels))
-            partial.replace(file)
+            self._checkpoints.save_array(file.name, pipeline.predict(body, pictures.pixels))
             if pictures is self._train:
                 self._checkpoints.keep(forward_seconds=time.monotonic() - started)
         features: NDArray[np.float32] = np.load(file)
@@ -119,18 +158,21 @@ class Fit:
 
     def _run_epoch(self, trainee: Trainee, position: int, stage: Stage) -> Epoch:
         started, done = time.monotonic(), self._history(position)
-        optimizer = trainee.model.optimizer
-        optimizer.learning_rate = schedules.learning_rate(stage, done)
-        waiting = pace.Waiting()
-        loss, accuracy = self._show_photos(trainee, (self._seed, position, len(done)), waiting)
-        with optimizers.averaged(optimizer, trainee.model.trainable_variables):
+        optimizer, learning_rate, waiting = (
+            self._trainer.optimizer,
+            schedules.learning_rate(stage, done),
+            pace.Waiting(),
+        )
+        optimizer.learning_rate = learning_rate
+        loss, accuracy = self._show(trainee, (self._seed, position, len(done)), waiting)
+        with optimizers.averaged(optimizer, self._trainer.trainable_variables):
             val_loss, val_accuracy = self._validate(trainee)
             if not np.isfinite([loss, val_loss]).all():
                 raise Diverged(f"The training diverged in stage {stage.name!r}. Lower its learning_rate in the recipe.")
             epoch = Epoch(
                 stage=position,
                 name=stage.name,
-                learning_rate=schedules.learning_rate(stage, done),
+                learning_rate=learning_rate,
                 loss=loss,
                 accuracy=accuracy,
                 val_loss=val_loss,
@@ -139,31 +181,30 @@ class Fit:
                 data_seconds=waiting.seconds,
             )
             changes = self._if_best(trainee, epoch)
-        last = self._checkpoints.save(f"last-{position}-{len(done) + 1}.npz", _variables(trainee.model))
+        last = self._checkpoints.save(f"last-{position}-{len(done) + 1}.npz", self._learned(trainee))
         self._checkpoints.keep(epochs=(*self.state.epochs, epoch), last=last, **changes)
         return epoch
 
-    def _show_photos(self, trainee: Trainee, chance: tuple[int, ...], waiting: pace.Waiting) -> tuple[float, float]:
+    def _show(self, trainee: Trainee, chance: tuple[int, ...], waiting: pace.Waiting) -> tuple[float, float]:
         """Train for one epoch; return loss and accuracy."""
         _reseed_dropout(trainee.model, chance)
-        batches = Batches(
-            trainee.inputs(chance[-1]),
-            self._train.labels,
-            self._class_weights,
-            self._recipe.batch_size,
-            chance,
-            self._changes if trainee.live else None,
-        )
+        batches = self._batches(trainee, chance)
         stream = waiting.watch(self._loaders.stream(batches))
-        fitted = trainee.model.fit(
+        shown = self._trainer.fit(
             stream, steps_per_epoch=len(batches), callbacks=[waiting], shuffle=False, verbose=0
         ).history
-        return fitted["loss"][-1], fitted["accuracy"][-1]
+        return shown["loss"][-1], shown["accuracy"][-1]
 
-    @property
-    def _changes(self) -> Changes:
-        recipe = self._recipe
-        return Changes(recipe.augmentation, Mixing(recipe.mixup_alpha, recipe.cutmix_alpha))
+    def _batches(self, trainee: Trainee, chance: tuple[int, ...]) -> Batches:
+        recipe, inputs, labels, order = self._recipe, trainee.inputs(chance[-1]), self._train.labels, None
+        generator = np.random.default_rng((*chance, 0, SAMPLE))
+        if recipe.sampling is Sampling.OVERSAMPLE:
+            order = sampling.oversample(labels, generator)
+        elif recipe.sampling is Sampling.SMOTE:
+            inputs, labels = sampling.smote(inputs, labels, generator)
+        mixing = Mixing(recipe.mixup_alpha, recipe.cutmix_alpha)
+        changes = Changes(recipe.augmentation, mixing) if trainee.live else None
+        return Batches(inputs, labels, self._class_weights, recipe.batch_size, chance, changes, order)
 
     def _if_best(self, trainee: Trainee, epoch: Epoch) -> dict[str, object]:
         """Save what is validated if there was no better epoch in its stage, and return what changes in the state."""
@@ -187,12 +228,6 @@ class Fit:
     def _score(self, epoch: Epoch) -> float:
         return epoch.val_accuracy if self._recipe.monitor == "accuracy" else -epoch.val_loss
 
-    def _compile(self, model: keras.Model, stage: Stage) -> None:
-        optimizer = optimizers.build(self._recipe, stage.learning_rate, model.trainable_variables)
-        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=self._recipe.label_smoothing)
-        # XLA makes training slower on a CPU with TensorFlow; JAX cannot do without.
-        model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=keras.backend.backend() == "jax")
-
     def _progress(self, stage: Stage, epoch: Epoch) -> Progress:
         recipe, done = self._recipe, self.state.epochs
         left = pace.seconds_left(recipe.stages, FACTS[recipe.backbone].layers, done, self.state.forward_seconds)
@@ -205,10 +240,6 @@ def _class_weights(recipe: Recipe, labels: NDArray[np.int64], label_count: int) 
     if recipe.class_weights == "none":
         return np.ones(label_count)
     return np.array(balanced_class_weights(labels.tolist(), label_count))
-
-
-def _variables(model: keras.Model) -> list[Any]:
-    return [*model.weights, *model.optimizer.variables]
 
 
 def _reseed_dropout(model: keras.Model, chance: tuple[int, ...]) -> None:

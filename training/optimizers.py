@@ -11,8 +11,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from training import backbones
 from training.recipe import Recipe
-from training.recipe_parts import Optimizer, Precision
+from training.recipe_parts import Optimizer, Precision, Stage
 
 Factors = Mapping[int, float]
 """The share of the learning rate of a variable, by its `id`; those that are not named take all of it."""
@@ -35,6 +36,22 @@ def build(recipe: Recipe, learning_rate: float, variables: Sequence[Any], factor
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(list(variables))
     return optimizer
+
+
+def factors(model: keras.Model, stage: Stage) -> Factors:
+    """Return how much slower the backbone's variables learn, each group by one more factor, from the head downwards.
+
+    As in Howard and Ruder 2018, arXiv:1801.06146, section 3.2 (discriminative fine-tuning).
+    """
+    if stage.group_learning_rate_factor == 1:
+        return {}
+    from_the_top = reversed(backbones.groups_of(model.get_layer(backbones.BACKBONE)))
+    return {
+        id(variable): stage.group_learning_rate_factor**depth
+        for depth, group in enumerate(from_the_top, start=1)
+        for layer in group
+        for variable in layer.variables
+    }
 
 
 @contextmanager

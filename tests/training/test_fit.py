@@ -1,6 +1,11 @@
+import errno
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import BinaryIO
 
 import keras
 import numpy as np
@@ -9,8 +14,10 @@ import pytest
 from mobile_models.document import Sha256, sha256
 from mobile_models.label_set import TRASHNET
 from training import backbones, pipeline, recipe
+from training.batches import Batch, Batches
 from training.dataset import DataError, DatasetSnapshot, Split
 from training.fit import Diverged, Fit, FitState, Task, Trainee
+from training.loading import Loaders
 from training.pipeline import Pictures
 from training.recipe import Recipe
 from training.run_directory import Progress
@@ -53,7 +60,8 @@ def task(pictures: Callable[[Split, Recipe], Pictures]) -> Callable[[Recipe], Ta
 
 def start(task: Task, folder: Path, report: Callable[[Progress], None] = lambda _: None, loaders: int = 0) -> Fit:
     keras.utils.set_random_seed(task.seed)
-    return Fit(backbones.build(task.recipe, 6, "random"), task, folder, report, loaders)
+    weights = "random" if any(stage.trains_body for stage in task.recipe.stages) else "random_frozen"
+    return Fit(backbones.build(task.recipe, 6, weights), task, folder, report, loaders=loaders)
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +216,104 @@ def test_a_class_that_is_missing_in_train_is_refused(
     few = Pictures(whole.train.photos, whole.train.pixels, np.where(whole.train.labels == 5, 0, whole.train.labels))
     with pytest.raises(ValueError, match=r"no photo of label \[5\]"):
         start(Task(quick, few, whole.validation, 0, quick.digest), tmp_path)
+
+
+def changed(wanted: Recipe, stages: list[dict[str, object]], **fields: object) -> Recipe:
+    whole = wanted.stages[0].model_dump()
+    return wanted.with_changes(stages=[whole | each for each in stages], **fields)
+
+
+def test_a_full_disk_ends_in_a_clear_refusal_and_leaves_the_last_checkpoint(
+    task: Callable[[Recipe], Task], staged: Recipe, unbroken: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    savez = np.savez
+    saved: list[str] = []
+
+    def save_until_full(file: BinaryIO, *values: np.ndarray) -> None:
+        saved.append(file.name)
+        if len(saved) == 3:
+            file.write(b"half of it")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        savez(file, *values)
+
+    monkeypatch.setattr(np, "savez", save_until_full)
+    with pytest.raises(DataError, match=r"is full: the checkpoint best-0-2.npz needs [\d,]+ bytes"):
+        start(task(staged), tmp_path).run()
+    assert not list(tmp_path.glob("partial-*"))
+    monkeypatch.setattr(np, "savez", savez)
+    resumed = start(task(staged), tmp_path)
+    assert len(resumed.state.epochs) == 1
+    resumed.run()
+    assert np.allclose(weights(resumed), weights(unbroken), rtol=0, atol=1e-6)
+
+
+def test_a_disk_without_room_for_the_checkpoints_is_refused_at_once(
+    task: Callable[[Recipe], Task], quick: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(DataError, match=r"the checkpoints need [\d,]+ bytes, and 1,000 are free"):
+        start(task(quick), tmp_path)
+
+
+def test_lower_groups_of_layers_move_less(task: Callable[[Recipe], Task], quick: Recipe, tmp_path: Path) -> None:
+    slow = {"epochs": 1, "trainable_layers": 0, "trainable_groups": 4, "group_learning_rate_factor": 0.1}
+    fit = start(task(changed(quick, [slow | {"augment": False}])), tmp_path)
+    kernels = [layer.kernel for layer in fit.model.get_layer("backbone").layers if hasattr(layer, "kernel")]
+    before = [np.array(kernel) for kernel in kernels]
+    fit.run()
+    moved = [float(np.abs(np.array(kernel) - old).max()) for kernel, old in zip(kernels, before, strict=True)]
+    for lower, upper in pairwise(moved):
+        assert 0 < lower < upper / 3
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_learns_and_leaves_a_float32_model(
+    task: Callable[[Recipe], Task], quick: Recipe, tmp_path: Path, precision: str
+) -> None:
+    fit = start(task(changed(quick, [{"epochs": 4}], precision=precision)), tmp_path)
+    fit.run()
+    assert fit.state.epochs[-1].loss < fit.state.epochs[0].loss
+    assert {layer.compute_dtype for layer in fit.model.get_layer("backbone").layers} == {"float32"}
+    again = backbones.build(fit._recipe, 6, "random")
+    again.set_weights(fit.model.get_weights())
+    photos = fit._validation.pixels
+    assert np.array_equal(pipeline.predict(again, photos), pipeline.predict(fit.model, photos))
+
+
+def test_a_taught_network_comes_nearer_to_its_teacher(
+    task: Callable[[Recipe], Task], quick: Recipe, unbroken: Fit, tmp_path: Path
+) -> None:
+    def distance(fit: Fit) -> float:
+        photos = fit._validation.pixels
+        return float(np.abs(pipeline.predict(fit.model, photos) - pipeline.predict(unbroken.model, photos)).mean())
+
+    wanted = changed(quick, [{"epochs": 3}], distillation_weight=1, distillation_temperature=2)
+    taught = start(replace(task(wanted), teacher=unbroken.model), tmp_path / "taught")
+    alone = start(task(wanted.with_changes(distillation_weight=0)), tmp_path / "alone")
+    for fit in (taught, alone):
+        fit.run()
+    assert distance(taught) < distance(alone)
+    assert len(taught.model.weights) == len(alone.model.weights)
+
+
+@pytest.mark.parametrize("sampling", ["oversample", "smote"])
+def test_rare_classes_are_shown_as_often_as_the_largest(
+    task: Callable[[Recipe], Task], quick: Recipe, tmp_path: Path, sampling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = {"epochs": 1, "trainable_layers": 0, "augment": False}
+    wanted = changed(quick, [head], sampling=sampling, class_weights="none", batch_size=4)
+    whole = task(wanted)
+    some = np.flatnonzero((whole.train.labels != 5) | (np.cumsum(whole.train.labels == 5) <= 3))
+    train = Pictures(tuple(whole.train.photos[i] for i in some), whole.train.pixels[some], whole.train.labels[some])
+    fit = start(replace(whole, train=train), tmp_path)
+    shown = np.zeros(6)
+    stream = Loaders.stream
+
+    def counted(loaders: Loaders, batches: Batches) -> Iterator[Batch]:
+        for batch in stream(loaders, batches):
+            shown[:] += batch[1].sum(axis=0)
+            yield batch
+
+    monkeypatch.setattr(Loaders, "stream", counted)
+    fit.run()
+    assert shown.tolist() == [14] * 6
