@@ -209,7 +209,7 @@ def test_a_full_disk_is_said_in_words(store: FeatureStore, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(DataError, match="No space left on device. Free some space"):
+    with pytest.raises(DataError, match="No space left on device"):
         find(store, 4)
     monkeypatch.undo()
     assert find(store, 4).computed == 4
