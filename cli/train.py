@@ -91,9 +91,9 @@ def _snapshot(source: "PhotoSource", run: Path, plan: "SplitPlan") -> Path:
     """Return a snapshot directory that can be trained on, and say what is wrong with it before hours are spent."""
     from training import dataset, photo_source  # noqa: PLC0415
 
-    prepared = photo_source.prepare(source, run / "snapshot", plan)
+    prepared = photo_source.prepare_to_train(source, run / "snapshot", plan)
     print_left_out(prepared.left_out, run / dataset.LEFT_OUT_FILE)
-    print_warnings(dataset.check(prepared.snapshot))
+    print_warnings(prepared.warnings)
     return prepared.directory
 
 

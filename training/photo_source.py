@@ -4,7 +4,7 @@ Guarantees: whoever trains, measures or cross-validates on the same source meets
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mobile_models import label_set as label_sets
@@ -12,7 +12,7 @@ from mobile_models.label_set import LabelSet
 from training import dataset, layouts
 from training.dataset import SNAPSHOT_FILE, DatasetSnapshot, FrozenFolder, SplitFractions, SplitPlan
 from training.frozen_record import RECORD_FILE, FrozenRecord
-from training.labelled_files import DataError, LeftOut, Reading
+from training.labelled_files import DataError, LeftOut, Reading, summary
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,22 @@ class Prepared:
     directory: Path
     snapshot: DatasetSnapshot
     left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def prepare_to_train(source: PhotoSource, target: Path, plan: SplitPlan | None = None) -> Prepared:
+    """`prepare`, and look for what cannot be trained on before hours are spent.
+
+    Raise `DataError` for a label without photos in some split; what was frozen then does not count as frozen, so that
+    the same command can be given again with more photos.
+    """
+    prepared = prepare(source, target, plan)
+    try:
+        return replace(prepared, warnings=tuple(dataset.check(prepared.snapshot)))
+    except DataError as error:
+        if prepared.directory == target:
+            (target / SNAPSHOT_FILE).unlink()
+        raise DataError("\n".join(filter(None, (str(error), summary(prepared.left_out))))) from error
 
 
 def prepare(source: PhotoSource, target: Path, plan: SplitPlan | None = None) -> Prepared:

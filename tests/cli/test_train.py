@@ -36,8 +36,12 @@ def photos(tmp_path: Path) -> Path:
 
 def test_a_folder_of_photos_becomes_a_release(photos: Path, tmp_path: Path) -> None:
     options = ("--data", photos, "--weights", "random", "--epochs", "2", "--run", tmp_path / "run", "--version", "5")
-    code, output, _ = run("train", "tiny", *options)
+    (photos / "glass" / "empty.jpg").write_bytes(b"")
+    code, output, errors = run("train", "tiny", *options)
     assert code == 0
+    assert "warning: There are only 7 photos of glass to train on" in errors
+    assert "1 photo is left out:" in errors
+    assert (tmp_path / "run" / "left_out.txt").read_text() == f"{photos / 'glass' / 'empty.jpg'}: the file is empty\n"
     assert "blocked: " in output, "two photos of a class in the holdout are no evidence"
     assert ReleaseManifest.read(tmp_path / "run" / "release" / "manifest.json").version == 5
     counts = DatasetSnapshot.read(tmp_path / "run" / "snapshot" / "snapshot.json").counts()
