@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", type=int, default=1, help="number of the release it will propose")
     parser.add_argument("--champion", type=Path, help="release folder of the model to beat")
     parser.add_argument("--weights", default=IMAGENET, help="imagenet, random, champion, or a weights file")
+    parser.add_argument("--fit-only", action="store_true", help="no release: fit, and measure on validation")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     parser.add_argument("--lineage-run-id", default="by-hand")
     parser.add_argument("--licence", default="Apache-2.0", help="of the model, as its manifest states it")
@@ -77,6 +78,7 @@ def _request(options: argparse.Namespace) -> RunRequest:
         weights=options.weights,
         run_id=options.lineage_run_id,
         licence=options.licence,
+        fit_only=options.fit_only,
         policy=GatePolicy(
             minimum_recall=options.minimum_recall,
             minimum_precision=options.minimum_precision,

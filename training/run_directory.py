@@ -3,7 +3,8 @@
 Guarantees: every file is replaced whole, so a reader never sees half of one; one trainer at a time holds the directory.
 No Keras here: workers read this module.
 
-    recipe.json  progress.json  history.json  checkpoints/  champion_evaluation.json  result.json
+    run.json  recipe.json  progress.json  history.json  validation.json  checkpoints/  champion_evaluation.json
+    result.json  output.log
     holdout.npz  validation.npz: what the model gave for each photo (`model_outputs`)
     release/     the release folder: model, manifest, evidence, model card, checkpoint
 """
@@ -32,6 +33,7 @@ class Outcome(StrEnum):
     BLESSED = "blessed"
     BLOCKED = "blocked"
     REFUSED = "refused"  # the input cannot be trained on
+    FITTED = "fitted"  # a float model, as asked; nothing was exported, and the holdout was not looked at
 
 
 class Progress(Document):
@@ -62,13 +64,16 @@ class RunLocked(Exception):
 class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.record = path / "run.json"
         self.recipe = path / "recipe.json"
         self.progress = path / "progress.json"
         self.history = path / "history.json"
+        self.validation = path / "validation.json"
         self.checkpoints = path / "checkpoints"
         self.release = path / "release"
         self.champion_evaluation = path / "champion_evaluation.json"
         self.holdout_outputs = path / "holdout.npz"
+        self.quantization = path / "quantization.json"
         self.validation_outputs = path / "validation.npz"
         self.result = path / "result.json"
 

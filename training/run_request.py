@@ -9,7 +9,10 @@ from training.recipe import IMAGENET, Recipe
 
 @dataclass(frozen=True)
 class RunRequest:
-    """All that a run is asked to do. `weights`: imagenet, random, champion, or a weights file."""
+    """All that a run is asked to do. `weights`: imagenet, random, champion, or a weights file.
+
+    `fit_only`: fit and measure on validation; make no release and never look at the holdout.
+    """
 
     snapshot: Path
     run: Path
@@ -20,4 +23,5 @@ class RunRequest:
     weights: str = IMAGENET
     run_id: str = "by-hand"
     licence: str = "Apache-2.0"
+    fit_only: bool = False
     policy: GatePolicy = field(default_factory=GatePolicy)

@@ -6,6 +6,7 @@ directory; `result.json` is written last and says in words what happened.
 
 import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -16,15 +17,30 @@ from mobile_models.document import Sha256, sha256
 from mobile_models.evaluation import EvaluationReport, Verdict
 from mobile_models.litert_model import LiteRtModel, ModelError
 from mobile_models.manifest import ReleaseManifest
-from training import backbones, calibration, evaluate, fit, gate, pipeline, quantize, release_folder
+from training import (
+    backbones,
+    calibration,
+    dataset,
+    evaluate,
+    fit,
+    gate,
+    int8,
+    pipeline,
+    quantize,
+    release_folder,
+    run_record,
+)
 from training import subject as subjects
 from training.dataset import SNAPSHOT_FILE, DataError, DatasetSnapshot, Split, holdout_digest
+from training.int8 import Material
 from training.pipeline import Pictures
 from training.recipe import CHAMPION, Recipe, RecipeError, check_weights
 from training.release_folder import Exported
 from training.run_directory import Outcome, Progress, RunDirectory, RunResult
+from training.run_record import Environment
 from training.run_request import RunRequest
 from training.subject import Subject
+from training.validation_report import ValidationReport
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +68,20 @@ def train(request: RunRequest) -> RunResult:
     directory = RunDirectory(request.run)
     with directory.held():
         finished = directory.read_result()
-        if finished is not None and finished.outcome is not Outcome.REFUSED:
+        if finished is not None and not _goes_on(finished, request):
             return finished
         try:
             result = _train(request, directory)
         except REFUSALS as error:
             result = RunResult(outcome=Outcome.REFUSED, reasons=(str(error),))
         result.write(directory.result)
+        run_record.complete(directory, result)
         return result
+
+
+def _goes_on(finished: RunResult, request: RunRequest) -> bool:
+    """Whether a run that ended so has more to do: its input was mended, or more is asked of it than a fit."""
+    return finished.outcome is Outcome.REFUSED or (finished.outcome is Outcome.FITTED and not request.fit_only)
 
 
 def _train(request: RunRequest, directory: RunDirectory) -> RunResult:
@@ -69,6 +91,10 @@ def _train(request: RunRequest, directory: RunDirectory) -> RunResult:
     fitted = fit.Fit(_initial_model(run), task, directory.checkpoints, _reporter(directory))
     fitted.run()
     fit.History(epochs=fitted.state.epochs).write(directory.history)
+    measured = _validate(fitted.model, validation, run.snapshot.label_set.ids)
+    measured.write(directory.validation)
+    if request.fit_only:
+        return RunResult(outcome=Outcome.FITTED, reasons=(measured.describe(),))
     _say(directory, "quantize")
     exported = _export(fitted.model, run, train, validation)
     _say(directory, "evaluate")
@@ -94,9 +120,14 @@ def _begin(request: RunRequest, directory: RunDirectory) -> Run:
         snapshot = DatasetSnapshot.read(request.snapshot / SNAPSHOT_FILE)
     except (OSError, ValueError) as error:
         raise DataError(f"{request.snapshot} is no dataset snapshot: {error}") from error
-    for warning in pipeline.check(snapshot):
+    run_record.begin(request, recipe, snapshot, Environment.present(keras.backend.backend(), _devices()))
+    for warning in dataset.check(snapshot):
         log.warning("%s", warning)
     return Run(request, recipe, directory, snapshot)
+
+
+def _devices() -> tuple[str, ...]:
+    return tuple(map(str, keras.distribution.list_devices()))
 
 
 def _digest(run: Run) -> Sha256:
@@ -125,8 +156,9 @@ def _initial_model(run: Run) -> keras.Model:
 
 
 def _export(model: keras.Model, run: Run, train: Pictures, validation: Pictures) -> Exported:
-    calibrating = representative_dataset(train, run.recipe.calibration_photos, run.request.seed)
-    content = quantize.quantize(model, calibrating)
+    quantized = int8.quantize_well(model, Material(run.recipe, train, validation, run.request.seed))
+    quantized.report.write(run.directory.quantization)
+    content = quantized.content
     ids = run.snapshot.label_set.ids
     uncalibrated = subjects.of_tflite(content, run.request.run_id, run.snapshot.label_set, run.recipe.input_spec)
     outputs = evaluate.outputs_of(uncalibrated, validation, pipeline.predict(model, validation.pixels))
@@ -141,13 +173,11 @@ def _export(model: keras.Model, run: Run, train: Pictures, validation: Pictures)
     )
 
 
-def representative_dataset(train: Pictures, count: int, seed: int) -> NDArray[np.uint8]:
-    """Choose about `count` photos, uint8 [n, H, W, 3], the same number of each class as far as there are."""
-    chance = np.random.default_rng(seed)
-    classes = [chance.permutation(np.flatnonzero(train.labels == label)) for label in np.unique(train.labels)]
-    share = max(1, count // len(classes))
-    chosen = np.sort(np.concatenate([members[:share] for members in classes]))
-    return np.asarray(train.pixels[chosen])
+def _validate(model: keras.Model, validation: Pictures, labels: Sequence[str]) -> ValidationReport:
+    predicted = pipeline.predict(model, validation.pixels).argmax(axis=1)
+    matrix = evaluate.confusion_matrix(validation.labels, predicted, len(labels))
+    right = float((predicted == validation.labels).mean())
+    return ValidationReport(accuracy=right, per_class=evaluate.class_metrics(labels, matrix))
 
 
 def _evaluate(model: keras.Model, exported: Exported, run: Run) -> EvaluationReport:

@@ -21,6 +21,8 @@ from training.dataset import DatasetSnapshot, SeenPhotos, Split, freeze_folder, 
 from training.fit import FitState, History
 from training.recipe import Recipe
 from training.run_directory import ExitCode, Outcome, RunDirectory
+from training.run_record import RunRecord
+from training.validation_report import ValidationReport
 
 PATIENCE_SECONDS = 120
 
@@ -221,3 +223,30 @@ def test_the_head_of_a_pretrained_network_learns_real_photos(test_data: Path, tm
     assert report.float_agreement is not None
     assert report.float_agreement > 0.85
     assert report.float_operators == ()
+
+
+def test_a_run_records_what_made_it_and_what_it_made(finished: RunDirectory, snapshot_directory: Path) -> None:
+    record = RunRecord.read(finished.record)
+    assert record.recipe_digest == Recipe.read(finished.recipe).digest
+    assert record.dataset == DatasetSnapshot.read(snapshot_directory / "snapshot.json").digest
+    assert (record.seed, record.weights, record.outcome) == (2, "random", finished.read_result().outcome)
+    assert record.finished_at > record.starts[0].at
+    assert record.starts[0].environment.libraries["keras"]
+    for name in ("recipe.json", "history.json", "result.json", "release/model.tflite", "release/checkpoint.keras"):
+        assert record.files[name].sha256 == file_sha256(finished.path / name)
+    assert not any(name.startswith(("pixels/", "checkpoints/")) for name in record.files)
+
+
+def test_a_fit_alone_leaves_no_release_and_goes_on_to_one_when_asked(
+    snapshot_directory: Path, tmp_path: Path, quick: Recipe
+) -> None:
+    run = RunDirectory(tmp_path / "run")
+    asked = command(snapshot_directory, run.path, quick.with_epochs(1))
+    assert finish(*asked, "--fit-only") == ExitCode.DONE
+    assert run.read_result().outcome is Outcome.FITTED
+    measured = ValidationReport.read(run.validation)
+    assert sum(metrics.support for metrics in measured.per_class.values()) == 12
+    assert not run.release.exists()
+    assert finish(*asked) == ExitCode.DONE
+    assert run.read_result().outcome is Outcome.BLOCKED
+    assert len(RunRecord.read(run.record).starts) == 2
