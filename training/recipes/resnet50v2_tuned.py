@@ -56,3 +56,17 @@ RECIPE = Recipe(
     ),
     monitor="loss",
 )
+
+
+def with_backbone(backbone: Backbone) -> Recipe:
+    """Return the recipe of another backbone under the same regime, at 224 pixels and with its own scaling."""
+    head, tail = RECIPE.stages
+    upper = tail.model_copy(update={"trainable_layers": 0, "trainable_groups": 2})
+    return RECIPE.with_changes(
+        name=str(backbone),
+        description=f"{backbone} with its own scaling: head first, then its upper groups with batch norm frozen.",
+        backbone=backbone,
+        input_edge=224,
+        scaling=None,
+        stages=(head.model_dump(), upper.model_dump()),
+    )
