@@ -3,7 +3,8 @@
 Guarantees: each file that is left out has a reason that a program can tell and a sentence that a person can read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -34,6 +35,7 @@ class Reason(StrEnum):
     CONTRADICTION = "contradiction"  # the same bytes carry two labels, so neither is believed
     NO_SINGLE_LABEL = "no_single_label"  # no label at all, or several
     NOT_MAPPED = "not_mapped"  # the label map leaves its class out
+    NONE_OF_OURS = "none_of_ours"  # the label map says that its class is none of our labels
     TORN_GROUP = "torn_group"  # trained on elsewhere, and its group is in the holdout
 
 
@@ -79,14 +81,34 @@ class Reading:
 
 
 def summary(left_out: Sequence[LeftOut], where: Path | None = None) -> str:
-    """In words for a screen: how many photos are left out for which reason, the first of them, and where all are."""
+    """In words for a screen: how many photos are left out for which reason, the first of them, and where all are.
+
+    Those that a label map leaves out are only counted, by class.
+    """
     if not left_out:
         return ""
     counted = "1 photo is" if len(left_out) == 1 else f"{len(left_out)} photos are"
-    lines = [f"{counted} left out:", *(f"  {each}" for each in left_out[:LISTED])]
-    if (more := len(left_out) - LISTED) > 0:
-        lines.append(f"  and {more} more" + ("." if where is None else f"; all are in {where}."))
+    named = [each for each in left_out if each.reason not in _BY_CLASS]
+    lines = [f"{counted} left out:", *_by_class(left_out), *(f"  {each}" for each in named[:LISTED])]
+    if (more := len(named) - LISTED) > 0:
+        lines.append(f"  and {more} more.")
+    if where is not None:
+        lines.append(f"All are listed in {where}.")
     return "\n".join(lines)
+
+
+_BY_CLASS = {
+    Reason.NOT_MAPPED: "of classes that are not in the label map",
+    Reason.NONE_OF_OURS: "of classes that are none of our labels",
+}
+
+
+def _by_class(left_out: Sequence[LeftOut]) -> Iterator[str]:
+    for reason, words in _BY_CLASS.items():
+        classes = Counter(each.label for each in left_out if each.reason is reason)
+        if classes:
+            counts = ", ".join(f"{name} {count}" for name, count in sorted(classes.items(), key=str))
+            yield f"  {classes.total()} {words}: {counts}"
 
 
 def write_list(left_out: Iterable[LeftOut], file: Path) -> None:

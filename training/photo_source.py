@@ -39,7 +39,7 @@ class PhotoSource:
         mapped = layouts.map_labels(reading, layouts.LabelMap.read(self.label_map))
         if not mapped.labelled.files:
             raise DataError(f"The label map {self.label_map} leaves no photo of {self.directory} with a label.")
-        return mapped.labelled
+        return mapped.without_none_of_these()
 
     def label_set_of(self, reading: Reading) -> LabelSet:
         """Raise `DataError` if there is no such label set, or the labels make none."""

@@ -162,8 +162,9 @@ def test_the_first_ten_of_many_left_out_photos_are_named(photos: Path) -> None:
 
 def test_foreign_photos_are_measured_through_a_label_map(photos: Path) -> None:
     (photos / "glass").rename(photos / "Wine bottles")
-    (photos.parent / "map.csv").write_text("name,label\nwine_bottles,glass\nmetal,metal\n")
+    (photos.parent / "map.csv").write_text("name,label\nwine_bottles,glass\nmetal,metal\ntrash,\n")
     result = measure(photos, "--label-map", str(photos.parent / "map.csv"))
     assert result.exit_code == 0
     assert "on 8 photos" in result.stdout
-    assert "its class cardboard is not in the label map" in result.stderr
+    assert "12 of classes that are not in the label map: cardboard 4, paper 4, plastic 4\n" in result.stderr
+    assert "4 of classes that are none of our labels: trash 4\n" in result.stderr

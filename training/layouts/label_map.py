@@ -47,6 +47,15 @@ class MappedReading:
     none_of_these: tuple[LabelledFile, ...]
     """Photos that surely show none of our labels; `label` is still the foreign one."""
 
+    def without_none_of_these(self) -> Reading:
+        """The labelled photos, with those of none of our labels among what is left out."""
+        sentence = "its class {} is none of our labels"
+        others = tuple(
+            LeftOut(file.path, Reason.NONE_OF_OURS, sentence.format(file.label), file.label)
+            for file in self.none_of_these
+        )
+        return replace(self.labelled, left_out=(*self.labelled.left_out, *others))
+
 
 def names() -> tuple[str, ...]:
     """The maps that come with the program."""
