@@ -120,7 +120,7 @@ def test_further_backbones_train_the_head_and_then_the_upper_groups(name: str) -
 
 @pytest.mark.parametrize("name", ["resnet18_frozen", "googlenet_frozen"])
 def test_a_body_that_never_learns_refuses_random_weights_unless_asked(name: str) -> None:
-    with pytest.raises(RecipeError, match="never trains its backbone.*'random_frozen'"):
+    with pytest.raises(RecipeError, match=r"never trains its backbone.*'random_frozen'"):
         recipe.check_weights(recipe.load(name), "random")
     recipe.check_weights(recipe.load(name), "random_frozen")
     recipe.check_weights(recipe.load(name), "champion")
