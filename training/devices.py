@@ -38,6 +38,12 @@ def loaders(wanted: int | None) -> int:
     return min(MOST_LOADERS, max(1, (os.cpu_count() or 1) - 1)) if accelerated else 0
 
 
+def sharing() -> int:
+    """Return how many devices a batch must be divisible by, here and now."""
+    distribution = keras.distribution.distribution()
+    return 1 if distribution is None else int(distribution.device_mesh.devices.size)
+
+
 @contextmanager
 def shared(recipe: Recipe) -> Iterator[None]:
     """Build and train on all devices; raise `RecipeError` if they cannot share a batch.

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from training import backbones
 from training.recipe import Recipe
@@ -61,14 +63,19 @@ def averaged(optimizer: Any, variables: Sequence[Any]) -> Iterator[None]:
     if not averages:
         yield
         return
-    trained = [keras.ops.convert_to_numpy(variable) for variable in variables]
-    for variable, average in zip(variables, averages, strict=True):
-        variable.assign(average)
+    trained = _values(variables)
+    for variable, value in zip(variables, _values(averages), strict=True):
+        variable.assign(value)
     try:
         yield
     finally:
         for variable, value in zip(variables, trained, strict=True):
             variable.assign(value)
+
+
+def _values(variables: Sequence[Any]) -> list[NDArray[Any]]:
+    """Copies: JAX gives away the buffer of a variable, and with it that of another one that was assigned from it."""
+    return [np.array(ops.convert_to_numpy(variable)) for variable in variables]
 
 
 class _Steps:
