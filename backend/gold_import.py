@@ -26,7 +26,7 @@ from backend.photo_sandbox import CleanPhoto, PhotoSandbox
 from backend.tables import JobKind, Photo, PhotoId, PhotoSource, Review, ReviewVerdict
 from mobile_models.document import Sha256, file_sha256, sha256
 from training import layouts
-from training.dataset import LabelledFile, LeftOut
+from training.dataset import DataError, LabelledFile, LeftOut
 from training.layouts import Reading
 
 BATCH = 50
@@ -83,7 +83,12 @@ class Importer:
         return self.import_reading(layouts.read(directory), source, new_labels=new_labels)
 
     def import_reading(self, reading: Reading, source: Source, *, new_labels: bool = False) -> ImportReport:
-        """Raise `DomainError` for classes that are no known labels, unless `new_labels` says that they are meant."""
+        """Raise `DomainError` for classes that are no known labels, unless `new_labels` says that they are meant.
+
+        Parts of photos are refused with `DataError`: residents send whole ones.
+        """
+        if any(file.box for file in reading.files):
+            raise DataError("Parts of photos are only for training. Import whole photos, in the layout coco.")
         with self.transaction() as session:
             _check_labels(session, {file.label for file in reading.files}, new_labels=new_labels)
         found, contradicted, doubled = _identify(reading.files, source)

@@ -20,7 +20,7 @@ DataOption = Annotated[
 ]
 LayoutOption = Annotated[
     str | None,
-    typer.Option("--layout", help="folders, groups, pairs, coco, imagefolder. Default: whichever is there."),
+    typer.Option("--layout", help="folders, groups, pairs, coco, coco_boxes, imagefolder. Default: what is there."),
 ]
 NamesOption = Annotated[
     Path | None, typer.Option("--names", help="File of class names, where the layout has only numbers.")

@@ -18,6 +18,18 @@ class DataError(Exception):
 
 
 @dataclass(frozen=True)
+class Box:
+    """A part of a photo in pixels, right and bottom exclusive, and the size of the photo that it was drawn on."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class LabelledFile:
     path: Path
     label: str
@@ -27,6 +39,8 @@ class LabelledFile:
     """The coarser class that the label belongs to, where the layout says so."""
     own_split: str | None = None
     """train, validation or holdout, where the layout says so."""
+    box: Box | None = None
+    """The label is of this part of the photo alone."""
 
 
 class Reason(StrEnum):
@@ -34,6 +48,7 @@ class Reason(StrEnum):
     COPY = "copy"  # the same bytes are there with the same label
     CONTRADICTION = "contradiction"  # the same bytes carry two labels, so neither is believed
     NO_SINGLE_LABEL = "no_single_label"  # no label at all, or several
+    TOO_SMALL = "too_small"
     NOT_MAPPED = "not_mapped"  # the label map leaves its class out
     NONE_OF_OURS = "none_of_ours"  # the label map says that its class is none of our labels
     TORN_GROUP = "torn_group"  # trained on elsewhere, and its group is in the holdout

@@ -12,10 +12,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from mobile_models import photo as photos
 from mobile_models.document import Sha256, sha256
 from training import disk_space
-from training.labelled_files import DataError, LabelledFile, LeftOut, Reason
+from training.labelled_files import Box, DataError, LabelledFile, LeftOut, Reason
+
+QUALITY_OF_PARTS = 95
+"""Of the JPEG of a part; cut out of a JPEG, less would add to what the first one lost."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ def _take(files: Sequence[LabelledFile], folder: Path) -> Taken:
     left_out: list[LeftOut] = []
     for file in files:
         try:
-            content = _read(file.path)
+            content = _read(file)
         except _Unreadable as error:
             left_out.append(LeftOut(file.path, Reason.UNREADABLE, str(error), file.label))
             continue
@@ -48,7 +53,7 @@ def _take(files: Sequence[LabelledFile], folder: Path) -> Taken:
             contradicted.setdefault(digest, file) if twin.label != file.label else None
             continue
         kept[digest] = file
-        _place(file.path, content, folder / f"{digest}.jpg")
+        _place(None if file.box else file.path, content, folder / f"{digest}.jpg")
     for digest, other in contradicted.items():
         left_out.append(_copy_of(other, kept.pop(digest)))
         (folder / f"{digest}.jpg").unlink()
@@ -59,17 +64,25 @@ class _Unreadable(Exception):
     """A file that is no photo that can be decoded."""
 
 
-def _read(path: Path) -> bytes:
+def _read(file: LabelledFile) -> bytes:
+    """The bytes of the file, or of a new JPEG of the part that the label is of."""
     try:
-        content = path.read_bytes()
+        content = file.path.read_bytes()
         if not content:
             raise _Unreadable("the file is empty")
-        photos.decode(content)
+        image = photos.decode(content)
     except OSError as error:
         raise _Unreadable(f"cannot be read: {error.strerror or error}") from error
     except photos.PhotoError as error:
         raise _Unreadable(str(error)) from error
-    return content
+    return content if file.box is None else _cut(image, file.box)
+
+
+def _cut(image: Image.Image, box: Box) -> bytes:
+    if image.size != (box.width, box.height):
+        sizes = f"{image.width} x {image.height} pixels, and its boxes were drawn on {box.width} x {box.height}"
+        raise _Unreadable(f"has {sizes}")
+    return photos.encode(image.crop((box.left, box.top, box.right, box.bottom)), QUALITY_OF_PARTS)
 
 
 def _copy_of(twin: LabelledFile, file: LabelledFile) -> LeftOut:
@@ -79,13 +92,13 @@ def _copy_of(twin: LabelledFile, file: LabelledFile) -> LeftOut:
     return LeftOut(file.path, Reason.CONTRADICTION, sentence, file.label, twin.path, twin.label)
 
 
-def _place(source: Path, content: bytes, target: Path) -> None:
+def _place(source: Path | None, content: bytes, target: Path) -> None:
     """Link `target` to the bytes of `source`, or write them; a name never stands for half a file."""
     if target.exists():
         return
     partial = target.with_suffix(".partial")
     partial.unlink(missing_ok=True)
-    if not _link(source, partial):
+    if source is None or not _link(source, partial):
         partial.write_bytes(content)
     partial.replace(target)
 
@@ -103,9 +116,10 @@ def _link(source: Path, target: Path) -> bool:
 
 def _check_room(files: Sequence[LabelledFile], folder: Path) -> None:
     """Raise `DataError` where copies would not fit. Links need no room."""
-    if not files or _can_link(files[0].path, folder):
+    copied = [file.path for file in files if file.box is None]
+    if not copied or _can_link(copied[0], folder):
         return
-    disk_space.require(folder, sum(_size(file.path) for file in files), "the photos")
+    disk_space.require(folder, sum(map(_size, copied)), "the photos")
 
 
 def _can_link(source: Path, folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """Labelled folders become gold; on SQLite and PostgreSQL."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests import pictures
 from tests.backend.staff_world import gold
 from training import layouts
 from training.dataset import DataError
+from training.labelled_files import Box
 
 TRASHNET = Source("trashnet", "MIT")
 
@@ -147,6 +149,13 @@ def test_what_a_layout_leaves_out_and_files_that_are_not_there_are_listed(import
         "img_1.jpg": "cannot be read",
         "img_2.jpg": 'has no img_2.txt beside it that says "img_2.jpg, <class number>"',
     }
+
+
+def test_parts_of_photos_are_not_gold(importer: Importer, folder: Path) -> None:
+    reading = layouts.read(folder)
+    part = replace(reading.files[0], box=Box(0, 0, 40, 40, 96, 128))
+    with pytest.raises(DataError, match="only for training"):
+        importer.import_reading(replace(reading, files=(part,)), TRASHNET)
 
 
 def test_an_empty_folder_is_refused(importer: Importer, tmp_path: Path) -> None:

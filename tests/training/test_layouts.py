@@ -4,11 +4,13 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mobile_models import label_set as label_sets
-from tests.pictures import jpeg
-from training import layouts
+from mobile_models.photo import decode
+from tests.pictures import draw, jpeg, save
+from training import layouts, photo_copies
 from training.labelled_files import DataError, Reading, Reason
 from training.layouts import LabelMap
 from training.layouts.class_names import label_id, label_ids
@@ -94,6 +96,39 @@ def test_coco_gives_a_label_to_photos_with_one_category(tmp_path: Path) -> None:
         "shows several categories: Can, Jar",
         "has no annotation",
     ]
+
+
+def test_coco_boxes_are_cut_out_and_those_of_one_photo_stay_together(tmp_path: Path) -> None:
+    picture = draw("glass", size=(100, 80))
+    (tmp_path / "1.png").write_bytes(save(picture, "PNG"))
+    (tmp_path / "2.png").write_bytes(save(picture.resize((50, 40)), "PNG"))
+    image = {"width": 100, "height": 80}
+    content = {
+        "images": [{"id": 1, "file_name": "1.png", **image}, {"id": 2, "file_name": "2.png", **image}],
+        "annotations": [
+            {"image_id": 1, "category_id": 1, "bbox": [10.4, 20.0, 40.0, 39.5]},
+            {"image_id": 1, "category_id": 2, "bbox": [60, 0, 60, 80]},
+            {"image_id": 1, "category_id": 2, "bbox": [0, 0, 80, 12]},
+            {"image_id": 2, "category_id": 1, "bbox": [0, 0, 40, 40]},
+        ],
+        "categories": [{"id": 1, "name": "Can"}, {"id": 2, "name": "Jar"}],
+    }
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    reading = layouts.read(tmp_path, "coco_boxes")
+    assert [(file.label, file.group) for file in reading.files] == [
+        ("can", "1.png"),
+        ("jar", "1.png"),
+        ("can", "2.png"),
+    ]
+    assert [each.reason for each in reading.left_out] == [Reason.TOO_SMALL]
+    taken = photo_copies.take(reading.files, tmp_path / "photos")
+    assert ["has 50 x 40 pixels" in str(each) for each in taken.left_out] == [True]
+    sizes = {
+        file.label: decode((tmp_path / "photos" / f"{digest}.jpg").read_bytes()) for digest, file in taken.kept.items()
+    }
+    assert {label: part.size for label, part in sizes.items()} == {"can": (41, 40), "jar": (40, 80)}
+    cut = np.asarray(picture.crop((10, 20, 51, 60)), dtype=float)
+    assert np.abs(np.asarray(parts["can"], dtype=float) - cut).mean() < 6
 
 
 def test_coco_with_a_file_of_annotations_in_each_split_is_read_as_one(tmp_path: Path) -> None:
@@ -190,7 +225,7 @@ def test_a_layout_that_is_named_is_not_second_guessed(tmp_path: Path) -> None:
     assert set(labels(layouts.read(tmp_path, "folders")).values()) == {"train", "test"}
     with pytest.raises(DataError, match="no photo with a label in the layout imagefolder"):
         layouts.read(tmp_path)
-    with pytest.raises(DataError, match="no layout 'voc'; there are coco, pairs"):
+    with pytest.raises(DataError, match="no layout 'voc'; there are coco, coco_boxes"):
         layouts.read(tmp_path, "voc")
 
 

@@ -1,35 +1,43 @@
 """COCO object detection: a JSON file with images, annotations and categories (https://cocodataset.org/#format-data).
 
-Guarantees: a photo gets a label only where all its annotations are of one category; the others are listed. The split
-is the one that the annotation file's name, or its folder's, says.
+Guarantees: a photo gets a label only where all its annotations are of one category; the others are listed. Read as
+boxes, each annotation is a photo of its own, and those of one photo are a group. The split is the one that the
+annotation file's name, or its folder's, says.
 """
 
 import json
+import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from training.labelled_files import DataError, LabelledFile, LeftOut, Reading, Reason
+from training.labelled_files import Box, DataError, LabelledFile, LeftOut, Reading, Reason
 from training.layouts.image_folder import SPLITS
 from training.layouts.photo_files import object_groups
 
 MOST_BYTES_LOOKED_AT = 4096
+SMALLEST_BOX = 32
+"""Pixels. Enlarged to what a network takes, less shows nothing."""
+
 _LOOKS_LIKE_COCO = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
 
 
 class _Image(BaseModel):
     id: int | str
     file_name: str
+    width: int = 0
+    height: int = 0
 
 
 class _Annotation(BaseModel):
     image_id: int | str
     category_id: int
+    bbox: tuple[float, float, float, float] | None = None
 
 
 class _Category(BaseModel):
@@ -52,15 +60,32 @@ def is_there(directory: Path) -> bool:
 
 def read(directory: Path, names: Sequence[str] | None = None) -> Reading:
     """Raise `DataError` for an annotation file that is not whole. `names` are not needed: categories have names."""
+    return _read_all(directory, "coco", _labels)
+
+
+def read_boxes(directory: Path, names: Sequence[str] | None = None) -> Reading:
+    """Cut each annotated box out of its photo. Raise as `read` does."""
+    return _read_all(directory, "coco_boxes", _boxes)
+
+
+def never_there(directory: Path) -> bool:
+    """Boxes are cut out only where somebody asks for them."""
+    return False
+
+
+_Found = tuple[list[LabelledFile], list[LeftOut]]
+
+
+def _read_all(directory: Path, layout: str, labels: Callable[[Path, Path], _Found]) -> Reading:
     files: list[LabelledFile] = []
     left_out: list[LeftOut] = []
     for annotations in _annotation_files(directory):
-        labelled, problems = _labels(annotations, directory)
+        labelled, problems = labels(annotations, directory)
         files += labelled
         left_out += problems
     groups = object_groups(directory, [file.group for file in files])
     grouped = (replace(file, group=groups.get(file.group, file.group)) for file in files)
-    return Reading(directory, "coco", tuple(grouped), tuple(left_out))
+    return Reading(directory, layout, tuple(grouped), tuple(left_out))
 
 
 def _annotation_files(directory: Path) -> Iterator[Path]:
@@ -71,9 +96,8 @@ def _annotation_files(directory: Path) -> Iterator[Path]:
                 yield file
 
 
-def _labels(file: Path, directory: Path) -> tuple[list[LabelledFile], list[LeftOut]]:
+def _labels(file: Path, directory: Path) -> _Found:
     content = _read(file)
-    categories = {category.id: category for category in content.categories}
     found: dict[int | str, set[int]] = defaultdict(set)
     for annotation in content.annotations:
         found[annotation.image_id].add(annotation.category_id)
@@ -81,26 +105,56 @@ def _labels(file: Path, directory: Path) -> tuple[list[LabelledFile], list[LeftO
     left_out: list[LeftOut] = []
     for image in content.images:
         path = _photo(image.file_name, file, directory)
-        try:
-            files.append(_labelled(path, found[image.id], categories, directory, _own_split(file)))
-        except _NotOneCategory as problem:
-            left_out.append(LeftOut(path, Reason.NO_SINGLE_LABEL, str(problem)))
+        shown = [_category(content, number, file) for number in sorted(found[image.id])]
+        if len(shown) == 1:
+            files.append(_labelled(path, shown[0], directory, _own_split(file)))
+        else:
+            several = f"shows several categories: {', '.join(sorted(category.name for category in shown))}"
+            left_out.append(LeftOut(path, Reason.NO_SINGLE_LABEL, several if shown else "has no annotation"))
     return files, left_out
 
 
-class _NotOneCategory(Exception):
-    """The annotations of a photo are of no category or of several."""
+def _boxes(file: Path, directory: Path) -> _Found:
+    content = _read(file)
+    images = {image.id: image for image in content.images}
+    files: list[LabelledFile] = []
+    left_out: list[LeftOut] = []
+    for annotation in content.annotations:
+        image = images.get(annotation.image_id)
+        if image is None:
+            raise DataError(f"{file} annotates the image {annotation.image_id}, which it does not name.")
+        path = _photo(image.file_name, file, directory)
+        labelled = _labelled(path, _category(content, annotation.category_id, file), directory, _own_split(file))
+        box = _box(annotation, image)
+        if min(box.right - box.left, box.bottom - box.top) < SMALLEST_BOX:
+            sentence = f"has a box of {labelled.label} that is less than {SMALLEST_BOX} pixels wide or high"
+            left_out.append(LeftOut(path, Reason.TOO_SMALL, sentence, labelled.label))
+        else:
+            files.append(replace(labelled, box=box))
+    return files, left_out
 
 
-def _labelled(
-    path: Path, found: set[int], categories: Mapping[int, _Category], directory: Path, own_split: str | None
-) -> LabelledFile:
-    if unknown := found - categories.keys():
-        raise DataError(f"{path.name} is annotated as category {min(unknown)}, which {directory} does not name.")
-    if len(found) != 1:
-        names = sorted(categories[number].name for number in found)
-        raise _NotOneCategory(f"shows several categories: {', '.join(names)}" if names else "has no annotation")
-    category = categories[found.pop()]
+def _box(annotation: _Annotation, image: _Image) -> Box:
+    """The box in whole pixels, within the photo. COCO gives left, top, width and height."""
+    left, top, width, height = annotation.bbox or (0, 0, 0, 0)
+    return Box(
+        left=max(0, math.floor(left)),
+        top=max(0, math.floor(top)),
+        right=min(image.width, math.ceil(left + width)),
+        bottom=min(image.height, math.ceil(top + height)),
+        width=image.width,
+        height=image.height,
+    )
+
+
+def _category(content: _Annotations, number: int, file: Path) -> _Category:
+    category = next((each for each in content.categories if each.id == number), None)
+    if category is None:
+        raise DataError(f"{file} annotates category {number}, which it does not name.")
+    return category
+
+
+def _labelled(path: Path, category: _Category, directory: Path, own_split: str | None) -> LabelledFile:
     above = category.supercategory if category.supercategory not in (None, "", "none", category.name) else None
     return LabelledFile(path, category.name, path.relative_to(directory).as_posix(), above, own_split)
 

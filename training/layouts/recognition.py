@@ -14,6 +14,7 @@ Names = Sequence[str] | None
 
 LAYOUTS: dict[str, tuple[Callable[[Path], bool], Callable[[Path, Names], Reading]]] = {
     "coco": (coco.is_there, coco.read),
+    "coco_boxes": (coco.never_there, coco.read_boxes),
     "pairs": (pairs.is_there, pairs.read),
     "imagefolder": (image_folder.is_there, image_folder.read),
     "groups": (folders.is_nested, folders.read_nested),
