@@ -123,10 +123,10 @@ def test_coco_boxes_are_cut_out_and_those_of_one_photo_stay_together(tmp_path: P
     assert [each.reason for each in reading.left_out] == [Reason.TOO_SMALL]
     taken = photo_copies.take(reading.files, tmp_path / "photos")
     assert ["has 50 x 40 pixels" in str(each) for each in taken.left_out] == [True]
-    sizes = {
+    parts = {
         file.label: decode((tmp_path / "photos" / f"{digest}.jpg").read_bytes()) for digest, file in taken.kept.items()
     }
-    assert {label: part.size for label, part in sizes.items()} == {"can": (41, 40), "jar": (40, 80)}
+    assert {label: part.size for label, part in parts.items()} == {"can": (41, 40), "jar": (40, 80)}
     cut = np.asarray(picture.crop((10, 20, 51, 60)), dtype=float)
     assert np.abs(np.asarray(parts["can"], dtype=float) - cut).mean() < 6
 
