@@ -46,6 +46,22 @@ def needing(folder: Path, needed_bytes: int, what: str) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def explaining(folder: Path) -> Iterator[None]:
+    """Raise `DataError` in place of the error of a disk that fills up while anything is written into `folder`."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise DataError(full(folder)) from error
+
+
+def full(folder: Path) -> str:
+    free = shutil.disk_usage(folder).free
+    return f"The disk of {folder} is full ({free:,} bytes are free). Make room and give the same command again."
+
+
 def reserve(file: Path, size_bytes: int, what: str) -> None:
     """Make sure that the first `size_bytes` of `file` can be written. Raise `DataError` where the disk has no room."""
     require(file.parent, size_bytes, what)
