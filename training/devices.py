@@ -78,6 +78,15 @@ def _parallel_tensorflow(devices: list[str]) -> Iterator[None]:
         yield
 
 
+def on_one(model: keras.Model) -> keras.Model:
+    """Return `model` for use outside `shared`: itself, or a copy if its weights lie on several devices."""
+    if len(names()) == 1 or keras.backend.backend() == "torch":
+        return model
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 @contextmanager
 def precision(model: keras.Model, wanted: Precision) -> Iterator[None]:
     """Let the backbone of `model` compute in `wanted` for a while; scaling, pooling and head stay float32.

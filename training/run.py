@@ -13,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
+from training import disk_space
 from training.gate import GatePolicy
 from training.recipe import IMAGENET, Recipe
 from training.run_directory import ExitCode, Outcome, RunLocked
@@ -34,6 +35,11 @@ def main(arguments: list[str] | None = None) -> ExitCode:
     except RunLocked as locked:
         log.error("%s", locked)  # noqa: TRY400  # Where it was noticed helps nobody.
         return ExitCode.LOCKED
+    except OSError as error:
+        if not disk_space.is_full(error):
+            raise
+        log.error("%s", disk_space.full(options.run.parent))  # noqa: TRY400  # Not even the refusal could be written.
+        return ExitCode.BAD_INPUT
     for reason in result.reasons:
         log.info("%s: %s", result.outcome, reason)
     return ExitCode.BAD_INPUT if result.outcome is Outcome.REFUSED else ExitCode.DONE
@@ -48,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", type=int, default=1, help="number of the release it will propose")
     parser.add_argument("--champion", type=Path, help="release folder of the model to beat")
     parser.add_argument("--weights", default=IMAGENET, help="imagenet, random, champion, or a weights file")
+    parser.add_argument(
+        "--teacher", type=Path, help="release folder of a model that a recipe with distillation learns from"
+    )
+    parser.add_argument("--loaders", type=int, help="processes that make batches; as fits the device if not given")
     parser.add_argument("--fit-only", action="store_true", help="no release: fit, and measure on validation")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     parser.add_argument("--lineage-run-id", default="by-hand")
@@ -76,6 +86,8 @@ def _request(options: argparse.Namespace) -> RunRequest:
         version=options.version,
         champion=options.champion,
         weights=options.weights,
+        teacher=options.teacher,
+        loaders=options.loaders,
         run_id=options.lineage_run_id,
         licence=options.licence,
         fit_only=options.fit_only,

@@ -4,7 +4,7 @@ Guarantees: every file is replaced whole, so a reader never sees half of one; on
 No Keras here: workers read this module.
 
     run.json  recipe.json  progress.json  history.json  validation.json  checkpoints/  champion_evaluation.json
-    result.json  output.log
+    result.json  output.log  tensorboard/
     holdout.npz  validation.npz: what the model gave for each photo (`model_outputs`)
     release/     the release folder: model, manifest, evidence, model card, checkpoint
 """
@@ -70,6 +70,7 @@ class RunDirectory:
         self.history = path / "history.json"
         self.validation = path / "validation.json"
         self.checkpoints = path / "checkpoints"
+        self.tensorboard = path / "tensorboard"
         self.release = path / "release"
         self.champion_evaluation = path / "champion_evaluation.json"
         self.holdout_outputs = path / "holdout.npz"

@@ -81,6 +81,7 @@ class RunRecord(Document):
     weights: str = Field(description="imagenet, random, champion, or the file they came from")
     weights_digest: Sha256 | None = Field(default=None, description="of that file")
     champion: str | None = None
+    teacher: Sha256 | None = Field(default=None, description="digest of the checkpoint that it learned from")
     starts: tuple[Start, ...] = Field(min_length=1)
     finished_at: AwareDatetime | None = None
     outcome: Outcome | None = None
@@ -101,6 +102,7 @@ def begin(request: RunRequest, recipe: Recipe, snapshot: DatasetSnapshot, enviro
         weights=request.weights,
         weights_digest=file_sha256(weights) if weights.is_file() else None,
         champion=None if request.champion is None else str(request.champion),
+        teacher=None if request.teacher is None else file_sha256(request.teacher / "checkpoint.keras"),
         starts=(*earlier, Start(at=datetime.now(UTC), code=CodeVersion.present(), environment=environment)),
     )
     record.write(directory.record)

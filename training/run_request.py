@@ -11,6 +11,7 @@ from training.recipe import IMAGENET, Recipe
 class RunRequest:
     """All that a run is asked to do. `weights`: imagenet, random, champion, or a weights file.
 
+    `teacher`: release folder of a model to learn from. `loaders`: processes that make batches; None: as fits.
     `fit_only`: fit and measure on validation; make no release and never look at the holdout.
     """
 
@@ -21,6 +22,8 @@ class RunRequest:
     version: int = 1
     champion: Path | None = None
     weights: str = IMAGENET
+    teacher: Path | None = None
+    loaders: int | None = None
     run_id: str = "by-hand"
     licence: str = "Apache-2.0"
     fit_only: bool = False

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import keras
 
-from mobile_models.document import Sha256, file_sha256
 from mobile_models.label_set import LabelSet
 from mobile_models.manifest import ReleaseManifest
 from training.dataset import DataError
@@ -18,13 +17,18 @@ CHECKPOINT = "checkpoint.keras"
 
 
 def check(recipe: Recipe, release: Path | None) -> None:
-    """Raise `RecipeError` unless a teacher is given exactly where the recipe learns from one."""
+    """Raise `RecipeError` unless a teacher is given exactly where the recipe learns from one.
+
+    Raise `DataError` if it has no checkpoint.
+    """
     if recipe.distillation_weight and release is None:
         raise RecipeError("distillation_weight: give the release folder of a teacher (--teacher), or set it to 0")
     if release is not None and not recipe.distillation_weight:
         raise RecipeError("distillation_weight: it is 0, so the teacher would not be asked; set it above 0")
-    if release is not None and not any(stage.trains_body or stage.augment for stage in recipe.stages):
+    if release is not None and all(stage.keeps_features for stage in recipe.stages):
         raise RecipeError("distillation_weight: no stage shows photos, only kept features, which a teacher cannot see")
+    if release is not None and not (release / CHECKPOINT).is_file():
+        raise DataError(f"{release} has no {CHECKPOINT} to learn from: give a release folder.")
 
 
 def load(release: Path, recipe: Recipe, labels: LabelSet) -> keras.Model:
@@ -46,11 +50,3 @@ def load(release: Path, recipe: Recipe, labels: LabelSet) -> keras.Model:
             f"{recipe.crop!r}: set crop to the teacher's."
         )
     return model
-
-
-def digest(release: Path) -> Sha256:
-    """Return what tells this teacher from others. Raise `DataError` if it has no checkpoint."""
-    try:
-        return file_sha256(release / CHECKPOINT)
-    except OSError as error:
-        raise DataError(f"{release} has no {CHECKPOINT} to learn from: {error}") from error
