@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
-from mobile_models.document import Sha256, sha256
+from mobile_models.document import Sha256, file_sha256, sha256
 from mobile_models.evaluation import EvaluationReport, Verdict
 from mobile_models.litert_model import LiteRtModel, ModelError
 from mobile_models.manifest import ReleaseManifest
@@ -21,6 +19,8 @@ from training import (
     backbones,
     calibration,
     dataset,
+    devices,
+    disk_space,
     evaluate,
     fit,
     gate,
@@ -29,6 +29,7 @@ from training import (
     quantize,
     release_folder,
     run_record,
+    teachers,
 )
 from training import subject as subjects
 from training.dataset import SNAPSHOT_FILE, DataError, DatasetSnapshot, Split, holdout_digest
@@ -71,7 +72,8 @@ def train(request: RunRequest) -> RunResult:
         if finished is not None and not _goes_on(finished, request):
             return finished
         try:
-            result = _train(request, directory)
+            with disk_space.explaining(directory.path):
+                result = _train(request, directory)
         except REFUSALS as error:
             result = RunResult(outcome=Outcome.REFUSED, reasons=(str(error),))
         result.write(directory.result)
@@ -87,27 +89,43 @@ def _goes_on(finished: RunResult, request: RunRequest) -> bool:
 def _train(request: RunRequest, directory: RunDirectory) -> RunResult:
     run = _begin(request, directory)
     train, validation = run.pictures(Split.TRAIN), run.pictures(Split.VALIDATION)
-    task = fit.Task(run.recipe, train, validation, request.seed, _digest(run))
-    fitted = fit.Fit(_initial_model(run), task, directory.checkpoints, _reporter(directory))
-    fitted.run()
-    fit.History(epochs=fitted.state.epochs).write(directory.history)
-    measured = _validate(fitted.model, validation, run.snapshot.label_set.ids)
+    model = _fit(run, train, validation)
+    measured = _validate(model, validation, run.snapshot.label_set.ids)
     measured.write(directory.validation)
     if request.fit_only:
         return RunResult(outcome=Outcome.FITTED, reasons=(measured.describe(),))
     _say(directory, "quantize")
-    exported = _export(fitted.model, run, train, validation)
+    exported = _export(model, run, train, validation)
     _say(directory, "evaluate")
-    challenger = _evaluate(fitted.model, exported, run)
+    challenger = _evaluate(model, exported, run)
     champion = _evaluate_champion(run)
     _say(directory, "gate")
     blessing = gate.judge(challenger, champion, request.policy, has_champion=request.champion is not None)
     release_folder.write(
-        directory.release, request, fitted.model, exported, run.snapshot, release_folder.Evidence(challenger, blessing)
+        directory.release, request, model, exported, run.snapshot, release_folder.Evidence(challenger, blessing)
     )
     shutil.rmtree(directory.path / "pixels")
     outcome = Outcome.BLESSED if blessing.verdict is Verdict.PASSED else Outcome.BLOCKED
     return RunResult(outcome=outcome, reasons=blessing.reasons)
+
+
+def _fit(run: Run, train: Pictures, validation: Pictures) -> keras.Model:
+    request, recipe, directory = run.request, run.recipe, run.directory
+    labels = run.snapshot.label_set
+    with devices.shared(recipe):
+        teacher = None if request.teacher is None else teachers.load(request.teacher, recipe, labels)
+        task = fit.Task(recipe, train, validation, request.seed, _digest(run), teacher)
+        fitted = fit.Fit(
+            _initial_model(run),
+            task,
+            directory.checkpoints,
+            _reporter(directory),
+            curves=directory.tensorboard,
+            loaders=devices.loaders(request.loaders),
+        )
+        fitted.run()
+    fit.History(epochs=fitted.state.epochs).write(directory.history)
+    return devices.on_one(fitted.model)
 
 
 def _begin(request: RunRequest, directory: RunDirectory) -> Run:
@@ -116,23 +134,22 @@ def _begin(request: RunRequest, directory: RunDirectory) -> Run:
     recipe = request.recipe.for_weights(request.weights)
     recipe.write(directory.recipe)
     check_weights(recipe, request.weights)
+    teachers.check(recipe, request.teacher)
     try:
         snapshot = DatasetSnapshot.read(request.snapshot / SNAPSHOT_FILE)
     except (OSError, ValueError) as error:
         raise DataError(f"{request.snapshot} is no dataset snapshot: {error}") from error
-    run_record.begin(request, recipe, snapshot, Environment.present(keras.backend.backend(), _devices()))
+    run_record.begin(request, recipe, snapshot, Environment.present(keras.backend.backend(), tuple(devices.names())))
     for warning in dataset.check(snapshot):
         log.warning("%s", warning)
     return Run(request, recipe, directory, snapshot)
 
 
-def _devices() -> tuple[str, ...]:
-    return tuple(map(str, keras.distribution.list_devices()))
-
-
 def _digest(run: Run) -> Sha256:
     champion = run.request.champion / "checkpoint.keras" if run.request.champion else None
-    parts = (run.recipe.digest, run.snapshot.digest, run.request.seed, run.request.weights, champion)
+    parts: list[object] = [run.recipe.digest, run.snapshot.digest, run.request.seed, run.request.weights, champion]
+    if run.request.teacher is not None:
+        parts.append(file_sha256(run.request.teacher / teachers.CHECKPOINT))
     return sha256(" ".join(map(str, parts)).encode())
 
 
