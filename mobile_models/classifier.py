@@ -1,9 +1,10 @@
 """The classifier: the bytes of a photo in, a label or "unsure" out.
 
 Guarantees: only the model that the manifest names by digest answers; scores are probabilities over the whole label
-set; the label is the most probable one, or `unsure` where that one does not reach its threshold. Where labels belong to
-groups, the group is answered too: the one with the largest sum of probabilities, or `unsure` where that sum does not
-reach the lowest threshold of its labels.
+set; the label is the most probable one, or `unsure` where that one does not reach its threshold, or where the photo is
+too far from all that the model learnt from. Where labels belong to groups, the group is answered too: the one with the
+largest sum of probabilities, or `unsure` where that sum does not reach the lowest threshold of its labels, or where the
+photo is too far.
 """
 
 import time
@@ -39,6 +40,9 @@ class Classification:
     """Group id, or `unsure`; None where the labels have no groups."""
     group_scores: dict[str, float] = field(default_factory=dict)
     """Group id to the summed probability of its labels; empty where the labels have no groups."""
+    novelty: float | None = None
+    """Distance from what the model learnt from, as a share of the one beyond which the answer is unsure; None where the
+    manifest has no such distance."""
 
     @property
     def best_label(self) -> str:
@@ -102,14 +106,22 @@ class Classifier:
         probabilities = softmax(logits, self.manifest.temperature)
         scores = dict(zip(self.manifest.label_set.ids, map(float, probabilities), strict=True))
         best = max(scores, key=scores.__getitem__)
-        label = best if scores[best] >= self.manifest.thresholds[best] else UNSURE
+        novelty = self._novelty(embedding)
+        is_known = novelty is None or novelty <= 1
+        label = best if is_known and scores[best] >= self.manifest.thresholds[best] else UNSURE
         group_scores = sum_by_group(self.manifest.label_set, scores)
-        group = self._group(group_scores)
-        return Classification(label, scores, _milliseconds_since(started), embedding, group, group_scores)
+        group = self._group(group_scores, is_known=is_known)
+        return Classification(label, scores, _milliseconds_since(started), embedding, group, group_scores, novelty)
 
-    def _group(self, group_scores: Mapping[str, float]) -> str | None:
+    def _novelty(self, embedding: NDArray[np.float32]) -> float | None:
+        score = self.manifest.novelty
+        return None if score is None else score.relative(embedding[np.newaxis])[0]
+
+    def _group(self, group_scores: Mapping[str, float], *, is_known: bool) -> str | None:
         if not group_scores:
             return None
+        if not is_known:
+            return UNSURE
         best = max(group_scores, key=group_scores.__getitem__)
         members = self.manifest.label_set.groups[best]
         return best if group_scores[best] >= min(self.manifest.thresholds[label] for label in members) else UNSURE

@@ -5,11 +5,11 @@ are comparable exactly when their holdout digests are equal; a `Blessing` names 
 """
 
 from enum import StrEnum
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from mobile_models.document import Document, Sha256
+from mobile_models.document import Document, Sha256, is_unset
 from mobile_models.label_set import LabelSet
 
 
@@ -31,6 +31,40 @@ class ClassMetrics(Document):
     support: int = Field(ge=0, description="photos of this class in the holdout")
 
 
+class ThresholdFit(Document):
+    """How a label's threshold was fitted on the validation split. All but `answers` are fractions."""
+
+    threshold: float = Field(ge=0, le=1)
+    precision: float = Field(ge=0, le=1, description="of answers from the threshold up, shrunk towards their scores")
+    lower_bound: float = Field(ge=0, le=1, description="of that precision, one-sided 95 % (Clopper and Pearson 1934)")
+    answers: int = Field(ge=0, description="validation photos that were answered so, from the threshold up")
+    kept: float = Field(ge=0, le=1, description="share of the answers of this label that are not below the threshold")
+    reached: bool = Field(description="whether `precision` reaches the target")
+
+
+class Counted(Document):
+    right: int = Field(ge=0)
+    photos: int = Field(ge=0)
+
+
+class OutsideReport(Document):
+    """The same model on photos taken elsewhere, by other people, of other things than the photos it learnt from."""
+
+    name: str = Field(description="of the set of photos")
+    photos_digest: Sha256 = Field(description="of the photos and their gold labels, like that of the holdout")
+    photos: int = Field(gt=0)
+    accuracy: float = Field(ge=0, le=1, description="of the most probable label, whatever its threshold")
+    recall: dict[str, Counted] = Field(description="only labels that have photos there")
+    unmeasured: tuple[str, ...] = Field(description="labels without a photo there")
+    unsure: float = Field(ge=0, le=1, description="share of the photos that are answered unsure")
+    sure_accuracy: float | None = Field(ge=0, le=1, description="of the answers that are not unsure")
+    not_waste_photos: int = Field(default=0, ge=0, description="photos that show none of the labels")
+    not_waste_unsure: float | None = Field(default=None, ge=0, le=1, description="share of those answered unsure")
+    novelty_auroc: float | None = Field(
+        default=None, ge=0, le=1, description="chance that such a photo is farther away than one of the holdout"
+    )
+
+
 class EvaluationReport(Document):
     """An int8 .tflite measured through LiteRT on photos it has never seen."""
 
@@ -50,14 +84,32 @@ class EvaluationReport(Document):
     float_operators: tuple[str, ...] = Field(default=(), description="float operators other than the allowed borders")
     group_accuracy: float | None = Field(
         default=None,
+        exclude_if=is_unset,
         ge=0,
         le=1,
         description="share of photos whose group has the largest sum; null: no groups",
     )
+    target_precision: float | None = Field(default=None, exclude_if=is_unset, description="what `thresholds` aim at")
+    thresholds: dict[str, ThresholdFit] | None = Field(default=None, exclude_if=is_unset)
+    unsure: float | None = Field(default=None, exclude_if=is_unset, description="share answered unsure")
+    novel: float | None = Field(default=None, exclude_if=is_unset, description="share unsure for being too far away")
+    sure_accuracy: float | None = Field(default=None, exclude_if=is_unset, description="of answers that are not unsure")
+    outside: OutsideReport | None = Field(default=None, exclude_if=is_unset)
 
     @property
     def macro_f1(self) -> float:
-        return sum(metrics.f1 for metrics in self.per_class.values()) / len(self.per_class)
+        return self.macro("f1")
+
+    def macro(self, figure: Literal["precision", "recall", "f1"]) -> float:
+        """Return the mean over labels, whatever their number of photos."""
+        figures: list[float] = [getattr(metrics, figure) for metrics in self.per_class.values()]
+        return sum(figures) / len(figures)
+
+    def weighted(self, figure: Literal["precision", "recall", "f1"]) -> float:
+        """Return the mean over labels, each counted as often as it has photos."""
+        counts = [metrics.support for metrics in self.per_class.values()]
+        figures: list[float] = [getattr(metrics, figure) for metrics in self.per_class.values()]
+        return sum(count * each for count, each in zip(counts, figures, strict=True)) / sum(counts)
 
 
 class Verdict(StrEnum):

@@ -7,9 +7,10 @@ from typing import Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from mobile_models.document import Document, Sha256
+from mobile_models.document import Document, Sha256, is_unset
 from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import LabelSet
+from mobile_models.novelty import Novelty
 
 
 class SelfTest(Document):
@@ -38,6 +39,16 @@ class Lineage(Document):
     seed: int
 
 
+class OutsideSummary(Document):
+    """Measured on photos taken elsewhere than those it learnt from."""
+
+    name: str
+    photos: int = Field(gt=0)
+    accuracy: float = Field(ge=0, le=1)
+    unmeasured: tuple[str, ...] = Field(description="labels without a photo there")
+    not_waste_unsure: float | None = Field(ge=0, le=1, description="of photos that show none of the labels")
+
+
 class EvaluationSummary(Document):
     """The part of the evaluation report that travels; the whole report is `evaluation_digest`."""
 
@@ -48,6 +59,7 @@ class EvaluationSummary(Document):
     macro_f1: float = Field(ge=0, le=1)
     recall: dict[str, float]
     rubber_stamped: bool
+    outside: OutsideSummary | None = Field(default=None, exclude_if=is_unset)
 
 
 class ReleaseManifest(Document):
@@ -61,6 +73,9 @@ class ReleaseManifest(Document):
     input_spec: InputSpec
     temperature: float = Field(gt=0)
     thresholds: dict[str, float] = Field(description="label id to the score below which the answer is 'unsure'")
+    novelty: Novelty | None = Field(
+        default=None, exclude_if=is_unset, description="beyond its threshold the answer is 'unsure', too"
+    )
     lineage: Lineage
     evaluation: EvaluationSummary
     minimum_app_version: str = "0.1"
@@ -75,4 +90,14 @@ class ReleaseManifest(Document):
             raise ValueError("thresholds must name every label of the label set and no other")
         if any(len(test.logits) != len(ids) for test in self.self_tests):
             raise ValueError(f"each self-test needs {len(ids)} logits")
+        if self.novelty is not None:
+            self._check_novelty(self.novelty)
         return self
+
+    def _check_novelty(self, novelty: Novelty) -> None:
+        shape = (len(novelty.means.scales), novelty.means.columns)
+        wanted = (len(self.label_set.ids), self.model.embedding_length)
+        if shape != wanted:
+            raise ValueError(
+                f"the means of novelty must be {wanted[0]} times {wanted[1]}, not {shape[0]} times {shape[1]}"
+            )

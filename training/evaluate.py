@@ -88,6 +88,7 @@ def _report(subject: Subject, holdout: Pictures, digest: Sha256, outputs: ModelO
     predicted = outputs.logits.argmax(axis=1)
     right = predicted == holdout.labels
     confidence = probabilities.max(axis=1)
+    unsure = subject.unsure(outputs)
     matrix = confusion_matrix(holdout.labels, predicted, len(subject.label_set.ids))
     float_predicted = None if outputs.float_logits is None else outputs.float_logits.argmax(axis=1)
     return EvaluationReport(
@@ -105,7 +106,16 @@ def _report(subject: Subject, holdout: Pictures, digest: Sha256, outputs: ModelO
         size_bytes=subject.size_bytes,
         latency_milliseconds=latency_milliseconds(subject, holdout.pixels[0]),
         float_operators=subject.float_operators,
+        group_accuracy=group_accuracy(subject.label_set, probabilities, holdout.labels),
+        unsure=float(unsure.mean()) if subject.thresholds else None,
+        novel=float(subject.novel(outputs).mean()) if subject.novelty else None,
+        sure_accuracy=sure_accuracy(right, unsure) if subject.thresholds else None,
     )
+
+
+def sure_accuracy(right: NDArray[np.bool_], unsure: NDArray[np.bool_]) -> float | None:
+    """Return the share of right answers among those that are not unsure; None where all are."""
+    return None if unsure.all() else float(right[~unsure].mean())
 
 
 def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:

@@ -1,14 +1,14 @@
 """What a model gave for each photo of a split: `holdout.npz` and `validation.npz` of a run directory.
 
-Guarantees: equal outputs give equal bytes; reports, curves and searches for label errors need no second run of the model.
-The keys: photos (digests), labels (int64 [n], positions in the label set), logits (float32 [n, k], of the .tflite),
-float_logits (float32 [n, k], of the model it was made from; absent where there is none), embedding (float32 [n, e]; absent
-where the model gives none).
+Guarantees: equal outputs give equal bytes; reports, curves and searches for label errors need no second run of the
+model. The keys: photos (digests), labels (int64 [n], positions in the label set), logits (float32 [n, k], of the
+.tflite), float_logits (float32 [n, k], of the model it was made from; absent where there is none), embedding
+(float32 [n, e]; absent where the model gives none).
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,11 @@ class ModelOutputs:
     def write(self, file: Path) -> None:
         """Replace `file` whole."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        optional = {"float_logits": self.float_logits, "embedding": self.embedding}
-        given = {name: values for name, values in optional.items() if values is not None}
+        arrays: dict[str, Any] = {"photos": np.array(self.photos, dtype=str), "labels": self.labels}
+        arrays |= {"logits": self.logits, "float_logits": self.float_logits, "embedding": self.embedding}
         partial = file.with_name(file.name + ".partial")
         with partial.open("wb") as opened:
-            np.savez(opened, photos=np.array(self.photos, dtype=str), labels=self.labels, logits=self.logits, **given)
+            np.savez(opened, **{name: values for name, values in arrays.items() if values is not None})
         partial.replace(file)
 
     @classmethod

@@ -71,6 +71,12 @@ class Recipe(Document):
         default=0.005, ge=0, le=1, description="loss of validation accuracy by int8 from which more effort is made"
     )
     quantization_aware_epochs: int = Field(default=2, ge=0, le=50, description="of the last effort; 0: never")
+    target_precision: float = Field(
+        default=0.9, ge=0.5, lt=1, description="of the answers of each label that are not unsure; sets its threshold"
+    )
+    novelty_kept: float = Field(
+        default=0.98, ge=0.5, le=1, description="share of validation photos that are not too far away for an answer"
+    )
 
     @model_validator(mode="after")
     def _can_be_trained(self) -> Self:

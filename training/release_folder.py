@@ -18,6 +18,7 @@ from mobile_models.document import Sha256, sha256
 from mobile_models.evaluation import Blessing, EvaluationReport
 from mobile_models.manifest import EvaluationSummary, Lineage, ModelFile, ReleaseManifest
 from training import backbones, report
+from training.confidence import Confidence
 from training.dataset import DatasetSnapshot, SeenPhotos
 from training.recipe import CHAMPION
 from training.run_request import RunRequest
@@ -28,9 +29,7 @@ class Exported:
     """The int8 model with what was fitted on the validation split."""
 
     content: bytes
-    embedding_length: int
-    temperature: float
-    thresholds: dict[str, float]
+    confidence: Confidence
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def _manifest(
     model = ModelFile(
         sha256=sha256(exported.content),
         size_bytes=len(exported.content),
-        embedding_length=exported.embedding_length,
+        embedding_length=exported.confidence.novelty.means.columns,
     )
     return ReleaseManifest(
         version=request.version,
@@ -76,8 +75,9 @@ def _manifest(
         model=model,
         label_set=snapshot.label_set,
         input_spec=request.recipe.input_spec,
-        temperature=exported.temperature,
-        thresholds=exported.thresholds,
+        temperature=exported.confidence.temperature,
+        thresholds=exported.confidence.thresholds,
+        novelty=exported.confidence.novelty,
         lineage=_lineage(request, snapshot.digest),
         evaluation=EvaluationSummary(
             evaluation_digest=challenger.digest,

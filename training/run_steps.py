@@ -13,11 +13,11 @@ import keras
 
 from mobile_models.document import Sha256, file_sha256, sha256
 from mobile_models.evaluation import EvaluationReport, Verdict
-from mobile_models.litert_model import LiteRtModel, ModelError
+from mobile_models.litert_model import ModelError
 from mobile_models.manifest import ReleaseManifest
 from training import (
     backbones,
-    calibration,
+    confidence,
     dataset,
     devices,
     disk_space,
@@ -176,18 +176,11 @@ def _export(model: keras.Model, run: Run, train: Pictures, validation: Pictures)
     quantized = int8.quantize_well(model, Material(run.recipe, train, validation, run.request.seed))
     quantized.report.write(run.directory.quantization)
     content = quantized.content
-    ids = run.snapshot.label_set.ids
-    uncalibrated = subjects.of_tflite(content, run.request.run_id, run.snapshot.label_set, run.recipe.input_spec)
+    labels = run.snapshot.label_set
+    uncalibrated = subjects.of_tflite(content, run.request.run_id, labels, run.recipe.input_spec)
     outputs = evaluate.outputs_of(uncalibrated, validation, pipeline.predict(model, validation.pixels))
     outputs.write(run.directory.validation_outputs)
-    temperature = calibration.temperature(outputs.logits, validation.labels)
-    thresholds = calibration.thresholds(outputs.logits, validation.labels, temperature)
-    return Exported(
-        content=content,
-        embedding_length=LiteRtModel(content, len(ids)).embedding_length,
-        temperature=temperature,
-        thresholds=dict(zip(ids, thresholds, strict=True)),
-    )
+    return Exported(content, confidence.fit(uncalibrated, run.recipe, train, outputs, run.request.seed))
 
 
 def _validate(model: keras.Model, validation: Pictures, labels: Sequence[str]) -> ValidationReport:
@@ -203,7 +196,10 @@ def _evaluate(model: keras.Model, exported: Exported, run: Run) -> EvaluationRep
         _subject(exported, run), holdout, holdout_digest(run.snapshot), pipeline.predict(model, holdout.pixels)
     )
     measured.outputs.write(run.directory.holdout_outputs)
-    return measured.report
+    fitted = exported.confidence
+    return measured.report.model_copy(
+        update={"target_precision": fitted.target_precision, "thresholds": dict(fitted.fits)}
+    )
 
 
 def _subject(exported: Exported, run: Run) -> Subject:
@@ -212,8 +208,9 @@ def _subject(exported: Exported, run: Run) -> Subject:
         f"run {run.request.run_id}",
         run.snapshot.label_set,
         run.recipe.input_spec,
-        exported.temperature,
-        exported.thresholds,
+        exported.confidence.temperature,
+        exported.confidence.thresholds,
+        exported.confidence.novelty,
     )
 
 

@@ -9,6 +9,7 @@ from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import TRASHNET, Label, LabelSet
 from mobile_models.litert_model import LiteRtModel
 from mobile_models.manifest import ReleaseManifest
+from mobile_models.novelty import Novelty, Rows
 from mobile_models.photo import PhotoError
 from tests import pictures, tiny_model
 
@@ -40,6 +41,57 @@ def test_below_the_threshold_of_its_label_the_answer_is_unsure() -> None:
     assert classifier.classify(pictures.jpeg("glass")).label == "unsure"
     assert classifier.classify(pictures.jpeg("glass")).best_label == "glass"
     assert classifier.classify(pictures.jpeg("paper")).label == "paper"
+
+
+def novelty_of(classifier: Classifier, label: str, threshold: float) -> Novelty:
+    """A score that knows only what photos of `label` look like."""
+    embedding = classifier.classify(pictures.jpeg(label)).embedding.astype(np.float64)
+    mean = embedding / np.linalg.norm(embedding)
+    return Novelty(
+        means=Rows.of(np.stack([mean] * len(TRASHNET.ids))),
+        directions=Rows.of(np.eye(1, tiny_model.EMBEDDING_LENGTH)),
+        weights=(1.0,),
+        other_weight=1.0,
+        threshold=threshold,
+    )
+
+
+def test_a_photo_far_from_all_that_was_learnt_is_answered_unsure() -> None:
+    model = tiny_model.model_bytes()
+    plain = Classifier(model, tiny_model.manifest(model))
+    assert plain.classify(pictures.jpeg("glass")).novelty is None
+    knows_glass = changed(plain.manifest, novelty=novelty_of(plain, "glass", 0.001))
+    classifier = Classifier(model, knows_glass)
+    near, far = classifier.classify(pictures.jpeg("glass")), classifier.classify(pictures.jpeg("trash"))
+    assert (near.label, far.label, far.best_label) == ("glass", "unsure", "trash")
+    assert near.novelty is not None
+    assert far.novelty is not None
+    assert near.novelty <= 1 < far.novelty
+
+
+def test_a_photo_that_is_too_far_has_no_group_either() -> None:
+    labels = tuple(label.model_copy(update={"group": "things"}) for label in TRASHNET.labels)
+    model = tiny_model.model_bytes()
+    grouped = tiny_model.manifest(model, label_set=LabelSet(id="grouped", version=1, labels=labels))
+    novelty = novelty_of(Classifier(model, grouped), "glass", 0.001)
+    classifier = Classifier(model, changed(grouped, novelty=novelty))
+    assert classifier.classify(pictures.jpeg("glass")).group == "things"
+    assert classifier.classify(pictures.jpeg("trash")).group == "unsure"
+
+
+def test_a_manifest_whose_novelty_fits_another_model_is_refused() -> None:
+    manifest = tiny_model.manifest(tiny_model.model_bytes())
+    other = Novelty(
+        means=Rows.of(np.eye(6, 5)), directions=Rows.of(np.eye(1, 5)), weights=(1.0,), other_weight=1.0, threshold=1.0
+    )
+    with pytest.raises(ValueError, match="must be 6 times 16, not 6 times 5"):
+        changed(manifest, novelty=other)
+
+
+def test_a_manifest_without_novelty_keeps_the_bytes_that_it_had_before_there_was_one() -> None:
+    content = tiny_model.manifest(tiny_model.model_bytes()).to_bytes()
+    assert b"novelty" not in content
+    assert b"outside" not in content
 
 
 def test_a_higher_temperature_makes_it_less_sure_of_the_same_label() -> None:
