@@ -7,6 +7,7 @@ loading processes start quickly.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import augment
+from training.feature_store import Rows
 from training.mixing import Mixing
 from training.recipe_parts import Augmentation
 
+Inputs = NDArray[Any] | Rows
+"""Photos or features by position; what they give for positions is an array."""
 Batch = tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
 _MIX = 1  # The generator that mixes is another one than that of the views.
 
@@ -37,7 +41,7 @@ class Batches(Sequence[Batch]):
 
     def __init__(
         self,
-        inputs: NDArray[Any],
+        inputs: Inputs,
         labels: NDArray[np.int64],
         class_weights: NDArray[np.float64],
         batch_size: int,
@@ -77,12 +81,14 @@ class Batches(Sequence[Batch]):
         self.__dict__.update(state | {"_inputs": from_file(state["_inputs"])})
 
 
-def on_file(values: NDArray[Any]) -> NDArray[Any] | Path:
+def on_file(values: Inputs) -> Inputs | Path:
     """Return how an array travels to another process: one that lies whole in a file, as the name of that."""
-    return Path(values.filename) if isinstance(values, np.memmap) and values.filename is not None else values
+    if isinstance(values, np.memmap) and isinstance(values.base, mmap) and values.filename is not None:
+        return Path(values.filename)
+    return values
 
 
-def from_file(values: NDArray[Any] | Path) -> NDArray[Any]:
+def from_file(values: Inputs | Path) -> Inputs:
     return np.load(values, mmap_mode="r") if isinstance(values, Path) else values
 
 

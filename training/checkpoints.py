@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from mobile_models.document import Document, Sha256
@@ -80,11 +79,6 @@ class Checkpoints:
             np.savez(partial, *values)
         return name
 
-    def save_array(self, name: str, values: NDArray[Any]) -> None:
-        """Write one array for `np.load`."""
-        with self._written(name, values.nbytes) as partial:
-            np.save(partial, values)
-
     def require_space(self, weight_bytes: int) -> None:
         """Raise `DataError` unless there is room for the checkpoints of a model with so many bytes of weights.
 
@@ -124,5 +118,5 @@ class Checkpoints:
         self.state = state
         kept = {STATE_FILE, state.start, state.last, state.best}
         for path in self.folder.iterdir():
-            if path.name not in kept and not path.name.startswith(f"features-{state.stage}-"):
+            if path.is_file() and path.name not in kept:
                 path.unlink()

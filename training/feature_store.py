@@ -67,7 +67,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self._places)
 
-    def __getitem__(self, chosen: Any) -> NDArray[np.float32]:
+    def __getitem__(self, chosen: Any) -> NDArray[Any]:
         places = self._places[chosen]
         if places.ndim == 1:
             return np.asarray(self._shards[places[0]][_FEATURE][places[1]], dtype=np.float32)

@@ -6,6 +6,7 @@ same in each epoch, run and retraining, and what was kept of it is used again. O
 
 import logging
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from mobile_models.document import Sha256, sha256
 from training import augment
-from training.batches import from_file, on_file
+from training.batches import Inputs, from_file, on_file
 from training.boundary import Boundary
 from training.feature_store import GIGABYTE, FeatureStore, Rows, Source
 from training.loading import Loaders
@@ -37,7 +38,7 @@ def view_of_epoch(stage: Stage, epoch: int) -> int:
     return 1 + epoch % stage.cached_views if stage.augment else UNCHANGED
 
 
-@dataclass(frozen=True)
+@dataclass
 class KeptFeatures:
     """What a stage of `recipe` trains on."""
 
@@ -46,6 +47,10 @@ class KeptFeatures:
     recipe: Recipe
     stage: Stage
     loaders: Loaders
+    computed: int = 0
+    """Views that were not there."""
+    seconds: float = 0
+    """That they took."""
 
     def of_epoch(self, pictures: Pictures, epoch: int) -> Rows:
         return self._of(pictures, view_of_epoch(self.stage, epoch))
@@ -69,11 +74,15 @@ class KeptFeatures:
         digests = [photo.sha256 for photo in pictures.photos]
 
         def compute(chosen: NDArray[np.int64]) -> NDArray[np.float32]:
-            views = Views(pictures, chosen, view, augmentation)
-            lower = self.boundary.lower
-            return np.concatenate([np.asarray(lower.predict_on_batch(batch)) for batch in self.loaders.stream(views)])
+            return self._computed(Views(pictures, chosen, view, augmentation), len(chosen))
 
         return self.store.find_or_compute(self._source(augmentation), view, digests, compute)
+
+    def _computed(self, views: "Views", count: int) -> NDArray[np.float32]:
+        started, lower = time.monotonic(), self.boundary.lower
+        parts = [np.asarray(lower.predict_on_batch(batch)) for batch in self.loaders.stream(views)]
+        self.computed, self.seconds = self.computed + count, self.seconds + time.monotonic() - started
+        return np.concatenate(parts)
 
     def _source(self, augmentation: Augmentation | None) -> Source:
         return Source(
@@ -95,7 +104,8 @@ class Views(Sequence[NDArray[np.uint8]]):
         self, pictures: Pictures, chosen: NDArray[np.int64], view: int, augmentation: Augmentation | None
     ) -> None:
         """`augmentation`: None for the photos themselves."""
-        self._pixels, self._chosen, self._view, self._augmentation = pictures.pixels, chosen, view, augmentation
+        self._pixels: Inputs = pictures.pixels
+        self._chosen, self._view, self._augmentation = chosen, view, augmentation
         self._digests = [pictures.photos[place].sha256 for place in chosen]
 
     def __len__(self) -> int:

@@ -6,6 +6,7 @@ of the best validation epoch of the last stage, with the averaged weights where 
 never seen here.
 """
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +20,11 @@ from numpy.typing import NDArray
 from mobile_models.document import Sha256
 from training import backbones, curves, devices, losses, optimizers, pace, pipeline, sampling, schedules
 from training.backbone_facts import FACTS
-from training.batches import Batches, Changes
+from training.batches import Batches, Changes, Inputs
+from training.boundary import split_at
 from training.checkpoints import Checkpoints, Epoch, FitState, History
+from training.feature_store import FeatureStore
+from training.features import KeptFeatures
 from training.loading import Loaders
 from training.mixing import Mixing
 from training.pipeline import Pictures
@@ -41,15 +45,16 @@ class Diverged(Exception):
 
 @dataclass(frozen=True)
 class Trainee:
-    """What a stage trains: the whole model on photos, or a part of it on kept features.
+    """What a stage trains: the whole model on photos, or the part above a boundary on kept features.
 
-    `inputs` gives the train photos, or their features, in an epoch of the stage; `live`: they are changed on their way.
+    `inputs` gives the train photos, or their features, in an epoch of the stage; `changes`: what happens to them on
+    their way into a batch.
     """
 
     model: keras.Model
-    inputs: Callable[[int], NDArray[Any]]
-    validation: NDArray[Any]
-    live: bool
+    inputs: Callable[[int], Inputs]
+    validation: Inputs
+    changes: Changes | None
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,11 @@ class Fit:
         *,
         curves: Path | None = None,
         loaders: int = 0,
+        store: FeatureStore | None = None,
     ) -> None:
-        """`curves`: where TensorBoard's files go; `loaders`: processes that make batches.
+        """`curves`: where TensorBoard's files go; `loaders`: processes that make batches; `store`: where features are.
+
+        Without a store they lie in `folder` until the fit is done.
 
         Raise `DataError` if `folder` holds the state of another task, or has no room for this one.
         """
@@ -88,6 +96,8 @@ class Fit:
         self._checkpoints = Checkpoints(folder, task.digest)
         self._checkpoints.require_space(4 * model.count_params())
         self._curves_folder, self._loader_count = curves, loaders
+        self._own_store = folder / "features"
+        self._store = store or FeatureStore(self._own_store)
 
     @property
     def state(self) -> FitState:
@@ -102,11 +112,12 @@ class Fit:
         ):
             for position in range(self.state.stage, len(self._recipe.stages)):
                 self._run_stage(position, self._recipe.stages[position])
+        shutil.rmtree(self._own_store, ignore_errors=True)
         self._checkpoints.load(self.state.start, self.model.weights)
 
     def _run_stage(self, position: int, stage: Stage) -> None:
         self._checkpoints.load(self.state.start, self.model.weights)
-        began = [np.asarray(weight) for weight in self.model.weights] if stage.kept_change < 1 else []
+        began = [np.asarray(weight).copy() for weight in self.model.weights] if stage.kept_change < 1 else []
         backbones.set_trainable(self.model, stage)
         trainee = self._trainee(position, stage)
         self._trainer = self._compiled(trainee.model, stage)
@@ -138,23 +149,23 @@ class Fit:
         return [*trainee.model.weights, *self._trainer.optimizer.variables]
 
     def _trainee(self, position: int, stage: Stage) -> Trainee:
-        if stage.trains_body or stage.augment:
-            return Trainee(self.model, lambda epoch: self._train.pixels, self._validation.pixels, live=stage.augment)
-        self._report(Progress(stage=stage.name, epoch=len(self.state.epochs), epochs=self._recipe.total_epochs))
-        body = backbones.body_of(self.model)
-        train, validation = (self._features(body, position, each) for each in (self._train, self._validation))
-        return Trainee(backbones.head_of(self.model), lambda epoch: train, validation, live=False)
-
-    def _features(self, body: keras.Model, position: int, pictures: Pictures) -> NDArray[np.float32]:
-        """Pooled features float32 [n, embedding], kept in the folder since they take the most time of such a stage."""
-        file = self.folder / f"features-{position}-{'train' if pictures is self._train else 'validation'}.npy"
-        if not file.exists():
-            started = time.monotonic()
-            self._checkpoints.save_array(file.name, pipeline.predict(body, pictures.pixels))
-            if pictures is self._train:
-                self._checkpoints.keep(forward_seconds=time.monotonic() - started)
-        features: NDArray[np.float32] = np.load(file)
-        return features
+        recipe = self._recipe
+        mixing = Mixing(recipe.mixup_alpha, recipe.cutmix_alpha)
+        if not stage.keeps_features:
+            changes = Changes(recipe.augmentation, mixing) if stage.augment else None
+            return Trainee(self.model, lambda epoch: self._train.pixels, self._validation.pixels, changes)
+        self._report(Progress(stage=stage.name, epoch=len(self.state.epochs), epochs=recipe.total_epochs))
+        kept = KeptFeatures(self._store, split_at(self.model, stage), recipe, stage, self._loaders)
+        kept.check_room(len(self._train))
+        kept.of_epoch(self._train, len(self._history(position)))
+        if kept.computed:
+            self._checkpoints.keep(forward_seconds=kept.seconds / kept.computed * len(self._train))
+        return Trainee(
+            kept.boundary.upper,
+            lambda epoch: kept.of_epoch(self._train, epoch),
+            kept.unchanged(self._validation),
+            Changes(mixing=mixing) if stage.augment else None,
+        )
 
     def _run_epoch(self, trainee: Trainee, position: int, stage: Stage) -> Epoch:
         started, done = time.monotonic(), self._history(position)
@@ -189,7 +200,8 @@ class Fit:
         """Train for one epoch; return loss and accuracy."""
         _reseed_dropout(trainee.model, chance)
         batches = self._batches(trainee, chance)
-        stream = waiting.watch(self._loaders.stream(batches))
+        whole = trainee.model is self.model  # Features need no work, only way: other processes would slow them.
+        stream = waiting.watch(self._loaders.stream(batches) if whole else batches)
         shown = self._trainer.fit(
             stream, steps_per_epoch=len(batches), callbacks=[waiting], shuffle=False, verbose=0
         ).history
@@ -201,10 +213,8 @@ class Fit:
         if recipe.sampling is Sampling.OVERSAMPLE:
             order = sampling.oversample(labels, generator)
         elif recipe.sampling is Sampling.SMOTE:
-            inputs, labels = sampling.smote(inputs, labels, generator)
-        mixing = Mixing(recipe.mixup_alpha, recipe.cutmix_alpha)
-        changes = Changes(recipe.augmentation, mixing) if trainee.live else None
-        return Batches(inputs, labels, self._class_weights, recipe.batch_size, chance, changes, order)
+            inputs, labels = sampling.smote(np.asarray(inputs), labels, generator)
+        return Batches(inputs, labels, self._class_weights, recipe.batch_size, chance, trainee.changes, order)
 
     def _if_best(self, trainee: Trainee, epoch: Epoch) -> dict[str, object]:
         """Save what is validated if there was no better epoch in its stage, and return what changes in the state."""

@@ -63,13 +63,16 @@ def seconds_left(
         elif forward is None:
             return None
         else:
-            total += forward * (_cost(stage, layers) * stage.epochs or 1)
+            total += forward * (_views(stage) + _cost(stage, layers) * stage.epochs)
     return total
 
 
+def _views(stage: Stage) -> int:
+    """Forward passes that make the features which a stage keeps."""
+    return max(1, stage.cached_views * stage.augment) if stage.keeps_features else 0
+
+
 def _cost(stage: Stage, layers: int) -> float:
-    """Forward passes through the backbone that an epoch costs; 0: it learns on kept features."""
-    if not stage.trains_body and not stage.augment:
-        return 0
+    """Forward passes through the backbone that an epoch costs; 0: only the head learns, on kept features."""
     learning = min(1.0, stage.trainable_layers / layers or stage.trainable_groups / 5)
-    return 1 + 2 * learning
+    return 3 * learning if stage.keeps_features else 1 + 2 * learning

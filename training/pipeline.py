@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,8 +17,9 @@ from mobile_models import photo as photos
 from mobile_models.document import sha256
 from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import LabelSet
-from training import disk_space
-from training.dataset import DataError, SnapshotPhoto, check  # noqa: F401  # run_steps still looks for check here.
+from training import devices, disk_space
+from training.batches import Inputs
+from training.dataset import DataError, SnapshotPhoto
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,6 @@ def _decode(directory: Path, chosen: Sequence[SnapshotPhoto], spec: InputSpec, f
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
     shape = (len(chosen), spec.height, spec.width, 3)
-    disk_space.require(file.parent, math.prod(shape), "The prepared photos")
     pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
     disk_space.reserve(partial, partial.stat().st_size, "the prepared photos")
     unreadable: list[str] = []
@@ -81,9 +80,12 @@ def _whole(path: Path, photo: SnapshotPhoto) -> bytes:
 
 
 class InOrder(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types.
-    """Batches of inputs alone, in their order, for prediction: float32 [b, ...]."""
+    """Batches of inputs alone, in their order, for prediction: float32 [b, ...].
 
-    def __init__(self, inputs: NDArray[Any], batch_size: int = 64) -> None:
+    Where devices share batches, the last input is repeated until they can share the last batch.
+    """
+
+    def __init__(self, inputs: Inputs, batch_size: int = 64) -> None:
         super().__init__()
         self._inputs, self._size = inputs, batch_size
 
@@ -91,10 +93,12 @@ class InOrder(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no type
         return math.ceil(len(self._inputs) / self._size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32]]:
-        return (self._inputs[index * self._size : (index + 1) * self._size].astype(np.float32),)
+        rows = self._inputs[index * self._size : (index + 1) * self._size].astype(np.float32)
+        missing = -len(rows) % devices.sharing()
+        return (np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows,)
 
 
-def predict(model: keras.Model, inputs: NDArray[Any]) -> NDArray[np.float32]:
+def predict(model: keras.Model, inputs: Inputs) -> NDArray[np.float32]:
     """Return what `model` answers to `inputs` [n, ...], float32 [n, ...]."""
     answers: NDArray[np.float32] = np.asarray(model.predict(InOrder(inputs), verbose=0), dtype=np.float32)
-    return answers
+    return answers[: len(inputs)]

@@ -70,6 +70,9 @@ class Recipe(Document):
     quantization_drop: float = Field(
         default=0.005, ge=0, le=1, description="loss of validation accuracy by int8 from which more effort is made"
     )
+    quantization_float_layers: int = Field(
+        default=0, ge=0, le=20, description="most sensitive layers left float to see what it would give; never shipped"
+    )
     quantization_aware_epochs: int = Field(default=2, ge=0, le=50, description="of the last effort; 0: never")
     target_precision: float = Field(
         default=0.9, ge=0.5, lt=1, description="of the answers of each label that are not unsure; sets its threshold"
@@ -93,6 +96,7 @@ class Recipe(Document):
                 yield f"trainable_layers of stage {stage.name!r}: {self.backbone} has only {facts.layers} layers"
             if stage.trainable_groups > facts.groups:
                 yield f"trainable_groups of stage {stage.name!r}: {self.backbone} has only {facts.groups} groups"
+            yield from self._features_contradict(stage)
             if self.sampling is Sampling.SMOTE and (stage.trains_body or (stage.augment and not stage.cached_views)):
                 yield f"sampling: smote needs kept features, and stage {stage.name!r} has none"
         names = [stage.name for stage in self.stages]
@@ -110,6 +114,18 @@ class Recipe(Document):
             yield f"class_weights: balanced weights and sampling {self.sampling} would count rare classes twice"
         if (self.mixup_alpha or self.cutmix_alpha) and self.sampling is Sampling.SMOTE:
             yield "mixup_alpha, cutmix_alpha: not with sampling smote"
+
+    def _features_contradict(self, stage: Stage) -> Iterator[str]:
+        """What cannot be with activations that are kept."""
+        facts = FACTS[self.backbone]
+        if not stage.cached_views:
+            return
+        if stage.trainable_layers == facts.layers or stage.trainable_groups == facts.groups:
+            yield f"cached_views of stage {stage.name!r}: its whole backbone learns, so no activations stay the same"
+        if self.cutmix_alpha and stage.augment:
+            yield f"cutmix_alpha: stage {stage.name!r} keeps features (cached_views), which have no patches"
+        if self.distillation_weight:
+            yield f"distillation_weight: stage {stage.name!r} keeps features (cached_views), which no teacher can see"
 
     @property
     def input_spec(self) -> InputSpec:

@@ -108,11 +108,23 @@ class Stage(Document):
     plateau_patience: int = Field(default=4, ge=1)
     minimum_learning_rate: float = Field(default=1e-6, ge=0)
     stop_patience: int | None = Field(default=None, ge=1, description="epochs without a better one; null: never stop")
+    kept_change: float = Field(
+        default=1,
+        gt=0,
+        le=1,
+        description="how far the weights go from where the stage began to its best epoch; less keeps more of what "
+        "the pretrained ones know of other photos",
+    )
     stop_minimum_change: float = Field(default=0, ge=0, description="less than this does not count as better")
 
     @property
     def trains_body(self) -> bool:
         return bool(self.trainable_layers or self.trainable_groups)
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether it learns on kept activations: where that is asked for, and where they would stay the same anyway."""
+        return self.cached_views > 0 or not (self.trains_body or self.augment)
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:

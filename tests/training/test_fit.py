@@ -1,6 +1,6 @@
 import errno
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +14,10 @@ import pytest
 from mobile_models.document import Sha256, sha256
 from mobile_models.label_set import TRASHNET
 from training import backbones, pipeline, recipe
-from training.batches import Batch, Batches
+from training.batches import Batch
 from training.dataset import DataError, DatasetSnapshot, Split
 from training.fit import Diverged, Fit, FitState, Task, Trainee
-from training.loading import Loaders
+from training.pace import Waiting
 from training.pipeline import Pictures
 from training.recipe import Recipe
 from training.run_directory import Progress
@@ -307,13 +307,13 @@ def test_rare_classes_are_shown_as_often_as_the_largest(
     train = Pictures(tuple(whole.train.photos[i] for i in some), whole.train.pixels[some], whole.train.labels[some])
     fit = start(replace(whole, train=train), tmp_path)
     shown = np.zeros(6)
-    stream = Loaders.stream
+    watch = Waiting.watch
 
-    def counted(loaders: Loaders, batches: Batches) -> Iterator[Batch]:
-        for batch in stream(loaders, batches):
+    def counted(waiting: Waiting, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in watch(waiting, batches):
             shown[:] += batch[1].sum(axis=0)
             yield batch
 
-    monkeypatch.setattr(Loaders, "stream", counted)
+    monkeypatch.setattr(Waiting, "watch", counted)
     fit.run()
     assert shown.tolist() == [14] * 6
