@@ -16,6 +16,7 @@ from pathlib import Path
 from training import disk_space
 from training.gate import GatePolicy
 from training.recipe import IMAGENET, Recipe
+from training.rehearsal import LearnFrom
 from training.run_directory import ExitCode, Outcome, RunLocked
 from training.run_request import RunRequest
 
@@ -57,6 +58,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--teacher", type=Path, help="release folder of a model that a recipe with distillation learns from"
     )
+    parser.add_argument(
+        "--learn-from",
+        type=LearnFrom,
+        choices=LearnFrom,
+        default=LearnFrom.ALL,
+        help="all photos, those new to the champion, or those with a rehearsal of old ones",
+    )
+    parser.add_argument("--features", type=Path, help="folder in which features are kept for later runs")
+    parser.add_argument("--features-gigabytes", type=float, default=10, help="what that folder may hold")
     parser.add_argument("--loaders", type=int, help="processes that make batches; as fits the device if not given")
     parser.add_argument("--fit-only", action="store_true", help="no release: fit, and measure on validation")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
@@ -88,6 +98,9 @@ def _request(options: argparse.Namespace) -> RunRequest:
         weights=options.weights,
         teacher=options.teacher,
         loaders=options.loaders,
+        learn_from=options.learn_from,
+        features=options.features,
+        features_gigabytes=options.features_gigabytes,
         run_id=options.lineage_run_id,
         licence=options.licence,
         fit_only=options.fit_only,
@@ -106,8 +119,11 @@ def _limit_threads(threads: int) -> None:
 
 
 def _exit_when_standard_input_closes() -> None:
-    """The worker holds the other end and never writes: it closes when the worker dies, however it dies."""
-    while sys.stdin.buffer.read(4096):
+    """The worker holds the other end and never writes: it closes when the worker dies, however it dies.
+
+    Read from the descriptor: a thread that waits in `sys.stdin` would hold its lock when the interpreter shuts down.
+    """
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     os._exit(1)
 
