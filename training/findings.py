@@ -32,6 +32,9 @@ class Target:
     def met(self) -> bool:
         return self.measured >= self.wanted
 
+    def words(self) -> str:
+        return f"{self.name} {self.wanted:.2f}: {'met' if self.met else 'unmet'}, {self.measured:.3f}"
+
 
 @dataclass(frozen=True)
 class Confusion:

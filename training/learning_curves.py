@@ -33,13 +33,17 @@ class StageCurve:
         return self.accuracy - self.val_accuracy
 
     def words(self) -> str:
-        told = "further than it learnt for new photos" if self.gap > WIDE_GAP else "about as well as validation"
-        if self.gap < -WIDE_GAP:
-            told = "behind validation, as strong changes of the training photos make it"
         return (
             f"Stage {self.name}, epochs {self.first} to {self.last}, kept {self.kept}: train {self.accuracy:.3f}, "
-            f"validation {self.val_accuracy:.3f}, gap {self.gap:+.3f}: training went {told}."
+            f"validation {self.val_accuracy:.3f}, gap {self.gap:+.3f}{self._verdict()}."
         )
+
+    def _verdict(self) -> str:
+        if self.gap > WIDE_GAP:
+            return ": it fits the photos it learns from better than new ones"
+        if self.gap < -WIDE_GAP:
+            return ": the changes of the training photos make them harder than validation"
+        return ""
 
 
 def stages(history: History, recipe: Recipe | None) -> tuple[StageCurve, ...]:

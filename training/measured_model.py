@@ -1,61 +1,40 @@
 """A model with all that is known of it, gathered from a run directory or a release folder.
 
-Guarantees: what a folder does not hold is None, and nothing is guessed in its place; a folder that holds no evaluation
-is refused with a `DataError`. No Keras here.
-
-    RUN/holdout.npz, RUN/validation.npz: photos [n], labels [n], logits [n, k], and where known float_logits [n, k] and
-    embedding [n, e]
+Guarantees: what a folder does not hold is None or empty, and nothing is guessed in its place; a folder that holds no
+evaluation is refused with a `DataError`. No Keras here.
 """
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mobile_models.document import Document
 from mobile_models.evaluation import Answer, Blessing, EvaluationReport
+from mobile_models.input_spec import InputSpec
 from mobile_models.manifest import ReleaseManifest
 from training.checkpoints import History
-from training.dataset import SNAPSHOT_FILE, DataError, DatasetSnapshot
+from training.dataset import SNAPSHOT_FILE, DataError, DatasetSnapshot, SeenPhotos
 from training.frozen_record import RECORD_FILE, FrozenRecord
+from training.model_outputs import ModelOutputs
 from training.recipe import Recipe
 from training.run_directory import RunDirectory
 
-HOLDOUT_SCORES, VALIDATION_SCORES = "holdout.npz", "validation.npz"
 Known = TypeVar("Known", bound=Document)
 
 
 @dataclass(frozen=True)
-class PhotoScores:
-    """What a model gave for each photo, before temperature."""
+class Photos:
+    """The photos of an evaluation, where they are still at hand."""
 
-    photos: tuple[str, ...]
-    labels: NDArray[np.int64]
-    logits: NDArray[np.float32]
-    embedding: NDArray[np.float32] | None = None
-    float_logits: NDArray[np.float32] | None = None
-
-    @classmethod
-    def read(cls, path: Path) -> Self | None:
-        """Return None where there is no such file; raise `DataError` where it is something else."""
-        if not path.is_file():
-            return None
-        try:
-            with np.load(path) as saved:
-                known = {name: saved[name] for name in saved.files}
-            return cls(
-                photos=tuple(map(str, known["photos"])),
-                labels=known["labels"],
-                logits=known["logits"],
-                embedding=known.get("embedding"),
-                float_logits=known.get("float_logits"),
-            )
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(
-                f"{path} does not hold the scores of a run: {error}. Remove it, and they are left out."
-            ) from error
+    directory: Path
+    """A snapshot directory."""
+    snapshot: DatasetSnapshot
+    frozen: FrozenRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -63,26 +42,22 @@ class MeasuredModel:
     name: str
     report: EvaluationReport
     thresholds: dict[str, float] = field(default_factory=dict)
-    """Empty where unknown."""
+    input_spec: InputSpec | None = None
     recipe: Recipe | None = None
     history: History | None = None
     blessing: Blessing | None = None
-    scores: PhotoScores | None = None
-    validation: PhotoScores | None = None
-    snapshot: DatasetSnapshot | None = None
-    photos: Path | None = None
-    """The folder with the measured photos, as `<sha256>.jpg`."""
-    frozen: FrozenRecord | None = None
-    manifest: ReleaseManifest | None = None
+    outputs: ModelOutputs | None = None
+    """What it gave for the measured photos."""
+    photos: Photos | None = None
     checkpoint: Path | None = None
     """The float model, for Grad-CAM."""
     trained_on: frozenset[str] = frozenset()
-    """Digests of photos that it was trained on or tuned with."""
+    """Digests of photos that it was trained on or tuned with, as they first came."""
 
     @property
     def groups(self) -> tuple[str, ...]:
         """The group of each answer; the photo itself where groups are not known."""
-        known = {photo.sha256: photo.group for photo in self.snapshot.photos} if self.snapshot else {}
+        known = {photo.sha256: photo.group for photo in self.photos.snapshot.photos} if self.photos else {}
         return tuple(known.get(answer.photo, answer.photo) for answer in self.report.answers)
 
     @property
@@ -92,46 +67,93 @@ class MeasuredModel:
     @property
     def seen(self) -> int:
         """So many of the measured photos are among those it was trained on."""
-        return sum(answer.photo in self.trained_on for answer in self.report.answers)
+        origins = {photo.sha256: photo.origin_sha256 for photo in self.photos.snapshot.photos} if self.photos else {}
+        return sum(bool({answer.photo, origins.get(answer.photo)} & self.trained_on) for answer in self.report.answers)
 
+    @property
     def right(self) -> NDArray[np.bool_]:
         return np.array([answer.predicted == answer.label for answer in self.report.answers], dtype=np.bool_)
 
     def file_of(self, answer: Answer) -> Path | None:
-        file = self.photos / f"{answer.photo}.jpg" if self.photos else None
+        file = self.photos.directory / "photos" / f"{answer.photo}.jpg" if self.photos else None
         return file if file and file.is_file() else None
 
 
-def of_folder(folder: Path, name: str | None = None) -> MeasuredModel:
-    """Read a run directory or a release folder as it was measured when it was made. Raise `DataError` if it was not."""
+def of_folder(folder: Path, snapshot: Path | None = None) -> MeasuredModel:
+    """Read a run directory or a release folder as it was measured when it was made.
+
+    `snapshot`: directory of its photos, if not in the run directory. Raise `DataError` if there is no evaluation.
+    """
     run = RunDirectory(folder)
-    release = run.release if run.release.is_dir() else folder
+    release = release_of(folder)
     report = _read(EvaluationReport, release / "evaluation.json")
     if report is None:
         raise DataError(f"{folder} is no finished run and no release folder: it holds no evaluation.json.")
+    outputs = _outputs(run.holdout_outputs, report)
+    return described(MeasuredModel(_name(folder), report, outputs=outputs, photos=_photos(folder, snapshot)), folder)
+
+
+def of_folders(folders: Sequence[Path], snapshot: Path | None = None) -> list[MeasuredModel]:
+    """Read several as `of_folder` does; where two have one name, their whole paths tell them apart."""
+    names = Counter(folder.resolve().name for folder in folders)
+    models = [of_folder(folder, snapshot) for folder in folders]
+    return [
+        replace(model, name=str(folder) if names[folder.resolve().name] > 1 else model.name)
+        for model, folder in zip(models, folders, strict=True)
+    ]
+
+
+def of_measurement(folder: Path, report: EvaluationReport, outputs: ModelOutputs, photos: Path) -> MeasuredModel:
+    """A model of `folder` that was just measured on the holdout of the snapshot directory `photos`."""
+    return described(MeasuredModel(_name(folder), report, outputs=outputs, photos=_photos(folder, photos)), folder)
+
+
+def described(measured: MeasuredModel, folder: Path) -> MeasuredModel:
+    """Add what the run directory or release folder of a measured model says of how it was made."""
+    release, run = release_of(folder), RunDirectory(folder)
     manifest = _read(ReleaseManifest, release / "manifest.json")
-    snapshot_folder = _snapshot_folder(folder)
-    snapshot = None if snapshot_folder is None else _read(DatasetSnapshot, snapshot_folder / SNAPSHOT_FILE)
+    seen = _read(SeenPhotos, release / "dataset.json")
     checkpoint = release / "checkpoint.keras"
-    return MeasuredModel(
-        name=name or folder.name,
-        report=report,
+    return replace(
+        measured,
         thresholds={} if manifest is None else manifest.thresholds,
-        recipe=_read(Recipe, release / "recipe.json"),
+        input_spec=None if manifest is None else manifest.input_spec,
+        recipe=_read(Recipe, run.recipe) or _read(Recipe, release / "recipe.json"),
         history=_read(History, run.history),
         blessing=_read(Blessing, release / "blessing.json"),
-        scores=PhotoScores.read(folder / HOLDOUT_SCORES),
-        validation=PhotoScores.read(folder / VALIDATION_SCORES),
-        snapshot=snapshot,
-        photos=None if snapshot_folder is None else snapshot_folder / "photos",
-        frozen=None if snapshot_folder is None else _read(FrozenRecord, snapshot_folder / RECORD_FILE),
-        manifest=manifest,
         checkpoint=checkpoint if checkpoint.is_file() else None,
+        trained_on=frozenset() if seen is None else frozenset((*seen.train, *seen.validation)),
     )
 
 
-def _snapshot_folder(folder: Path) -> Path | None:
-    return folder / "snapshot" if (folder / "snapshot" / SNAPSHOT_FILE).is_file() else None
+def release_of(folder: Path) -> Path:
+    """Return the release folder of a run directory, or the folder itself."""
+    release = RunDirectory(folder).release
+    return release if release.is_dir() else folder
+
+
+def _name(folder: Path) -> str:
+    """That of the run, or of the release."""
+    name = folder.resolve().name
+    return f"release {name}" if name.isdecimal() and (folder / "manifest.json").is_file() else name
+
+
+def _photos(folder: Path, snapshot: Path | None) -> Photos | None:
+    directory = snapshot or folder / "snapshot"
+    known = _read(DatasetSnapshot, directory / SNAPSHOT_FILE)
+    return None if known is None else Photos(directory, known, _read(FrozenRecord, directory / RECORD_FILE))
+
+
+def _outputs(file: Path, report: EvaluationReport) -> ModelOutputs | None:
+    """What the run kept of its holdout; nothing where that is not about the photos of the report."""
+    if not file.is_file():
+        return None
+    try:
+        outputs = ModelOutputs.read(file)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read: {error}. Remove it, and the report does without.") from error
+    same = outputs.photos == tuple(answer.photo for answer in report.answers)
+    return outputs if same else None
 
 
 def _read(kind: type[Known], path: Path) -> Known | None:
