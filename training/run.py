@@ -15,6 +15,7 @@ from pathlib import Path
 
 from training import disk_space
 from training.gate import GatePolicy
+from training.photo_source import PhotoSource
 from training.recipe import IMAGENET, Recipe
 from training.rehearsal import LearnFrom
 from training.run_directory import ExitCode, Outcome, RunLocked
@@ -68,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--features", type=Path, help="folder in which features are kept for later runs")
     parser.add_argument("--features-gigabytes", type=float, default=10, help="what that folder may hold")
     parser.add_argument("--loaders", type=int, help="processes that make batches; as fits the device if not given")
+    parser.add_argument("--outside", type=Path, help="labelled photos taken elsewhere, for the out-of-domain figure")
+    parser.add_argument("--outside-labels", help="label map for them, by name or file")
     parser.add_argument("--fit-only", action="store_true", help="no release: fit, and measure on validation")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     parser.add_argument("--lineage-run-id", default="by-hand")
@@ -103,6 +106,7 @@ def _request(options: argparse.Namespace) -> RunRequest:
         features_gigabytes=options.features_gigabytes,
         run_id=options.lineage_run_id,
         licence=options.licence,
+        outside=None if options.outside is None else PhotoSource(options.outside, label_map=options.outside_labels),
         fit_only=options.fit_only,
         policy=GatePolicy(
             minimum_recall=options.minimum_recall,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from training.gate import GatePolicy
+from training.photo_source import PhotoSource
 from training.recipe import IMAGENET, Recipe
 
 
@@ -12,6 +13,7 @@ class RunRequest:
     """All that a run is asked to do. `weights`: imagenet, random, champion, or a weights file.
 
     `teacher`: release folder of a model to learn from. `loaders`: processes that make batches; None: as fits.
+    `outside`: photos taken elsewhere, for the out-of-domain figure.
     `fit_only`: fit and measure on validation; make no release and never look at the holdout.
     """
 
@@ -26,5 +28,6 @@ class RunRequest:
     loaders: int | None = None
     run_id: str = "by-hand"
     licence: str = "Apache-2.0"
+    outside: PhotoSource | None = None
     fit_only: bool = False
     policy: GatePolicy = field(default_factory=GatePolicy)

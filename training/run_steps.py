@@ -25,6 +25,7 @@ from training import (
     fit,
     gate,
     int8,
+    outside,
     pipeline,
     quantize,
     release_folder,
@@ -33,6 +34,7 @@ from training import (
 )
 from training import subject as subjects
 from training.dataset import SNAPSHOT_FILE, DataError, DatasetSnapshot, Split, holdout_digest
+from training.evaluate import Measured
 from training.int8 import Material
 from training.pipeline import Pictures
 from training.recipe import CHAMPION, Recipe, RecipeError, check_weights
@@ -142,6 +144,8 @@ def _begin(request: RunRequest, directory: RunDirectory) -> Run:
     run_record.begin(request, recipe, snapshot, Environment.present(keras.backend.backend(), tuple(devices.names())))
     for warning in dataset.check(snapshot):
         log.warning("%s", warning)
+    if request.outside is not None:
+        outside.read(request.outside, snapshot.label_set)  # A wrong folder is found before hours are spent.
     return Run(request, recipe, directory, snapshot)
 
 
@@ -197,9 +201,18 @@ def _evaluate(model: keras.Model, exported: Exported, run: Run) -> EvaluationRep
     )
     measured.outputs.write(run.directory.holdout_outputs)
     fitted = exported.confidence
-    return measured.report.model_copy(
+    return _with_outside(measured, run).model_copy(
         update={"target_precision": fitted.target_precision, "thresholds": dict(fitted.fits)}
     )
+
+
+def _with_outside(measured: Measured, run: Run) -> EvaluationReport:
+    """The report with the out-of-domain figure, where photos taken elsewhere were given."""
+    if run.request.outside is None:
+        return measured.report
+    photos = outside.read(run.request.outside, run.snapshot.label_set)
+    elsewhere = outside.measure(measured.subject, photos, measured.outputs)
+    return measured.report.model_copy(update={"outside": elsewhere})
 
 
 def _subject(exported: Exported, run: Run) -> Subject:
@@ -218,7 +231,9 @@ def _evaluate_champion(run: Run) -> EvaluationReport | None:
     """Measure the champion on this holdout, on those photos whose label it knows."""
     if run.request.champion is None:
         return None
-    champion = evaluate.evaluate_release(run.request.champion, run.request.snapshot, run.snapshot, run.directory.path)
+    opened = subjects.of_release(run.request.champion)
+    measured = evaluate.measure(opened, run.request.snapshot, run.snapshot, run.directory.path)
+    champion = _with_outside(measured, run)
     champion.write(run.directory.champion_evaluation)
     return champion
 
