@@ -179,7 +179,9 @@ def test_bad_input_is_refused_before_anything_is_trained(
     tmp_path: Path, quick: Recipe, snapshot_directory: Path
 ) -> None:
     nowhere = RunDirectory(tmp_path / "nowhere")
-    assert finish(*command(tmp_path, nowhere.path, quick)) == ExitCode.BAD_INPUT
+    held = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([*command(tmp_path, nowhere.path, quick), "--exit-with-parent"], **held) as asked:
+        assert asked.wait(PATIENCE_SECONDS) == ExitCode.BAD_INPUT, "also while its parent holds its standard input"
     result = nowhere.read_result()
     assert result is not None
     assert result.outcome is Outcome.REFUSED
