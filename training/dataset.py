@@ -6,7 +6,7 @@ written last. No Keras here, so the backend may read it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -145,8 +145,11 @@ class SeenPhotos(Document):
     holdout: tuple[Sha256, ...]
 
     @classmethod
-    def of(cls, snapshot: DatasetSnapshot) -> Self:
-        seen = {split: tuple(photo.origin_sha256 or photo.sha256 for photo in snapshot.of(split)) for split in Split}
+    def of(cls, snapshot: DatasetSnapshot, learned: Sequence[SnapshotPhoto] | None = None) -> Self:
+        """`learned`: what was trained on, if not the whole train split."""
+        photos = {split: snapshot.of(split) for split in Split}
+        photos[Split.TRAIN] = snapshot.of(Split.TRAIN) if learned is None else tuple(learned)
+        seen = {split: tuple(photo.origin_sha256 or photo.sha256 for photo in photos[split]) for split in Split}
         return cls(train=seen[Split.TRAIN], validation=seen[Split.VALIDATION], holdout=seen[Split.HOLDOUT])
 
     def splits(self) -> dict[Sha256, Split]:

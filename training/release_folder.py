@@ -36,6 +36,7 @@ class Exported:
 class Evidence:
     report: EvaluationReport
     blessing: Blessing
+    seen: SeenPhotos
 
 
 def write(
@@ -52,7 +53,7 @@ def write(
     (release / "model.tflite").write_bytes(exported.content)
     backbones.save(model, release / "checkpoint.keras")
     request.recipe.write(release / "recipe.json")
-    SeenPhotos.of(snapshot).write(release / "dataset.json")
+    evidence.seen.write(release / "dataset.json")
     evidence.report.write(release / "evaluation.json")
     evidence.blessing.write(release / "blessing.json")
     card = report.model_card(manifest, request.recipe, snapshot, evidence.report, evidence.blessing)

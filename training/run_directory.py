@@ -50,11 +50,25 @@ class Progress(Document):
         return f"{self.stage}: epoch {self.epoch} of {self.epochs}{left}; {metrics}"
 
 
+class Forgetting(Document):
+    """Accuracy on the holdout photos that the champion was measured on when it was made."""
+
+    photos: int = Field(ge=1)
+    before: float = Field(ge=0, le=1, description="of the champion")
+    after: float = Field(ge=0, le=1, description="of the model of this run")
+
+    def describe(self) -> str:
+        return f"On {self.photos} holdout photos of before: {self.before:.4f} by the champion, {self.after:.4f} now."
+
+
 class RunResult(Document):
     """`result.json`, the last file that is written."""
 
     outcome: Outcome
     reasons: tuple[str, ...]
+    forgetting: Forgetting | None = Field(
+        default=None, description="null: no champion, or none of those photos is left"
+    )
 
 
 class RunLocked(Exception):

@@ -28,18 +28,29 @@ from training import (
     outside,
     pipeline,
     quantize,
+    rehearsal,
     release_folder,
     run_record,
     teachers,
 )
 from training import subject as subjects
-from training.dataset import SNAPSHOT_FILE, DataError, DatasetSnapshot, Split, holdout_digest
+from training.dataset import (
+    SNAPSHOT_FILE,
+    DataError,
+    DatasetSnapshot,
+    SeenPhotos,
+    SnapshotPhoto,
+    Split,
+    holdout_digest,
+)
 from training.evaluate import Measured
+from training.feature_store import GIGABYTE, FeatureStore
 from training.int8 import Material
 from training.pipeline import Pictures
 from training.recipe import CHAMPION, Recipe, RecipeError, check_weights
+from training.rehearsal import LearnFrom, Lesson
 from training.release_folder import Exported
-from training.run_directory import Outcome, Progress, RunDirectory, RunResult
+from training.run_directory import Forgetting, Outcome, Progress, RunDirectory, RunResult
 from training.run_record import Environment
 from training.run_request import RunRequest
 from training.subject import Subject
@@ -60,10 +71,15 @@ class Run:
     directory: RunDirectory
     snapshot: DatasetSnapshot
 
+    lesson: Lesson
+
     def pictures(self, split: Split) -> Pictures:
+        return self.load(self.snapshot.of(split))
+
+    def load(self, photos: Sequence[SnapshotPhoto]) -> Pictures:
         spec = self.recipe.input_spec
         cache = self.directory.path / "pixels"
-        return pipeline.load(self.request.snapshot, self.snapshot.of(split), self.snapshot.label_set, spec, cache)
+        return pipeline.load(self.request.snapshot, photos, self.snapshot.label_set, spec, cache)
 
 
 def train(request: RunRequest) -> RunResult:
@@ -90,8 +106,8 @@ def _goes_on(finished: RunResult, request: RunRequest) -> bool:
 
 def _train(request: RunRequest, directory: RunDirectory) -> RunResult:
     run = _begin(request, directory)
-    train, validation = run.pictures(Split.TRAIN), run.pictures(Split.VALIDATION)
-    model = _fit(run, train, validation)
+    train, validation = run.load(run.lesson.train), run.pictures(Split.VALIDATION)
+    model = _fit(run, train, run.load(run.lesson.validation))
     measured = _validate(model, validation, run.snapshot.label_set.ids)
     measured.write(directory.validation)
     if request.fit_only:
@@ -103,12 +119,26 @@ def _train(request: RunRequest, directory: RunDirectory) -> RunResult:
     champion = _evaluate_champion(run)
     _say(directory, "gate")
     blessing = gate.judge(challenger, champion, request.policy, has_champion=request.champion is not None)
-    release_folder.write(
-        directory.release, request, model, exported, run.snapshot, release_folder.Evidence(challenger, blessing)
-    )
+    seen = SeenPhotos.of(run.snapshot, _learned(run))
+    evidence = release_folder.Evidence(challenger, blessing, seen)
+    release_folder.write(directory.release, request, model, exported, run.snapshot, evidence)
     shutil.rmtree(directory.path / "pixels")
     outcome = Outcome.BLESSED if blessing.verdict is Verdict.PASSED else Outcome.BLOCKED
-    return RunResult(outcome=outcome, reasons=blessing.reasons)
+    return RunResult(outcome=outcome, reasons=blessing.reasons, forgetting=_forgetting(run, champion, challenger))
+
+
+def _learned(run: Run) -> tuple[SnapshotPhoto, ...]:
+    """What the model has learned from; a champion that is trained on brings all that it knew."""
+    return run.lesson.train if run.request.learn_from is LearnFrom.NEW else run.snapshot.of(Split.TRAIN)
+
+
+def _forgetting(run: Run, champion: EvaluationReport | None, challenger: EvaluationReport) -> Forgetting | None:
+    if champion is None or run.request.champion is None or not (run.request.champion / rehearsal.SEEN_FILE).is_file():
+        return None
+    found = rehearsal.forgetting(champion, challenger, rehearsal.seen_by(run.request.champion), run.snapshot)
+    if found is not None:
+        log.info("%s", found.describe())
+    return found
 
 
 def _fit(run: Run, train: Pictures, validation: Pictures) -> keras.Model:
@@ -124,10 +154,17 @@ def _fit(run: Run, train: Pictures, validation: Pictures) -> keras.Model:
             _reporter(directory),
             curves=directory.tensorboard,
             loaders=devices.loaders(request.loaders),
+            store=_store(request),
         )
         fitted.run()
     fit.History(epochs=fitted.state.epochs).write(directory.history)
     return devices.on_one(fitted.model)
+
+
+def _store(request: RunRequest) -> FeatureStore | None:
+    return (
+        None if request.features is None else FeatureStore(request.features, int(request.features_gigabytes * GIGABYTE))
+    )
 
 
 def _begin(request: RunRequest, directory: RunDirectory) -> Run:
@@ -146,7 +183,15 @@ def _begin(request: RunRequest, directory: RunDirectory) -> Run:
         log.warning("%s", warning)
     if request.outside is not None:
         outside.read(request.outside, snapshot.label_set)  # A wrong folder is found before hours are spent.
-    return Run(request, recipe, directory, snapshot)
+    lesson = _lesson(request, recipe, snapshot)
+    log.info("learning from %d photos, %d of them old", len(lesson.train), lesson.rehearsed)
+    return Run(request, recipe, directory, snapshot, lesson)
+
+
+def _lesson(request: RunRequest, recipe: Recipe, snapshot: DatasetSnapshot) -> Lesson:
+    champion = None if request.learn_from is LearnFrom.ALL else request.champion
+    seen = None if champion is None else rehearsal.seen_by(champion)
+    return rehearsal.choose(snapshot, seen, request.learn_from, recipe.rehearsal_photos, request.seed)
 
 
 def _digest(run: Run) -> Sha256:
@@ -154,6 +199,8 @@ def _digest(run: Run) -> Sha256:
     parts: list[object] = [run.recipe.digest, run.snapshot.digest, run.request.seed, run.request.weights, champion]
     if run.request.teacher is not None:
         parts.append(file_sha256(run.request.teacher / teachers.CHECKPOINT))
+    if run.request.learn_from is not LearnFrom.ALL:
+        parts.extend(photo.sha256 for photo in (*run.lesson.train, *run.lesson.validation))
     return sha256(" ".join(map(str, parts)).encode())
 
 
