@@ -62,10 +62,14 @@ class _Tensor:
     steps: tuple[int, ...]
 
     def to_numpy(self) -> NDArray[Any]:
-        """Raise `ValueError` where the view reaches over the storage: numpy checks it."""
+        """Raise `ValueError` where the view reaches over the storage: NumPy looks."""
         size = self.storage.dtype.itemsize
         strides = tuple(step * size for step in self.steps)
-        return np.ndarray(self.shape, self.storage.dtype, self.storage.content, self.start * size, strides).copy()
+        try:
+            view = np.ndarray(self.shape, self.storage.dtype, self.storage.content, self.start * size, strides)
+        except ValueError as error:
+            raise ValueError("it is not whole: a tensor reaches over its storage") from error
+        return view.copy()
 
 
 class _StateUnpickler(pickle.Unpickler):

@@ -8,11 +8,11 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from training.backbone_facts import FACTS
-from training.backbones import bodies, scaling
+from training.backbone_facts import FACTS, Scaling
+from training.backbones import bodies, scaling, weight_files
 from training.backbones.parts import EMBEDDING, LOGITS
 from training.dataset import DataError
-from training.recipe import RANDOM, Recipe, check_weights
+from training.recipe import RANDOM, Recipe, RecipeError, check_weights
 
 
 def build(recipe: Recipe, label_count: int, weights: str) -> keras.Model:
@@ -21,17 +21,31 @@ def build(recipe: Recipe, label_count: int, weights: str) -> keras.Model:
     Raise `RecipeError` or `DataError` if those weights cannot be had or do not fit.
     """
     check_weights(recipe, weights)
+    _check_scaling(recipe, weights)
     return _assemble(recipe, label_count, weights)
 
 
 def _assemble(recipe: Recipe, label_count: int, weights: str) -> keras.Model:
     shape = (recipe.input_spec.height, recipe.input_spec.width, 3)
     photo = keras.Input(shape, name="photo")
-    scaled = scaling.scale(photo, recipe.scaling or FACTS[recipe.backbone].scaling)
+    scaled = scaling.scale(photo, _scaling(recipe))
     features = bodies.build(recipe.backbone, shape, weights)(scaled)
     embedding = layers.GlobalAveragePooling2D(name=EMBEDDING)(features)
     logits = layers.Dense(label_count, name=LOGITS)(_hidden(recipe, embedding))
     return keras.Model(photo, logits, name=recipe.name)
+
+
+def _check_scaling(recipe: Recipe, weights: str) -> None:
+    """Torchvision made its weights for another scaling than Keras where Keras' come from Caffe."""
+    if weight_files.is_torchs(weights) and _scaling(recipe) is Scaling.CAFFE:
+        raise RecipeError(
+            f"scaling: weights of torchvision for {recipe.backbone} were made for {Scaling.IMAGENET_NORMAL}, not "
+            f"{Scaling.CAFFE}: set scaling to {Scaling.IMAGENET_NORMAL}."
+        )
+
+
+def _scaling(recipe: Recipe) -> Scaling:
+    return recipe.scaling or FACTS[recipe.backbone].scaling
 
 
 def continue_from(checkpoint: Path, recipe: Recipe, label_count: int) -> keras.Model:

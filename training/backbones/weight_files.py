@@ -27,10 +27,14 @@ def download(name: Backbone) -> Path:
     return path
 
 
+def is_torchs(file: str | Path) -> bool:
+    return Path(file).suffix in torch_weights.SUFFIXES
+
+
 def load(body: keras.Model, name: Backbone, file: str | Path) -> None:
     """Raise `OSError` or `ValueError` if `file` cannot be read or does not fit."""
     path = Path(file)
-    if path.suffix in torch_weights.SUFFIXES:
+    if is_torchs(path):
         torch_weights.load(body, name, path)
     elif path.suffix == ".keras":
         _take(body, keras.saving.load_model(path, compile=False))
