@@ -44,6 +44,8 @@ def _measured(manifest: ReleaseManifest, report: EvaluationReport) -> str:
             f" The float model reaches {report.float_accuracy:.4f} and agrees with int8 on "
             f"{report.float_agreement:.4f} of the photos."
         )
+    if report.group_accuracy is not None:
+        float_line += f" The group of the answer is right on {report.group_accuracy:.4f} of them."
     return (
         "## Measured\n\n"
         f"The .tflite file itself, through LiteRT, on {len(report.answers)} photos it has never seen: accuracy "
