@@ -53,6 +53,8 @@ class MeasuredModel:
     """The float model, for Grad-CAM."""
     trained_on: frozenset[str] = frozenset()
     """Digests of photos that it was trained on or tuned with, as they first came."""
+    unreadable: tuple[str, ...] = ()
+    """A sentence for each file that is there and cannot be read, so that the report does without it."""
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -84,13 +86,17 @@ def of_folder(folder: Path, snapshot: Path | None = None) -> MeasuredModel:
 
     `snapshot`: directory of its photos, if not in the run directory. Raise `DataError` if there is no evaluation.
     """
-    run = RunDirectory(folder)
-    release = release_of(folder)
-    report = _read(EvaluationReport, release / "evaluation.json")
-    if report is None:
+    file = release_of(folder) / "evaluation.json"
+    if not file.is_file():
         raise DataError(f"{folder} is no finished run and no release folder: it holds no evaluation.json.")
-    outputs = _outputs(run.holdout_outputs, report)
-    return described(MeasuredModel(_name(folder), report, outputs=outputs, photos=_photos(folder, snapshot)), folder)
+    try:
+        report = EvaluationReport.read(file)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read: {error}") from error
+    reader = _Reader()
+    outputs, photos = reader.outputs(RunDirectory(folder).holdout_outputs, report), reader.photos(folder, snapshot)
+    measured = MeasuredModel(_name(folder), report, outputs=outputs, photos=photos, unreadable=tuple(reader.unreadable))
+    return described(measured, folder)
 
 
 def of_folders(folders: Sequence[Path], snapshot: Path | None = None) -> list[MeasuredModel]:
@@ -105,24 +111,29 @@ def of_folders(folders: Sequence[Path], snapshot: Path | None = None) -> list[Me
 
 def of_measurement(folder: Path, report: EvaluationReport, outputs: ModelOutputs, photos: Path) -> MeasuredModel:
     """A model of `folder` that was just measured on the holdout of the snapshot directory `photos`."""
-    return described(MeasuredModel(_name(folder), report, outputs=outputs, photos=_photos(folder, photos)), folder)
+    reader = _Reader()
+    found = reader.photos(folder, photos)
+    unreadable = tuple(reader.unreadable)
+    measured = MeasuredModel(_name(folder), report, outputs=outputs, photos=found, unreadable=unreadable)
+    return described(measured, folder)
 
 
 def described(measured: MeasuredModel, folder: Path) -> MeasuredModel:
     """Add what the run directory or release folder of a measured model says of how it was made."""
-    release, run = release_of(folder), RunDirectory(folder)
-    manifest = _read(ReleaseManifest, release / "manifest.json")
-    seen = _read(SeenPhotos, release / "dataset.json")
+    release, run, reader = release_of(folder), RunDirectory(folder), _Reader()
+    manifest = reader.document(ReleaseManifest, release / "manifest.json")
+    seen = reader.document(SeenPhotos, release / "dataset.json")
     checkpoint = release / "checkpoint.keras"
     return replace(
         measured,
         thresholds={} if manifest is None else manifest.thresholds,
         input_spec=None if manifest is None else manifest.input_spec,
-        recipe=_read(Recipe, run.recipe) or _read(Recipe, release / "recipe.json"),
-        history=_read(History, run.history),
-        blessing=_read(Blessing, release / "blessing.json"),
+        recipe=reader.document(Recipe, run.recipe) or reader.document(Recipe, release / "recipe.json"),
+        history=reader.document(History, run.history),
+        blessing=reader.document(Blessing, release / "blessing.json"),
         checkpoint=checkpoint if checkpoint.is_file() else None,
         trained_on=frozenset() if seen is None else frozenset((*seen.train, *seen.validation)),
+        unreadable=(*measured.unreadable, *reader.unreadable),
     )
 
 
@@ -138,28 +149,37 @@ def _name(folder: Path) -> str:
     return f"release {name}" if name.isdecimal() and (folder / "manifest.json").is_file() else name
 
 
-def _photos(folder: Path, snapshot: Path | None) -> Photos | None:
-    directory = snapshot or folder / "snapshot"
-    known = _read(DatasetSnapshot, directory / SNAPSHOT_FILE)
-    return None if known is None else Photos(directory, known, _read(FrozenRecord, directory / RECORD_FILE))
+class _Reader:
+    """Reads what may be there, and keeps a sentence for each file that cannot be read."""
 
+    def __init__(self) -> None:
+        self.unreadable: list[str] = []
 
-def _outputs(file: Path, report: EvaluationReport) -> ModelOutputs | None:
-    """What the run kept of its holdout; nothing where that is not about the photos of the report."""
-    if not file.is_file():
-        return None
-    try:
-        outputs = ModelOutputs.read(file)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} cannot be read: {error}. Remove it, and the report does without.") from error
-    same = outputs.photos == tuple(answer.photo for answer in report.answers)
-    return outputs if same else None
+    def document(self, kind: type[Known], path: Path) -> Known | None:
+        if not path.is_file():
+            return None
+        try:
+            return kind.read(path)
+        except (OSError, ValueError) as error:
+            self._note(path, error)
+            return None
 
+    def photos(self, folder: Path, snapshot: Path | None) -> Photos | None:
+        directory = snapshot or folder / "snapshot"
+        known = self.document(DatasetSnapshot, directory / SNAPSHOT_FILE)
+        return None if known is None else Photos(directory, known, self.document(FrozenRecord, directory / RECORD_FILE))
 
-def _read(kind: type[Known], path: Path) -> Known | None:
-    if not path.is_file():
-        return None
-    try:
-        return kind.read(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+    def outputs(self, file: Path, report: EvaluationReport) -> ModelOutputs | None:
+        """What the run kept of its holdout; nothing where that is not about the photos of the report."""
+        if not file.is_file():
+            return None
+        try:
+            outputs = ModelOutputs.read(file)
+        except (OSError, ValueError) as error:
+            self._note(file, error)
+            return None
+        return outputs if outputs.photos == tuple(answer.photo for answer in report.answers) else None
+
+    def _note(self, path: Path, error: Exception) -> None:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        self.unreadable.append(f"{path.name} is there and cannot be read: {reason}.")

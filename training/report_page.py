@@ -121,7 +121,7 @@ def _pictures(model: MeasuredModel, suspected: Suspicions) -> dict[str, str]:
 
 
 def _missing(model: MeasuredModel, shown: Gallery, no_slices: bool) -> list[str]:
-    missing = []
+    missing = list(model.unreadable)
     if model.history is None:
         missing.append("Learning curves: this is a model without a record of its training (history.json).")
     if not model.thresholds:

@@ -1,0 +1,106 @@
+"""`wastelens evaluate` and `wastelens compare` on drawn pictures and a model that answers by mean colour."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli.compare import compare
+from cli.evaluate import evaluate
+from mobile_models.label_set import TRASHNET
+from tests.pictures import jpeg
+from tests.tiny_model import release_folder
+
+app = typer.Typer()
+app.command()(evaluate)
+app.command()(compare)
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for label in TRASHNET.ids:
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for number in range(10):
+            (tmp_path / "photos" / label / f"{number}.jpg").write_bytes(jpeg(label, number, size=(48, 48)))
+    return tmp_path / "photos"
+
+
+def test_an_evaluation_counts_what_is_right(photos: Path, tmp_path: Path) -> None:
+    """The release answers by mean colour, so drawn pictures are mostly right."""
+    release = release_folder(tmp_path / "release")
+    (photos / "glass" / "copy.jpg").write_bytes((photos / "glass" / "0.jpg").read_bytes())
+    code, output, errors = run("evaluate", release, "--data", photos, "--json")
+    report = json.loads(output)
+    assert code == 0
+    assert len(report["answers"]) == 60
+    assert report["accuracy"] > 0.9
+    assert "1 photo is left out" in errors
+    _, text, _ = run("evaluate", release, "--data", photos)
+    assert f"accuracy {report['accuracy']:.4f} on 60 photos" in text
+    assert "accuracy 0.90: met" in text
+    assert "weighted average" in text
+    assert "On photos from elsewhere:\n  not measured" in text
+
+
+def test_an_evaluation_writes_one_html_file(photos: Path, tmp_path: Path) -> None:
+    (photos / "metal" / "twin.jpg").write_bytes((photos / "glass" / "0.jpg").read_bytes())
+    html = tmp_path / "new" / "report.html"
+    release = release_folder(tmp_path / "release", confused=True)
+    code, output, errors = run("evaluate", release, "--data", photos, "--html", html)
+    content = html.read_text()
+    assert code == 0
+    assert f"report: {html}" in errors
+    assert "cardboard taken for glass" in output or "taken for" in output
+    assert "byte for byte the same photo as" in content
+    assert "data:image/jpeg;base64," in content
+    assert "No Grad-CAM:" in content, "the tiny model has no float checkpoint that can be read"
+
+
+def test_releases_are_compared_as_they_were_measured(tmp_path: Path) -> None:
+    first, second = release_folder(tmp_path / "first"), release_folder(tmp_path / "second", 2)
+    html = tmp_path / "comparison.html"
+    code, output, _ = run("compare", first, second, "--html", html)
+    assert code == 0
+    assert "second against first: +0.0000 accuracy on the same 6 photos" in output
+    assert "first and second compared" in html.read_text()
+
+
+def test_releases_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    first, second = release_folder(tmp_path / "a" / "run"), release_folder(tmp_path / "b" / "run", 2)
+    _, output, _ = run("compare", first, second)
+    assert f"{second} against {first}" in output
+
+
+def test_a_single_run_is_shown_alone(tmp_path: Path) -> None:
+    code, output, _ = run("compare", release_folder(tmp_path / "only"))
+    assert code == 0
+    assert "accuracy 1.0000 on 6 photos" in output
+    assert "against" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("evaluate", "nowhere", "--data", "PHOTOS"), "nowhere is no release folder"),
+        (("evaluate", "--data", "nowhere"), "There is no folder nowhere"),
+        (("compare", "nowhere"), "nowhere is no finished run and no release folder"),
+        (("compare", "BROKEN"), "cannot be read"),
+    ],
+)
+def test_what_cannot_be_shown_is_said_in_a_sentence(
+    photos: Path, tmp_path: Path, arguments: tuple[str, ...], complaint: str
+) -> None:
+    broken = release_folder(tmp_path / "broken")
+    (broken / "evaluation.json").write_text("{")
+    named = {"PHOTOS": photos, "BROKEN": broken}
+    code, _, errors = run(*(named.get(argument, argument) for argument in arguments))
+    assert code == 2
+    assert complaint in errors
+    assert "Traceback" not in errors
