@@ -12,7 +12,10 @@ from typer.testing import CliRunner, Result
 
 from cli.evaluate import evaluate
 from cli.train import train
+from mobile_models.classifier import Classifier
+from mobile_models.evaluation import EvaluationReport
 from mobile_models.label_set import TRASHNET
+from mobile_models.manifest import ReleaseManifest
 from tests.pictures import jpeg
 from tests.tiny_model import release_folder
 
@@ -168,3 +171,24 @@ def test_foreign_photos_are_measured_through_a_label_map(photos: Path) -> None:
     assert "on 8 photos" in result.stdout
     assert "12 of classes that are not in the label map: cardboard 4, paper 4, plastic 4\n" in result.stderr
     assert "4 of classes that are none of our labels: trash 4\n" in result.stderr
+
+
+def test_fine_classes_in_folders_of_groups_become_a_model_that_answers_both(photos: Path) -> None:
+    folder = photos.parent / "grouped"
+    for label in ("cardboard", "paper", "glass"):
+        group = "hard" if label == "glass" else "fibre"
+        (folder / group / label).mkdir(parents=True)
+        for number in range(8):
+            (folder / group / label / f"{number}.jpg").write_bytes(jpeg(label, number, size=(24, 24)))
+    result = start_training(folder, "--epochs", "1")
+    assert result.exit_code == 0, result.stderr
+    release = photos.parent / "run" / "release"
+    manifest = ReleaseManifest.read(release / "manifest.json")
+    assert manifest.label_set.groups == {"fibre": ("cardboard", "paper"), "hard": ("glass",)}
+    report = EvaluationReport.read(release / "evaluation.json")
+    assert report.group_accuracy is not None
+    assert f"The group of the answer is right on {report.group_accuracy:.4f}" in (release / "MODEL_CARD.md").read_text()
+    answer = Classifier.load(release).classify(jpeg("glass"))
+    assert answer.group_scores["fibre"] == answer.scores["cardboard"] + answer.scores["paper"]
+    measured = CliRunner().invoke(app, ["evaluate", str(release), "--data", str(folder)])
+    assert ", groups " in measured.stdout
