@@ -2,8 +2,9 @@
 
 import typer
 
-from cli import keys, releases, staff
+from cli import keys, recipes, releases, staff
 from cli.classify import classify
+from cli.compare import compare
 from cli.demo.command import demo
 from cli.evaluate import evaluate
 from cli.import_gold import import_gold
@@ -29,10 +30,10 @@ app = typer.Typer(
     help="Waste recognition that a city runs itself.",
     epilog="[bold]Examples[/bold]\n\n" + "\n\n".join(EXAMPLES),
 )
-for command in (run, classify, train, evaluate, demo, prepare, health):
+for command in (run, classify, train, evaluate, compare, demo, prepare, health):
     app.command()(command)
 app.command("import")(import_gold)
-for name, group in (("releases", releases.app), ("staff", staff.app), ("keys", keys.app)):
+for name, group in (("recipes", recipes.app), ("releases", releases.app), ("staff", staff.app), ("keys", keys.app)):
     app.add_typer(group, name=name)
 
 

@@ -14,11 +14,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.recipe import IMAGENET
+from training.rehearsal import LearnFrom
+from training.run_directory import ExitCode, Progress, RunDirectory, RunLocked, RunResult
+
 PROGRAM = (sys.executable, "-m", "training.run")
 OUTPUT = "output.log"
 TICK_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 """How long it may take to write a checkpoint and end, once it is asked to."""
+
+
+class TrainerFailed(Exception):
+    """The process ended without a result; it may go on from its checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +36,16 @@ class TrainingCommand:
     snapshot: Path
     run: Path
     recipe: Path
-    seed: int
-    version: int
-    weights: str
-    champion: Path | None
-    threads: int
-    lineage_run_id: str
+    seed: int = 0
+    version: int = 1
+    weights: str = IMAGENET
+    champion: Path | None = None
+    threads: int = 0
+    lineage_run_id: str = "by-hand"
+    fit_only: bool = False
+    learn_from: LearnFrom = LearnFrom.ALL
+    features: Path | None = None
+    features_gigabytes: float | None = None
 
     @property
     def arguments(self) -> list[str]:
@@ -47,9 +59,13 @@ class TrainingCommand:
             "champion": self.champion,
             "threads": self.threads or None,
             "lineage-run-id": self.lineage_run_id,
+            "learn-from": self.learn_from,
+            "features": self.features,
+            "features-gigabytes": self.features_gigabytes,
         }
         options = [part for name, value in given.items() if value is not None for part in (f"--{name}", str(value))]
-        return [*PROGRAM, *options, "--exit-with-parent"]
+        flags = ["--fit-only"] if self.fit_only else []
+        return [*PROGRAM, *options, *flags, "--exit-with-parent"]
 
 
 def train(command: TrainingCommand, each_tick: Callable[[], None]) -> int:
@@ -60,6 +76,40 @@ def train(command: TrainingCommand, each_tick: Callable[[], None]) -> int:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(TICK_SECONDS)
         return code
+
+
+def follow(command: TrainingCommand, watch: Callable[[Progress], None]) -> RunResult:
+    """Run it to its end, show `watch` each new progress, and return the result.
+
+    Raise `RunLocked` if another process trains there and `TrainerFailed` if it ended without a result. Whatever
+    `watch` raises ends the process, and is raised.
+    """
+    directory = RunDirectory(command.run)
+    seen = directory.read_progress()
+
+    def look() -> None:
+        nonlocal seen
+        progress = directory.read_progress()
+        if progress is not None and progress != seen:
+            seen = progress
+            watch(progress)
+
+    code = train(command, look)
+    look()
+    result = directory.read_result()
+    if code == ExitCode.LOCKED:
+        raise RunLocked(f"another process trains in {command.run}")
+    if result is None or code not in {ExitCode.DONE, ExitCode.BAD_INPUT}:
+        raise TrainerFailed(_failure(command.run, code))
+    return result
+
+
+def _failure(run: Path, code: int) -> str:
+    killed = " (killed: perhaps the memory was full)" if code == -signal.SIGKILL else ""
+    return (
+        f"Training in {run} ended with exit status {code}{killed}. What it said last is in {run / OUTPUT}; "
+        f"the same again goes on from its checkpoint.\n{last_words(run)}"
+    )
 
 
 @contextmanager

@@ -1,6 +1,11 @@
 """`wastelens train` and `wastelens evaluate` on drawn pictures."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +19,10 @@ from mobile_models.manifest import ReleaseManifest
 from tests.pictures import jpeg
 from tests.tiny_model import release_folder
 from training.dataset import DatasetSnapshot
+from training.run_directory import RunDirectory
+from training.run_record import RunRecord
+
+ROOT = Path(__file__).resolve().parents[2]
 
 app = typer.Typer()
 app.command()(train)
@@ -62,12 +71,38 @@ def test_an_evaluation_counts_what_is_right(photos: Path, tmp_path: Path) -> Non
     assert f"accuracy {report['accuracy']:.4f} on 60 photos" in table
 
 
+def test_an_interrupted_training_goes_on_by_the_same_command(photos: Path, tmp_path: Path) -> None:
+    """Twice the command of a terminal, in an empty folder: stopped after the first epoch, then to its end."""
+    command = [sys.executable, "-c", "from cli.main import main; main()", "train", "tiny", "--data", str(photos)]
+    command += ["--weights", "random", "--set", "input_edge=32", "--set", "stages.all.epochs=4"]
+    begun = RunDirectory(tmp_path / "runs" / "tiny-1")
+    arguments = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT)}, "text": True}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, **arguments) as training:
+        while training.poll() is None and not ((seen := begun.read_progress()) and seen.epoch):
+            time.sleep(0.02)
+        training.send_signal(signal.SIGINT)
+        _, errors = training.communicate(timeout=60)
+    assert training.returncode == 130, errors
+    assert "interrupted. What is done is in runs/tiny-1; the same command goes on there." in errors
+    assert begun.read_result() is None
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120, **arguments)
+    assert done.returncode == 0, done.stderr
+    assert "all: epoch 4 of 4" in done.stderr
+    assert "release: runs/tiny-1/release" in done.stdout
+    record = RunRecord.read(begun.record)
+    assert len(record.starts) == 2
+    assert record.outcome == begun.read_result().outcome
+    assert [run.name for run in (tmp_path / "runs").iterdir()] == ["tiny-1"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
+        (("train", "tiny", "--data", "PHOTOS", "--set", "epoch=3"), "no field 'epoch'. Did you mean"),
+        (("train", "tiny", "--data", "PHOTOS", "--set", "batch_size=0"), "batch_size: Input should be greater"),
         (("train", "resnet", "--data", "PHOTOS"), "There is no recipe 'resnet'"),
         (("train", "tiny", "--data", "PHOTOS"), "no ImageNet weights for tiny"),
-        (("train", "tiny", "--data", "nowhere", "--weights", "random"), "There is no folder nowhere"),
+        (("train", "tiny", "--data", "nowhere", "--weights", "random"), "There is no folder "),
         (("evaluate", "nowhere", "--data", "PHOTOS"), "nowhere is no release folder"),
     ],
 )
