@@ -143,7 +143,7 @@ def test_coco_with_a_file_of_annotations_in_each_split_is_read_as_one(tmp_path: 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ('{"images": [', "cannot be read"),
+        ('{"images": [], "annotations": [], "categories": [', "cannot be read"),
         ('{"images": [{"id": 1}], "annotations": [], "categories": []}', r"no COCO file: images\.0\.file_name"),
         (coco(["../secret.jpg"], [(10, 0)]), "lies outside"),
         (coco(["1.jpg"], [(10, 7)]), "category 7"),
@@ -202,7 +202,7 @@ def test_metadata_that_cannot_be_used_say_why(tmp_path: Path, rows: str, complai
     photo(tmp_path / "1.jpg")
     (tmp_path / "metadata.csv").write_text(rows)
     with pytest.raises(DataError, match=complaint):
-        layouts.read(tmp_path)
+        layouts.read(tmp_path, "imagefolder")
 
 
 def test_numbers_in_metadata_are_named(tmp_path: Path) -> None:
@@ -217,6 +217,14 @@ def test_groups_of_objects_hold_in_every_layout(tmp_path: Path) -> None:
     photo(tmp_path / "test" / "can" / "2.jpg")
     (tmp_path / "groups.csv").write_text("file,object_group\ntrain/can/1.jpg,9\ntest/can/2.jpg,9\n")
     assert {file.group for file in layouts.read(tmp_path).files} == {"object-9"}
+
+
+def test_a_description_beside_folders_does_not_make_them_another_layout(tmp_path: Path) -> None:
+    photo(tmp_path / "can" / "1.jpg")
+    (tmp_path / "dataset-metadata.json").write_text('{"licenses": [{"name": "CC0"}], "images": 1}')
+    (tmp_path / "can" / "empty.json").touch()
+    (tmp_path / "metadata.csv").write_text("photo,label\n1.jpg,can\n")
+    assert layouts.read(tmp_path).layout == "folders"
 
 
 def test_a_layout_that_is_named_is_not_second_guessed(tmp_path: Path) -> None:

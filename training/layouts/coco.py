@@ -7,6 +7,7 @@ annotation file's name, or its folder's, says.
 
 import json
 import math
+import mmap
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -20,11 +21,10 @@ from training.labelled_files import Box, DataError, LabelledFile, LeftOut, Readi
 from training.layouts.image_folder import SPLITS
 from training.layouts.photo_files import object_groups
 
-MOST_BYTES_LOOKED_AT = 4096
+KEYS = (b'"images"', b'"annotations"', b'"categories"')
+"""What makes a JSON file one of COCO; others have some of them (Kaggle lays a description beside each data set)."""
 SMALLEST_BOX = 32
 """Pixels. Enlarged to what a network takes, less shows nothing."""
-
-_LOOKS_LIKE_COCO = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
 
 
 class _Image(BaseModel):
@@ -89,11 +89,15 @@ def _read_all(directory: Path, layout: str, labels: Callable[[Path, Path], _Foun
 
 
 def _annotation_files(directory: Path) -> Iterator[Path]:
-    """JSON files in the folder, in `annotations/`, and in the folders of splits, that begin like COCO."""
+    """JSON files in the folder, in `annotations/`, and in the folders of splits, that name all that COCO names."""
     for file in sorted([*directory.glob("*.json"), *directory.glob("*/*.json")]):
-        with file.open("rb") as opened:
-            if _LOOKS_LIKE_COCO.search(opened.read(MOST_BYTES_LOOKED_AT)):
-                yield file
+        if file.is_file() and file.stat().st_size and _names_all(file):
+            yield file
+
+
+def _names_all(file: Path) -> bool:
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return all(content.find(key) >= 0 for key in KEYS)
 
 
 def _labels(file: Path, directory: Path) -> _Found:

@@ -33,10 +33,10 @@ LABEL_COLUMNS = ("label", "labels", "class", "category")
 
 
 def is_there(directory: Path) -> bool:
-    """Whether there is a metadata file, or all folders are splits."""
+    """Whether there is a metadata file with file names, or all folders are splits."""
     inner = [path for path in directory.iterdir() if path.is_dir() and not path.name.startswith(".")]
     splits = [path for path in inner if path.name.lower() in SPLITS]
-    if any(_metadata(folder) for folder in (directory, *splits)):
+    if any(_names_files(folder) for folder in (directory, *splits)):
         return True
     return bool(splits) and len(splits) == len(inner)
 
@@ -62,6 +62,15 @@ def _name(photo: Path, directory: Path) -> str:
 
 def _metadata(folder: Path) -> Path | None:
     return next((folder / name for name in METADATA if (folder / name).is_file()), None)
+
+
+def _names_files(folder: Path) -> bool:
+    """Other data sets call other tables metadata.csv."""
+    metadata = _metadata(folder)
+    if metadata is None:
+        return False
+    with metadata.open("rb") as file:
+        return b"file_name" in file.readline()
 
 
 def _labels(folder: Path, names: Sequence[str] | None) -> tuple[list[tuple[Path, str]], list[LeftOut]]:
