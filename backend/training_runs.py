@@ -28,7 +28,7 @@ from backend.tables import (
 from mobile_models.document import Document
 from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
-from training.recipe import CHAMPION, IMAGENET, RANDOM, Recipe, RecipeError, check_weights
+from training.recipe import CHAMPION, IMAGENET, RANDOM, RANDOM_FROZEN, Recipe, RecipeError, check_weights
 
 UNFINISHED = (TrainingRunState.REQUESTED, TrainingRunState.RUNNING)
 CALENDAR, GOLD_LABELS = "calendar", "gold_labels"
@@ -169,7 +169,7 @@ def _every_label_has(session: Session, minimum: int) -> bool:
 
 def _check_weights(settings: Settings, recipe: Recipe, weights: str) -> None:
     """A file may lie on the training host alone, so only its name is checked: it must be the operator's."""
-    named = (IMAGENET, RANDOM, CHAMPION)
+    named = (IMAGENET, RANDOM, RANDOM_FROZEN, CHAMPION)
     if weights == settings.weights and weights not in named:
         return
     if weights not in named:
