@@ -30,11 +30,12 @@ def smallest_and_largest(content: bytes, photos: NDArray[np.uint8]) -> dict[int,
     return found
 
 
-def least_squares(content: bytes, photos: NDArray[np.uint8], widest: dict[int, Range]) -> dict[int, Range]:
-    """Return ranges within the `widest` that lose least in squares: clipped outliers against finer steps.
+def least_squares(content: bytes, photos: NDArray[np.uint8]) -> dict[int, Range]:
+    """Return ranges within those that `content` states that lose least squares: clipped outliers against finer steps.
 
     (Banner et al. 2019, arXiv:1810.05723; here by search over a histogram, as TensorRT does for its own measure.)
     """
+    widest = {tensor: (float(low[0]), float(high[0])) for tensor, (low, high) in Graph(content).ranges().items()}
     counts = {tensor: np.zeros(_BINS, dtype=np.int64) for tensor in widest}
     for values in activations(content, photos):
         for tensor, activation in values.items():
@@ -69,11 +70,8 @@ def activations(content: bytes, photos: NDArray[np.uint8]) -> Iterator[dict[int,
         yield {tensor: interpreter.get_tensor(tensor) for tensor in calibrated}
 
 
-def _wide_enough(widest: Range) -> Range:
-    return widest if widest[1] > widest[0] else (widest[0], widest[0] + 1e-6)
-
-
 def best_cut(widest: Range, counts: NDArray[np.int64]) -> Range:
+    """Return the range with least squared error for values of which `counts` [bins] is the histogram."""
     low, high = min(widest[0], 0.0), max(widest[1], 0.0)  # Zero must be exact: it is what convolutions pad with.
     centres = np.linspace(*widest, _BINS + 1)[:-1] + (widest[1] - widest[0]) / _BINS / 2
     lows = low * _CUTS if low < 0 else np.zeros(1)
@@ -82,6 +80,10 @@ def best_cut(widest: Range, counts: NDArray[np.int64]) -> Range:
     errors = [_squared_error(centres, counts, a, b) for a, b in candidates]
     best: tuple[Any, Any] = candidates[int(np.argmin(errors))]
     return float(best[0]), float(best[1])
+
+
+def _wide_enough(widest: Range) -> Range:
+    return widest if widest[1] > widest[0] else (widest[0], widest[0] + 1e-6)
 
 
 def _squared_error(centres: NDArray[np.float64], counts: NDArray[np.int64], low: float, high: float) -> float:

@@ -59,6 +59,9 @@ class Graph:
     def tensor_count(self) -> int:
         return int(self._graph.TensorsLength())
 
+    def name(self, tensor: int) -> str:
+        return str(self._graph.Tensors(tensor).Name().decode())
+
     def shape(self, tensor: int) -> tuple[int, ...]:
         content = self._graph.Tensors(tensor)
         return tuple(map(int, content.ShapeAsNumpy())) if content.ShapeLength() else ()

@@ -1,12 +1,15 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
+from mobile_models.document import sha256
 from mobile_models.litert_model import LiteRtModel
 from training import backbones, quantize, recipe
-from training.pipeline import Pictures
 from training.recipe import Recipe
-from training.run_steps import representative_dataset
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)
 
@@ -65,9 +68,17 @@ def test_without_tensorflow_it_says_where_to_go_on(quick: Recipe, monkeypatch: p
         quantize.quantize(model, PIXELS)
 
 
-def test_the_representative_dataset_is_balanced_and_of_the_train_split_it_is_given() -> None:
-    labels = np.array([0] * 20 + [1] * 3 + [2])
-    chosen = representative_dataset(Pictures((), PIXELS, labels), 12, seed=0)
-    where = [int(np.flatnonzero([np.array_equal(picture, each) for each in PIXELS])[0]) for picture in chosen]
-    assert sorted(labels[where]) == [0] * 4 + [1] * 3 + [2]
-    assert len(set(where)) == 8
+def test_the_same_model_and_photos_give_the_same_bytes_in_another_process(quick: Recipe, tmp_path: Path) -> None:
+    script = (
+        "import sys, numpy, keras\n"
+        "from training import quantize\n"
+        "model = keras.saving.load_model(sys.argv[1], compile=False)\n"
+        "sys.stdout.buffer.write(sha256(quantize.quantize(model, numpy.load(sys.argv[2]))).encode())\n"
+    )
+    model = backbones.build(quick, 6, "random")
+    backbones.save(model, tmp_path / "model.keras")
+    np.save(tmp_path / "photos.npy", PIXELS)
+    command = [sys.executable, "-c", "from mobile_models.document import sha256\n" + script]
+    command += [str(tmp_path / "model.keras"), str(tmp_path / "photos.npy")]
+    there = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert there == sha256(quantize.quantize(keras.saving.load_model(tmp_path / "model.keras", compile=False), PIXELS))

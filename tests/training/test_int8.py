@@ -1,0 +1,55 @@
+import keras
+import numpy as np
+import pytest
+
+from mobile_models.quantization import Effort
+from training import backbones, evaluate, int8, pipeline
+from training.int8 import Material
+from training.pipeline import Pictures
+from training.recipe import Recipe
+
+CHANCE = np.random.default_rng(0)
+PHOTOS = CHANCE.integers(0, 256, (36, 32, 32, 3), dtype=np.uint8)
+TRAIN = Pictures((), PHOTOS[:24], np.array([0] * 20 + [1] * 3 + [2]))
+
+
+@pytest.fixture
+def model(quick: Recipe) -> keras.Model:
+    keras.utils.set_random_seed(3)
+    return backbones.build(quick, 6, "random")
+
+
+def material(recipe: Recipe, model: keras.Model) -> Material:
+    """The validation photos are labelled by the float model itself, so it is always right there."""
+    pixels = PHOTOS[24:]
+    return Material(recipe, TRAIN, Pictures((), pixels, pipeline.predict(model, pixels).argmax(axis=1)), seed=0)
+
+
+def test_the_least_effort_that_is_good_enough_ships(
+    quick: Recipe, model: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int8, "LEAST_AGREEMENT", 0.0)
+    report = int8.quantize_well(model, material(quick.with_changes(quantization_drop=1), model)).report
+    assert report.chosen is Effort.POST_TRAINING
+    assert [attempt.effort for attempt in report.attempts] == list(Effort)
+    assert {attempt.skipped for attempt in report.attempts[1:]} == {"not needed"}
+
+
+def test_every_effort_is_made_where_none_is_good_enough_and_the_nearest_scores_ship(
+    quick: Recipe, model: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int8, "_is_enough", lambda *_: False)
+    given = material(quick, model)
+    made = int8.quantize_well(model, given)
+    measured = {each.effort: each for each in made.report.attempts if each.divergence is not None}
+    assert {Effort.POST_TRAINING, Effort.CALIBRATED, Effort.QUANTIZATION_AWARE} <= set(measured)
+    assert measured[made.report.chosen].divergence == min(each.divergence for each in measured.values())
+    logits = evaluate.logits_of(made.content, 6, given.validation.pixels)
+    assert int8.divergence(pipeline.predict(model, given.validation.pixels), logits) < 0.01
+
+
+def test_the_representative_dataset_is_balanced_and_of_the_train_split_it_is_given(quick: Recipe) -> None:
+    chosen = int8.representative_dataset(Material(quick, TRAIN, TRAIN, seed=0), 8)
+    where = [int(np.flatnonzero([np.array_equal(picture, each) for each in PHOTOS])[0]) for picture in chosen]
+    assert sorted(TRAIN.labels[where]) == [0] * 4 + [1] * 3 + [2]
+    assert len(set(where)) == 8
