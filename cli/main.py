@@ -5,6 +5,7 @@ import typer
 from cli import keys, recipes, releases, staff
 from cli.classify import classify
 from cli.compare import compare
+from cli.crossvalidate import crossvalidate
 from cli.demo.command import demo
 from cli.evaluate import evaluate
 from cli.import_gold import import_gold
@@ -30,7 +31,7 @@ app = typer.Typer(
     help="Waste recognition that a city runs itself.",
     epilog="[bold]Examples[/bold]\n\n" + "\n\n".join(EXAMPLES),
 )
-for command in (run, classify, train, evaluate, compare, demo, prepare, health):
+for command in (run, classify, train, crossvalidate, evaluate, compare, demo, prepare, health):
     app.command()(command)
 app.command("import")(import_gold)
 for name, group in (("recipes", recipes.app), ("releases", releases.app), ("staff", staff.app), ("keys", keys.app)):

@@ -12,11 +12,19 @@ if TYPE_CHECKING:
     from training.run_directory import Progress
 
     Watch = Callable[[Progress], None]
+    WatchMany = Callable[[str, Progress], None]
 
 
 @contextmanager
 def shown() -> "Iterator[Watch]":
-    """Yield what takes each new progress and shows it."""
+    """Yield what takes each new progress of a run and shows it."""
+    with shown_many() as watch:
+        yield lambda progress: watch("", progress)
+
+
+@contextmanager
+def shown_many(side_by_side: int = 1) -> "Iterator[WatchMany]":
+    """Yield what takes the name of a run and how far it is, and shows the `side_by_side` ones heard of last."""
     from rich.console import Console  # noqa: PLC0415  # --help must not wait for it.
 
     console = Console(stderr=True)
@@ -24,8 +32,15 @@ def shown() -> "Iterator[Watch]":
         yield _print_line
         return
     with _bars(console) as bars:
-        task = bars.add_task("", total=None, left="")
-        yield lambda progress: _move(bars, task, progress)
+        tasks: dict[str, TaskID] = {}
+
+        def move(name: str, progress: "Progress") -> None:
+            tasks[name] = tasks.pop(name) if name in tasks else bars.add_task(name, total=None, left="")
+            _move(bars, tasks[name], name, progress)
+            while len(tasks) > side_by_side:
+                bars.remove_task(tasks.pop(next(iter(tasks))))
+
+        yield move
 
 
 def remaining(seconds: float | None) -> str:
@@ -39,8 +54,8 @@ def remaining(seconds: float | None) -> str:
     return f"{hours} h {minutes:02d} min left" if hours else f"{minutes} min left"
 
 
-def _print_line(progress: "Progress") -> None:
-    print(progress.describe(), file=sys.stderr, flush=True)
+def _print_line(name: str, progress: "Progress") -> None:
+    print(f"{name}: {progress.describe()}" if name else progress.describe(), file=sys.stderr, flush=True)
 
 
 def _bars(console: object) -> "Bars":
@@ -56,12 +71,12 @@ def _bars(console: object) -> "Bars":
     )
 
 
-def _move(bars: "Bars", task: "TaskID", progress: "Progress") -> None:
+def _move(bars: "Bars", task: "TaskID", name: str, progress: "Progress") -> None:
     accuracy = progress.metrics.get("val_accuracy")
     measured = "" if accuracy is None else f"  validation {accuracy:.4f}"
     bars.update(
         task,
-        description=f"{progress.stage}{measured}",
+        description=f"{name}  {progress.stage}{measured}".strip(),
         completed=progress.epoch,
         total=progress.epochs or None,
         left=remaining(progress.seconds_left),

@@ -46,6 +46,8 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
     label_map: LabelMapOption = None,
     label_set: LabelSetOption = None,
     split: SplitOption = SplitMode.GROUPED,
+    outside: OutsideOption = None,
+    outside_labels: OutsideLabelsOption = None,
 ) -> None:
     """Train, quantise, evaluate and judge a model; the release folder is RUN/release.
 
@@ -60,16 +62,16 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
     with faults.in_a_sentence("train"):
         order = Order(
             recipe=recipes.wanted(recipe, settings, epochs),
-            data=_absolute(data),
+            data=absolute(data),
             layout=layout,
-            names=None if names is None else _absolute(names),
+            names=None if names is None else absolute(names),
             label_map=label_map,
             label_set=label_set,
             split=split,
-            weights=_absolute(Path(weights)) if Path(weights).is_file() else weights,
+            weights=absolute(weights),
             seed=seed,
             version=version,
-            champion=None if champion is None else _absolute(champion),
+            champion=None if champion is None else absolute(champion),
         )
         _train(order, run or directory_for(order, RUNS), threads)
 
@@ -109,5 +111,6 @@ def _snapshot(order: "Order", run: Path) -> Path:
     return prepared.directory
 
 
-def _absolute(path: Path) -> str:
-    return str(path.resolve())
+def absolute(path: Path | str) -> str:
+    """The path as it is found from any folder; a word that names no file stays what it is."""
+    return str(Path(path).resolve()) if isinstance(path, Path) or Path(path).is_file() else path

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ class TrainerFailed(Exception):
     """The process ended without a result; it may go on from its checkpoint."""
 
 
+class Stopped(Exception):
+    """The run was to end before it was done."""
+
+
 @dataclass(frozen=True)
 class TrainingCommand:
     """What the trainer is told."""
@@ -42,6 +47,8 @@ class TrainingCommand:
     champion: Path | None = None
     threads: int = 0
     lineage_run_id: str = "by-hand"
+    outside: Path | None = None
+    outside_labels: str | None = None
     fit_only: bool = False
     learn_from: LearnFrom = LearnFrom.ALL
     features: Path | None = None
@@ -59,6 +66,8 @@ class TrainingCommand:
             "champion": self.champion,
             "threads": self.threads or None,
             "lineage-run-id": self.lineage_run_id,
+            "outside": self.outside,
+            "outside-labels": self.outside_labels,
             "learn-from": self.learn_from,
             "features": self.features,
             "features-gigabytes": self.features_gigabytes,
@@ -78,17 +87,21 @@ def train(command: TrainingCommand, each_tick: Callable[[], None]) -> int:
         return code
 
 
-def follow(command: TrainingCommand, watch: Callable[[Progress], None]) -> RunResult:
-    """Run it to its end, show `watch` each new progress, and return the result.
+def follow(
+    command: TrainingCommand, watch: Callable[[Progress], None], stop: threading.Event | None = None
+) -> RunResult:
+    """Run it to its end, or until `stop` is set, show `watch` each new progress, and return the result.
 
-    Raise `RunLocked` if another process trains there and `TrainerFailed` if it ended without a result. Whatever
-    `watch` raises ends the process, and is raised.
+    Raise `RunLocked` if another process trains there, `TrainerFailed` if it ended without a result, and `Stopped`.
+    Whatever `watch` raises ends the process, and is raised.
     """
     directory = RunDirectory(command.run)
     seen = directory.read_progress()
 
     def look() -> None:
         nonlocal seen
+        if stop is not None and stop.is_set():
+            raise Stopped
         progress = directory.read_progress()
         if progress is not None and progress != seen:
             seen = progress

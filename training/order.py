@@ -28,6 +28,12 @@ class Order(Document):
     seed: int = 0
     version: int = 1
     champion: str | None = None
+    outside: str | None = None
+    outside_labels: str | None = None
+
+    def is_of(self, run: Path) -> bool:
+        """Whether `run` was begun with this order."""
+        return _read(run) == self
 
     def check_place(self, run: Path) -> None:
         """Raise `DataError` if something else was begun in `run`."""
@@ -55,6 +61,8 @@ class Order(Document):
             weights=self.weights,
             champion=None if self.champion is None else Path(self.champion),
             threads=threads,
+            outside=None if self.outside is None else Path(self.outside),
+            outside_labels=self.outside_labels,
         )
 
 
