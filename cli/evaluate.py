@@ -2,33 +2,77 @@
 
 import sys
 import tempfile
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.labelled_data import DataOption, LabelMapOption, LayoutOption, NamesOption, print_left_out
+from cli.labelled_data import (
+    DataOption,
+    LabelMapOption,
+    LayoutOption,
+    NamesOption,
+    OutsideLabelsOption,
+    OutsideOption,
+    print_left_out,
+)
 
 if TYPE_CHECKING:
     from training.measured_model import MeasuredModel
     from training.photo_source import PhotoSource
+    from training.subject import Subject
 
 
-def evaluate(  # typer makes an option of each.
+class Scaling(StrEnum):
+    RAW = "raw"
+    ZERO_TO_ONE = "zero_to_one"
+    MINUS_ONE_TO_ONE = "minus_one_to_one"
+    IMAGENET = "imagenet"
+
+
+class Crop(StrEnum):
+    NONE = "none"
+    CENTRE_SQUARE = "centre_square"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """What a model without a manifest does not say itself."""
+
+    labels: Path | None
+    scaling: Scaling | None
+    crop: Crop
+
+
+def evaluate(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
     data: DataOption,
     model: Annotated[
         Path | None,
-        typer.Argument(help="Run directory or release folder. Default: the bundled release.", show_default=False),
+        typer.Argument(
+            help="Run directory, release folder, or any .tflite or .onnx. Default: the bundled release.",
+            show_default=False,
+        ),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the whole report as one HTML file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON, instead of tables.")] = False,
     layout: LayoutOption = None,
     names: NamesOption = None,
     label_map: LabelMapOption = None,
+    outside: OutsideOption = None,
+    outside_labels: OutsideLabelsOption = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Foreign model: file of its class names, in the order of its outputs.")
+    ] = None,
+    scaling: Annotated[Scaling | None, typer.Option(help="Foreign model: how its makers scaled pixels.")] = None,
+    crop: Annotated[Crop, typer.Option(help="Foreign model: which part of a photo it sees.")] = Crop.NONE,
 ) -> None:
     """Measure a model on all photos of a folder, or on the holdout of a snapshot, through the file that ships.
 
     Example: wastelens evaluate runs/1 --data photos/ --html report.html
+
+    Example: wastelens evaluate yolov8n-cls.onnx --data photos/ --labels names.txt --scaling zero_to_one
     """
     from mobile_models import bundled  # noqa: PLC0415
     from mobile_models.litert_model import ModelError  # noqa: PLC0415
@@ -38,7 +82,10 @@ def evaluate(  # typer makes an option of each.
     with tempfile.TemporaryDirectory() as scratch:
         try:
             source = PhotoSource(data, layout, names, label_map)
-            measured = _measure(model or bundled.newest(), source, Path(scratch))
+            elsewhere = None if outside is None else PhotoSource(outside, label_map=outside_labels)
+            chosen = model or bundled.newest()
+            opened = _open(chosen, Foreign(labels, scaling, crop))
+            measured = _measure(chosen, opened, source, elsewhere, Path(scratch))
             if html is not None:
                 _write_html(html, measured)
         except (DataError, ModelError, OSError) as error:
@@ -48,15 +95,31 @@ def evaluate(  # typer makes an option of each.
         print(f"report: {html}", file=sys.stderr)
 
 
-def _measure(model: Path, source: "PhotoSource", scratch: Path) -> "MeasuredModel":
-    from training import evaluate as evaluation  # noqa: PLC0415
-    from training import measured_model, photo_source, subject  # noqa: PLC0415
+def _open(model: Path, foreign: Foreign) -> "Subject":
+    from mobile_models.litert_model import ModelError  # noqa: PLC0415
+    from training import foreign_model, measured_model, subject  # noqa: PLC0415
 
-    opened = subject.of_release(measured_model.release_of(model))
+    if not foreign_model.is_foreign(model):
+        return subject.of_release(measured_model.release_of(model))
+    if foreign.scaling is None:
+        known = ", ".join(Scaling)
+        raise ModelError(f"{model} does not say how pixels are scaled for it: give --scaling, one of {known}.")
+    scaling = foreign_model.PixelScaling(foreign.scaling)
+    return foreign_model.subject(model, foreign.labels, scaling, foreign.crop.value)
+
+
+def _measure(
+    model: Path, opened: "Subject", source: "PhotoSource", elsewhere: "PhotoSource | None", scratch: Path
+) -> "MeasuredModel":
+    from training import evaluate as evaluation  # noqa: PLC0415
+    from training import measured_model, photo_source  # noqa: PLC0415
+    from training import outside as outside_photos  # noqa: PLC0415
+
     photos = photo_source.measured(source, scratch / "snapshot", opened.label_set)
     print_left_out(photos.left_out)
     found = evaluation.measure(opened, photos.directory, photos.snapshot, scratch)
-    return measured_model.of_measurement(model, found.report, found.outputs, photos.directory)
+    report = outside_photos.report(found, elsewhere)
+    return measured_model.of_measurement(model, report, found.outputs, photos.directory)
 
 
 def _write_html(path: Path, measured: "MeasuredModel") -> None:

@@ -33,6 +33,14 @@ LabelSetOption = Annotated[
     typer.Option("--label-set", help="trashnet, four_groups, waste_groups, junk_sorting, or a JSON file."),
 ]
 
+OutsideOption = Annotated[
+    Path | None,
+    typer.Option("--outside", help="Photos taken elsewhere, for the out-of-domain figure.", show_default=False),
+]
+OutsideLabelsOption = Annotated[
+    str | None, typer.Option("--outside-labels", help="Label map for them; an empty label: no waste of ours.")
+]
+
 
 class SplitMode(StrEnum):
     GROUPED = "grouped"

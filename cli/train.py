@@ -12,6 +12,8 @@ from cli.labelled_data import (
     LabelSetOption,
     LayoutOption,
     NamesOption,
+    OutsideLabelsOption,
+    OutsideOption,
     SplitMode,
     SplitOption,
     print_left_out,
@@ -72,6 +74,8 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
             seed=seed,
             version=version,
             champion=None if champion is None else absolute(champion),
+            outside=None if outside is None else absolute(outside),
+            outside_labels=outside_labels,
         )
         _train(order, run or directory_for(order, RUNS), threads)
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from mobile_models import photo as photos
 from mobile_models.document import Sha256, sha256
-from mobile_models.evaluation import Counted, OutsideReport
+from mobile_models.evaluation import Counted, EvaluationReport, OutsideReport
 from mobile_models.label_set import LabelSet
 from training import layouts, novelty
 from training.dataset import DataError, LabelledFile
-from training.evaluate import sure_accuracy
+from training.evaluate import Measured, sure_accuracy
 from training.layouts import MappedReading
 from training.model_outputs import ModelOutputs
 from training.photo_source import PhotoSource
@@ -36,6 +36,15 @@ class OutsidePhotos:
     name: str
     labelled: tuple[LabelledFile, ...]
     not_waste: tuple[LabelledFile, ...]
+
+
+def report(measured: Measured, source: PhotoSource | None) -> EvaluationReport:
+    """Return the report with the out-of-domain figure, or as it is where there are no photos from elsewhere."""
+    if source is None:
+        return measured.report
+    subject = measured.subject
+    elsewhere = measure(subject, read(source, subject.label_set), measured.outputs)
+    return measured.report.model_copy(update={"outside": elsewhere})
 
 
 def read(source: PhotoSource, label_set: LabelSet) -> OutsidePhotos:

@@ -43,7 +43,6 @@ from training.dataset import (
     Split,
     holdout_digest,
 )
-from training.evaluate import Measured
 from training.feature_store import GIGABYTE, FeatureStore
 from training.int8 import Material
 from training.pipeline import Pictures
@@ -248,18 +247,9 @@ def _evaluate(model: keras.Model, exported: Exported, run: Run) -> EvaluationRep
     )
     measured.outputs.write(run.directory.holdout_outputs)
     fitted = exported.confidence
-    return _with_outside(measured, run).model_copy(
+    return outside.report(measured, run.request.outside).model_copy(
         update={"target_precision": fitted.target_precision, "thresholds": dict(fitted.fits)}
     )
-
-
-def _with_outside(measured: Measured, run: Run) -> EvaluationReport:
-    """The report with the out-of-domain figure, where photos taken elsewhere were given."""
-    if run.request.outside is None:
-        return measured.report
-    photos = outside.read(run.request.outside, run.snapshot.label_set)
-    elsewhere = outside.measure(measured.subject, photos, measured.outputs)
-    return measured.report.model_copy(update={"outside": elsewhere})
 
 
 def _subject(exported: Exported, run: Run) -> Subject:
@@ -280,7 +270,7 @@ def _evaluate_champion(run: Run) -> EvaluationReport | None:
         return None
     opened = subjects.of_release(run.request.champion)
     measured = evaluate.measure(opened, run.request.snapshot, run.snapshot, run.directory.path)
-    champion = _with_outside(measured, run)
+    champion = outside.report(measured, run.request.outside)
     champion.write(run.directory.champion_evaluation)
     return champion
 

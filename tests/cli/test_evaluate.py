@@ -11,7 +11,7 @@ from cli.compare import compare
 from cli.evaluate import evaluate
 from mobile_models.label_set import TRASHNET
 from tests.pictures import jpeg
-from tests.tiny_model import release_folder
+from tests.tiny_model import model_bytes, release_folder
 
 app = typer.Typer()
 app.command()(evaluate)
@@ -104,3 +104,36 @@ def test_what_cannot_be_shown_is_said_in_a_sentence(
     assert code == 2
     assert complaint in errors
     assert "Traceback" not in errors
+
+
+def test_photos_from_elsewhere_are_measured_beside_the_holdout(photos: Path, tmp_path: Path) -> None:
+    """Elsewhere a can is drawn as glass, a bottle as glass, and peel, which is no waste of ours, as paper."""
+    elsewhere = tmp_path / "web"
+    for name, thing in {"can": "glass", "bottle": "glass", "peel": "paper"}.items():
+        (elsewhere / name).mkdir(parents=True)
+        (elsewhere / name / "1.jpg").write_bytes(jpeg(thing, 70 + len(name), size=(40, 40)))
+    (tmp_path / "map.csv").write_text("name,label\ncan,metal\nbottle,glass\npeel,\n")
+    given = ("evaluate", release_folder(tmp_path / "release"), "--data", photos, "--outside", elsewhere)
+    code, output, _ = run(*given, "--outside-labels", tmp_path / "map.csv")
+    assert code == 0
+    assert "0.5000 of 2" in output
+    assert "not measured: cardboard, paper, plastic, trash" in output
+    code, _, errors = run(*given)
+    assert code == 2
+    assert "Give a label map" in errors
+
+
+def test_a_foreign_model_is_measured_when_it_is_said_what_it_answers(photos: Path, tmp_path: Path) -> None:
+    model, names = tmp_path / "theirs.tflite", tmp_path / "names.txt"
+    model.write_bytes(model_bytes())
+    names.write_text("\n".join(TRASHNET.ids))
+    given = ("evaluate", model, "--data", photos)
+    code, output, _ = run(*given, "--labels", names, "--scaling", "raw", "--json")
+    assert code == 0
+    assert json.loads(output)["accuracy"] > 0.9
+    code, output, _ = run(*given, "--labels", names, "--scaling", "raw", "--crop", "centre_square")
+    assert (code, "On photos from elsewhere:\n  not measured" in output) == (0, True)
+    for options, message in ((("--scaling", "raw"), "give --labels"), (("--labels", names), "give --scaling")):
+        code, _, errors = run(*given, *options)
+        assert code == 2
+        assert message in errors
