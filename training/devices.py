@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
-from training.backbones import BACKBONE
+from training import backbones
 from training.recipe import Recipe, RecipeError
 from training.recipe_parts import Precision
 
@@ -38,8 +40,13 @@ def loaders(wanted: int | None) -> int:
     return min(MOST_LOADERS, max(1, (os.cpu_count() or 1) - 1)) if accelerated else 0
 
 
-def sharing() -> int:
-    """Return how many devices a batch must be divisible by, here and now."""
+def shareable(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return a batch [n, ...] with its last row repeated until all devices that share batches get as many."""
+    missing = -len(rows) % _sharing()
+    return np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows
+
+
+def _sharing() -> int:
     distribution = keras.distribution.distribution()
     return 1 if distribution is None else int(distribution.device_mesh.devices.size)
 
@@ -102,6 +109,5 @@ def precision(model: keras.Model, wanted: Precision) -> Iterator[None]:
 
 
 def _set_policy(model: keras.Model, wanted: Precision) -> None:
-    layers: list[Any] = model.get_layer(BACKBONE)._flatten_layers(include_self=False)  # There is no public way.
-    for layer in layers:
+    for layer in backbones.all_layers(model.get_layer(backbones.BACKBONE)):
         layer.dtype_policy = wanted.value

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_models.document import Sha256, sha256
-from training import augment
+from training import augment, devices
 from training.batches import Inputs, from_file, on_file
 from training.boundary import Boundary
 from training.feature_store import GIGABYTE, FeatureStore, Rows, Source
@@ -80,9 +80,9 @@ class KeptFeatures:
 
     def _computed(self, views: "Views", count: int) -> NDArray[np.float32]:
         started, lower = time.monotonic(), self.boundary.lower
-        parts = [np.asarray(lower.predict_on_batch(batch)) for batch in self.loaders.stream(views)]
+        parts = [np.asarray(lower.predict_on_batch(devices.shareable(batch))) for batch in self.loaders.stream(views)]
         self.computed, self.seconds = self.computed + count, self.seconds + time.monotonic() - started
-        return np.concatenate(parts)
+        return np.concatenate(parts)[:count]  # Only the last batch can have been filled up.
 
     def _source(self, augmentation: Augmentation | None) -> Source:
         return Source(

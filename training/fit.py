@@ -198,7 +198,7 @@ class Fit:
 
     def _show(self, trainee: Trainee, chance: tuple[int, ...], waiting: pace.Waiting) -> tuple[float, float]:
         """Train for one epoch; return loss and accuracy."""
-        _reseed_dropout(trainee.model, chance)
+        _reseed(trainee.model, chance)
         batches = self._batches(trainee, chance)
         whole = trainee.model is self.model  # Features need no work, only way: other processes would slow them.
         stream = waiting.watch(self._loaders.stream(batches) if whole else batches)
@@ -252,8 +252,9 @@ def _class_weights(recipe: Recipe, labels: NDArray[np.int64], label_count: int) 
     return np.array(balanced_class_weights(labels.tolist(), label_count))
 
 
-def _reseed_dropout(model: keras.Model, chance: tuple[int, ...]) -> None:
-    for position, layer in enumerate(model.layers):
-        if isinstance(layer, keras.layers.Dropout):
+def _reseed(model: keras.Model, chance: tuple[int, ...]) -> None:
+    """All layers that draw lots begin each epoch anew, so that a resumed one draws the same."""
+    for position, layer in enumerate(backbones.all_layers(model)):
+        if hasattr(layer, "seed_generator"):
             seed = np.random.default_rng((*chance, position)).integers(2**31, size=2)
             layer.seed_generator.state.assign(seed)

@@ -94,8 +94,7 @@ class InOrder(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no type
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32]]:
         rows = self._inputs[index * self._size : (index + 1) * self._size].astype(np.float32)
-        missing = -len(rows) % devices.sharing()
-        return (np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows,)
+        return (devices.shareable(rows),)
 
 
 def predict(model: keras.Model, inputs: Inputs) -> NDArray[np.float32]:

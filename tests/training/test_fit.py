@@ -14,9 +14,10 @@ import pytest
 from mobile_models.document import Sha256, sha256
 from mobile_models.label_set import TRASHNET
 from training import backbones, pipeline, recipe
+from training import fit as fit_module
 from training.batches import Batch
 from training.dataset import DataError, DatasetSnapshot, Split
-from training.fit import Diverged, Fit, FitState, Task, Trainee
+from training.fit import Diverged, Fit, FitState, Task
 from training.pace import Waiting
 from training.pipeline import Pictures
 from training.recipe import Recipe
@@ -65,9 +66,17 @@ def start(task: Task, folder: Path, report: Callable[[Progress], None] = lambda 
 
 
 @pytest.fixture(scope="module")
-def unbroken(task: Callable[[Recipe], Task], staged: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Fit:
+def told() -> list[Progress]:
+    """What `unbroken` reports."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def unbroken(
+    task: Callable[[Recipe], Task], staged: Recipe, told: list[Progress], tmp_path_factory: pytest.TempPathFactory
+) -> Fit:
     """A fit of `staged` that nobody disturbed."""
-    fit = start(task(staged), tmp_path_factory.mktemp("unbroken"))
+    fit = start(task(staged), tmp_path_factory.mktemp("unbroken"), told.append)
     fit.run()
     return fit
 
@@ -138,35 +147,30 @@ def test_what_is_validated_and_comes_out_is_the_average_of_the_weights(
     task: Callable[[Recipe], Task], quick: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     validated: list[np.ndarray] = []
-    validate = Fit._validate
-
-    def watched(fit: Fit, trainee: Trainee) -> tuple[float, float]:
-        validated.append(weights(fit))
-        return validate(fit, trainee)
-
-    monkeypatch.setattr(Fit, "_validate", watched)
-    fit = start(task(quick.with_epochs(1).with_changes(weight_averaging=0.9)), tmp_path / "averaged")
+    trained: list[np.ndarray] = []
+    monkeypatch.setattr(Fit, "_validate", lambda fit, trainee: validated.append(weights(fit)) or (0.5, 0.5))
+    fit = start(
+        task(quick.with_epochs(1).with_changes(weight_averaging=0.9)),
+        tmp_path,
+        lambda progress: trained.append(weights(fit)),
+    )
     fit.run()
     assert np.array_equal(weights(fit), validated[0])
-    plain = start(task(quick.with_epochs(1)), tmp_path / "plain")
-    plain.run()
-    assert not np.allclose(weights(plain), weights(fit), atol=1e-4)
+    assert not np.allclose(trained[0], validated[0], atol=1e-4)
 
 
-def test_loading_processes_change_nothing(task: Callable[[Recipe], Task], quick: Recipe, tmp_path: Path) -> None:
-    fits = [start(task(quick.with_epochs(1)), tmp_path / str(loaders), loaders=loaders) for loaders in (0, 1)]
-    for fit in fits:
-        fit.run()
-    alone, loaded = fits
-    assert np.allclose(weights(alone), weights(loaded), rtol=0, atol=1e-6)
-
-
-def test_progress_says_how_long_all_stages_take(
+def test_loading_processes_change_nothing(
     task: Callable[[Recipe], Task], staged: Recipe, unbroken: Fit, tmp_path: Path
 ) -> None:
-    told: list[Progress] = []
-    start(task(staged), tmp_path, told.append).run()
+    fit = start(task(staged), tmp_path, loaders=1)
+    fit.run()
+    assert np.allclose(weights(fit), weights(unbroken), rtol=0, atol=1e-6)
+
+
+@pytest.mark.usefixtures("unbroken")
+def test_progress_says_how_long_all_stages_take(told: list[Progress]) -> None:
     left = [each.seconds_left for each in told if each.metrics]
+    assert len(left) == 4
     assert all(each is not None and each > 0 for each in left[:-1])
     assert left[-1] == 0
 
@@ -270,7 +274,7 @@ def test_lower_groups_of_layers_move_less(task: Callable[[Recipe], Task], quick:
 def test_mixed_precision_learns_and_leaves_a_float32_model(
     task: Callable[[Recipe], Task], quick: Recipe, tmp_path: Path, precision: str
 ) -> None:
-    fit = start(task(changed(quick, [{"epochs": 4}], precision=precision)), tmp_path)
+    fit = start(task(changed(quick, [{"epochs": 3}], precision=precision)), tmp_path)
     fit.run()
     assert fit.state.epochs[-1].loss < fit.state.epochs[0].loss
     assert {layer.compute_dtype for layer in fit.model.get_layer("backbone").layers} == {"float32"}
@@ -288,12 +292,12 @@ def test_a_taught_network_comes_nearer_to_its_teacher(
         return float(np.abs(pipeline.predict(fit.model, photos) - pipeline.predict(unbroken.model, photos)).mean())
 
     wanted = changed(quick, [{"epochs": 3}], distillation_weight=1, distillation_temperature=2)
-    taught = start(replace(task(wanted), teacher=unbroken.model), tmp_path / "taught")
-    alone = start(task(wanted.with_changes(distillation_weight=0)), tmp_path / "alone")
-    for fit in (taught, alone):
-        fit.run()
-    assert distance(taught) < distance(alone)
-    assert len(taught.model.weights) == len(alone.model.weights)
+    taught = start(replace(task(wanted), teacher=unbroken.model), tmp_path)
+    before, teacher = distance(taught), weights(unbroken)
+    taught.run()
+    assert distance(taught) < before / 2
+    assert np.array_equal(weights(unbroken), teacher)
+    assert len(taught.model.weights) == len(unbroken.model.weights)
 
 
 @pytest.mark.parametrize("sampling", ["oversample", "smote"])
@@ -317,3 +321,16 @@ def test_rare_classes_are_shown_as_often_as_the_largest(
     monkeypatch.setattr(Waiting, "watch", counted)
     fit.run()
     assert shown.tolist() == [14] * 6
+
+
+def test_layers_that_draw_lots_begin_each_epoch_anew_wherever_they_are() -> None:
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5)])
+    model = keras.Sequential([keras.Input((4,)), inner, keras.layers.Dropout(0.5)])
+    ones = np.ones((2, 4))
+
+    def drawn(*chance: int) -> np.ndarray:
+        fit_module._reseed(model, chance)
+        return np.asarray(model(ones, training=True))
+
+    assert np.array_equal(drawn(1, 2), drawn(1, 2))
+    assert any(not np.array_equal(drawn(1, 2), drawn(1, epoch)) for epoch in range(3, 8))

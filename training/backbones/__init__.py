@@ -5,13 +5,14 @@ Guarantees: a model takes pixels in 0 to 255 (float32 [batch, height, width, 3])
 """
 
 from training.backbones.groups import groups_of, set_trainable
-from training.backbones.network import body_of, build, continue_from, head_of, save
+from training.backbones.network import all_layers, body_of, build, continue_from, head_of, save
 from training.backbones.parts import BACKBONE, EMBEDDING, LOGITS
 
 __all__ = [
     "BACKBONE",
     "EMBEDDING",
     "LOGITS",
+    "all_layers",
     "body_of",
     "build",
     "continue_from",

@@ -83,6 +83,12 @@ def body_of(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.get_layer(EMBEDDING).output)
 
 
+def all_layers(model: keras.Model) -> list[keras.Layer]:
+    """Return all layers, those inside others as well, in an order that is the same for equal models."""
+    found: list[keras.Layer] = model._flatten_layers(include_self=False)  # There is no public way.
+    return found
+
+
 def head_of(model: keras.Model) -> keras.Model:
     """Return the part from embedding to logits, sharing its weights."""
     embedding = keras.Input(model.get_layer(EMBEDDING).output.shape[1:])
