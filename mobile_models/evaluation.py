@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from mobile_models.document import Document, Sha256, is_unset
 from mobile_models.label_set import LabelSet
+from mobile_models.quantization import QuantizationReport
 
 
 class Answer(Document):
@@ -95,6 +96,7 @@ class EvaluationReport(Document):
     novel: float | None = Field(default=None, exclude_if=is_unset, description="share unsure for being too far away")
     sure_accuracy: float | None = Field(default=None, exclude_if=is_unset, description="of answers that are not unsure")
     outside: OutsideReport | None = Field(default=None, exclude_if=is_unset)
+    quantization: QuantizationReport | None = Field(default=None, exclude_if=is_unset)
 
     @property
     def macro_f1(self) -> float:

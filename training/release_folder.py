@@ -16,11 +16,13 @@ import keras
 from mobile_models import self_tests
 from mobile_models.document import Sha256, sha256
 from mobile_models.evaluation import Blessing, EvaluationReport
-from mobile_models.manifest import EvaluationSummary, Lineage, ModelFile, ReleaseManifest
+from mobile_models.manifest import EvaluationSummary, Lineage, ModelFile, OutsideSummary, ReleaseManifest
+from mobile_models.quantization import QuantizationReport
 from training import backbones, report
 from training.confidence import Confidence
 from training.dataset import DatasetSnapshot, SeenPhotos
 from training.recipe import CHAMPION
+from training.run_directory import Forgetting
 from training.run_request import RunRequest
 
 
@@ -30,6 +32,7 @@ class Exported:
 
     content: bytes
     confidence: Confidence
+    quantization: QuantizationReport
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Evidence:
     report: EvaluationReport
     blessing: Blessing
     seen: SeenPhotos
+    forgetting: Forgetting | None = None
 
 
 def write(
@@ -56,7 +60,9 @@ def write(
     evidence.seen.write(release / "dataset.json")
     evidence.report.write(release / "evaluation.json")
     evidence.blessing.write(release / "blessing.json")
-    card = report.model_card(manifest, request.recipe, snapshot, evidence.report, evidence.blessing)
+    card = report.model_card(
+        manifest, request.recipe, snapshot, evidence.report, evidence.blessing, evidence.forgetting
+    )
     (release / "MODEL_CARD.md").write_text(card)
     manifest.write(release / "manifest.json")
 
@@ -88,9 +94,23 @@ def _manifest(
             macro_f1=challenger.macro_f1,
             recall={label: metrics.recall for label, metrics in challenger.per_class.items()},
             rubber_stamped=blessing.rubber_stamped,
+            outside=_outside(challenger),
         ),
         licence=request.licence,
         self_tests=self_tests.make(exported.content, len(snapshot.label_set.ids)),
+    )
+
+
+def _outside(challenger: EvaluationReport) -> OutsideSummary | None:
+    found = challenger.outside
+    if found is None:
+        return None
+    return OutsideSummary(
+        name=found.name,
+        photos=found.photos,
+        accuracy=found.accuracy,
+        unmeasured=found.unmeasured,
+        not_waste_unsure=found.not_waste_unsure,
     )
 
 

@@ -2,24 +2,35 @@
 
 from mobile_models.evaluation import Blessing, EvaluationReport
 from mobile_models.manifest import ReleaseManifest
+from mobile_models.quantization import QuantizationAttempt
 from training.dataset import DatasetSnapshot
 from training.recipe import Recipe
+from training.run_directory import Forgetting
 
 
 def model_card(
-    manifest: ReleaseManifest, recipe: Recipe, snapshot: DatasetSnapshot, report: EvaluationReport, blessing: Blessing
+    manifest: ReleaseManifest,
+    recipe: Recipe,
+    snapshot: DatasetSnapshot,
+    report: EvaluationReport,
+    blessing: Blessing,
+    forgetting: Forgetting | None = None,
 ) -> str:
     """Return the card as Markdown (after Mitchell et al. 2019, Model Cards for Model Reporting)."""
     sections = (
         _heading(manifest, recipe),
         _measured(manifest, report),
+        _outside(report),
+        _unsure(manifest, report),
+        _quantization(report),
         _confusions(report),
         _data(snapshot),
         _decision(blessing),
-        _limits(),
+        _forgotten(forgetting),
+        _limits(report),
         _lineage(manifest),
     )
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def _heading(manifest: ReleaseManifest, recipe: Recipe) -> str:
@@ -57,6 +68,69 @@ def _measured(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     )
 
 
+def _outside(report: EvaluationReport) -> str:
+    outside = report.outside
+    if outside is None:
+        return "## On photos taken elsewhere\n\nNot measured."
+    recalls = ", ".join(f"{label} {there.right} of {there.photos}" for label, there in outside.recall.items())
+    lines = [
+        f"On {outside.photos} photos of {outside.name}: accuracy **{outside.accuracy:.4f}**, beside "
+        f"{report.accuracy:.4f} on the holdout. Right: {recalls}.",
+        f"{outside.unsure:.1%} are answered unsure; of the other answers {_share(outside.sure_accuracy)} are right.",
+    ]
+    if outside.unmeasured:
+        lines.append(f"Without a photo there, and so not measured: {', '.join(outside.unmeasured)}.")
+    if outside.not_waste_unsure is not None:
+        lines.append(
+            f"Of {outside.not_waste_photos} photos that show none of the labels, {outside.not_waste_unsure:.1%} are "
+            "answered unsure."
+        )
+    return "## On photos taken elsewhere\n\n" + "\n".join(lines)
+
+
+def _unsure(manifest: ReleaseManifest, report: EvaluationReport) -> str:
+    if report.thresholds is None or report.unsure is None:
+        return ""
+    rows = [
+        f"| {label} | {fit.threshold:.2f} | {fit.precision:.3f} | {fit.lower_bound:.3f} | {fit.kept:.3f} "
+        f"| {fit.answers} | {'yes' if fit.reached else 'no'} |"
+        for label, fit in report.thresholds.items()
+    ]
+    far = "" if manifest.novelty is None else f", {report.novel or 0:.1%} for being too far from all it learnt from"
+    return (
+        f"## When it is unsure\n\nOn the holdout {report.unsure:.1%} are answered unsure{far}; of the other answers "
+        f"{_share(report.sure_accuracy)} are right. Thresholds were fitted on the validation split, for a precision of "
+        f"{report.target_precision or 0:.2f} in each label:\n\n"
+        "| label | unsure below | precision | at least (95 %) | answers kept | of photos | reached |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |\n" + "\n".join(rows)
+    )
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1%}"
+
+
+def _quantization(report: EvaluationReport) -> str:
+    found = report.quantization
+    if found is None:
+        return ""
+    lines = [f"- {attempt.effort}: {_attempt(attempt)}" for attempt in found.attempts]
+    return (
+        f"## From float to int8\n\nThe float model reaches {found.float_accuracy:.4f} on {found.views} views of the "
+        f"validation photos. Chosen: **{found.chosen}**. {found.reason}\n\n" + "\n".join(lines)
+    )
+
+
+def _attempt(attempt: QuantizationAttempt) -> str:
+    if attempt.accuracy is None or attempt.agreement is None:
+        return attempt.skipped or "not measured"
+    return f"accuracy {attempt.accuracy:.4f}, same answer as float on {attempt.agreement:.4f}"
+
+
+def _forgotten(forgetting: Forgetting | None) -> str:
+    return "" if forgetting is None else f"## What it forgot\n\n{forgetting.describe()}"
+
+
 def _confusions(report: EvaluationReport) -> str:
     ids = report.label_set.ids
     cells = [
@@ -90,11 +164,14 @@ def _decision(blessing: Blessing) -> str:
     return f"## Gate\n\n**{blessing.verdict}.**{stamp}\n\n" + "\n".join(f"- {reason}" for reason in blessing.reasons)
 
 
-def _limits() -> str:
+def _limits(report: EvaluationReport) -> str:
+    elsewhere = "published models trained on plain backgrounds fall to between 0.5 and 0.6."
+    if report.outside is not None:
+        elsewhere = f"{report.outside.accuracy:.2f} on those above, which do not show every label."
     return (
         "## Limits\n\nThe holdout is like the photos it was trained on. On photos from elsewhere expect less: "
-        "published models trained on plain backgrounds fall to between 0.5 and 0.6. Where the best label stays "
-        "below its threshold, the answer is unsure."
+        f"{elsewhere} Where the best label stays below its threshold, or the photo is too far from all that the model "
+        "learnt from, the answer is unsure."
     )
 
 

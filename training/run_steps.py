@@ -118,12 +118,12 @@ def _train(request: RunRequest, directory: RunDirectory) -> RunResult:
     champion = _evaluate_champion(run)
     _say(directory, "gate")
     blessing = gate.judge(challenger, champion, request.policy, has_champion=request.champion is not None)
-    seen = SeenPhotos.of(run.snapshot, _learned(run))
-    evidence = release_folder.Evidence(challenger, blessing, seen)
+    seen, forgotten = SeenPhotos.of(run.snapshot, _learned(run)), _forgetting(run, champion, challenger)
+    evidence = release_folder.Evidence(challenger, blessing, seen, forgotten)
     release_folder.write(directory.release, request, model, exported, run.snapshot, evidence)
     shutil.rmtree(directory.path / "pixels")
     outcome = Outcome.BLESSED if blessing.verdict is Verdict.PASSED else Outcome.BLOCKED
-    return RunResult(outcome=outcome, reasons=blessing.reasons, forgetting=_forgetting(run, champion, challenger))
+    return RunResult(outcome=outcome, reasons=blessing.reasons, forgetting=forgotten)
 
 
 def _learned(run: Run) -> tuple[SnapshotPhoto, ...]:
@@ -230,7 +230,8 @@ def _export(model: keras.Model, run: Run, train: Pictures, validation: Pictures)
     uncalibrated = subjects.of_tflite(content, run.request.run_id, labels, run.recipe.input_spec)
     outputs = evaluate.outputs_of(uncalibrated, validation, pipeline.predict(model, validation.pixels))
     outputs.write(run.directory.validation_outputs)
-    return Exported(content, confidence.fit(uncalibrated, run.recipe, train, outputs, run.request.seed))
+    fitted = confidence.fit(uncalibrated, run.recipe, train, outputs, run.request.seed)
+    return Exported(content, fitted, quantized.report)
 
 
 def _validate(model: keras.Model, validation: Pictures, labels: Sequence[str]) -> ValidationReport:
@@ -248,7 +249,11 @@ def _evaluate(model: keras.Model, exported: Exported, run: Run) -> EvaluationRep
     measured.outputs.write(run.directory.holdout_outputs)
     fitted = exported.confidence
     return outside.report(measured, run.request.outside).model_copy(
-        update={"target_precision": fitted.target_precision, "thresholds": dict(fitted.fits)}
+        update={
+            "target_precision": fitted.target_precision,
+            "thresholds": dict(fitted.fits),
+            "quantization": exported.quantization,
+        }
     )
 
 
