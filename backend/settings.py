@@ -80,11 +80,18 @@ class Settings(BaseSettings):
 
     recipe: str = Field(default="resnet50v2_tuned", description="of scheduled retraining")
     weights: str = Field(default="imagenet", description="imagenet, random, champion, or the path of a weights file")
+    retrain_mode: Literal["from_scratch", "fine_tune", "from_scratch_all"] = Field(
+        default="from_scratch_all", description="of scheduled retraining, as soon as there is a champion"
+    )
     retrain_every_days: int = Field(default=30, ge=0, description="0: never by calendar")
     retrain_after_gold_labels: int = Field(default=500, ge=0, description="0: never by count")
     retrain_minimum_per_class: int = Field(default=10, ge=0)
     approvals_needed: int = Field(default=1, ge=1, le=2)
     targets_threshold: int = Field(default=1, ge=1)
+    features_dir: Path | None = Field(
+        default=None, description="where a train worker keeps features of photos for later runs; empty: with its work"
+    )
+    features_gigabytes: float = Field(default=10.0, ge=0, description="what it may keep of them")
     train_threads: int = Field(default=0, ge=0, description="0: as many as there are cores")
     job_lease_seconds: float = Field(default=60.0, gt=0)
     sweep_seconds: float = Field(default=20.0, gt=0)
@@ -128,6 +135,10 @@ class Settings(BaseSettings):
     def work_dir(self) -> Path:
         """Local scratch of workers: snapshots and run directories. Losing it costs time, never data."""
         return self.data_dir.resolve() / "work"
+
+    @property
+    def resolved_features_dir(self) -> Path:
+        return self.features_dir or self.work_dir / "features"
 
     @property
     def job_lease(self) -> timedelta:

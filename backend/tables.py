@@ -237,8 +237,9 @@ class TrainingRunState(StrEnum):
 
 
 class TrainingMode(StrEnum):
-    FROM_SCRATCH = "from_scratch"  # from the recipe's pretrained weights, on all data
-    FINE_TUNE = "fine_tune"  # from the champion's checkpoint
+    FROM_SCRATCH = "from_scratch"  # from the recipe's own weights, on what is new to the champion alone
+    FINE_TUNE = "fine_tune"  # from the champion's checkpoint, on what is new to it, with a rehearsal of old photos
+    FROM_SCRATCH_ALL = "from_scratch_all"  # from the recipe's own weights, on old and new photos
 
 
 class TrainingRun(SQLModel, table=True):

@@ -26,12 +26,18 @@ from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
 from training.child import TrainingCommand, last_words, train
 from training.recipe import CHAMPION, Recipe
+from training.rehearsal import LearnFrom
 from training.run_directory import ExitCode, Outcome, Progress, RunDirectory, RunResult
-from workers import artefacts
+from workers import artefacts, kept_features
 from workers.claim import CannotBeDone, NotYet, Settle, Task, Work
 from workers.workplace import Workplace
 
 WATCH_SECONDS = 2.0
+LEARN_FROM = {
+    TrainingMode.FROM_SCRATCH: LearnFrom.NEW,
+    TrainingMode.FINE_TUNE: LearnFrom.REHEARSAL,
+    TrainingMode.FROM_SCRATCH_ALL: LearnFrom.ALL,
+}
 
 
 class Cancelled(Exception):
@@ -112,6 +118,7 @@ def _train(work: Work, plan: Plan, run: RunDirectory) -> RunResult:
 def _prepare(work: Work, plan: Plan, run: RunDirectory) -> TrainingCommand:
     place = work.place
     _make_room(place)
+    kept_features.forget_withdrawn(place)
     snapshot = artefacts.fetch_snapshot(place, plan.run.snapshot_id, plan.digest, work.check)
     champion = None if plan.champion is None else artefacts.fetch_release(place, plan.champion)
     recipe = run.path.with_suffix(".recipe.json")
@@ -126,6 +133,9 @@ def _prepare(work: Work, plan: Plan, run: RunDirectory) -> TrainingCommand:
         champion=champion,
         threads=place.settings.train_threads,
         lineage_run_id=plan.run.id,
+        learn_from=LEARN_FROM[plan.run.mode],
+        features=place.settings.resolved_features_dir,
+        features_gigabytes=place.settings.features_gigabytes,
     )
 
 

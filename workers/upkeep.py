@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from backend import job_queue, photo_store, releases, snapshots, training_runs
+from backend.current_model import current_version
 from backend.database import connect, now
 from backend.settings import Settings
 from backend.tables import (
@@ -34,6 +35,7 @@ from backend.tables import (
     TrainingRun,
 )
 from training import recipe
+from workers import kept_features
 from workers.workplace import Workplace
 
 log = logging.getLogger(__name__)
@@ -160,13 +162,18 @@ def ask_for_retraining(place: Workplace) -> None:
             session,
             settings,
             recipe=recipe.load(settings.recipe),
-            mode=TrainingMode.FROM_SCRATCH,
+            mode=_scheduled_mode(session, settings),
             weights=settings.weights,
             seed=secrets.randbelow(2**31),
             snapshot_id=snapshot.id,
             trigger=trigger,
             who=SCHEDULE,
         )
+
+
+def _scheduled_mode(session: Session, settings: Settings) -> TrainingMode:
+    """Without a champion there is none to fine-tune, and nothing is old."""
+    return TrainingMode(settings.retrain_mode) if current_version(session) else TrainingMode.FROM_SCRATCH_ALL
 
 
 def re_sign_updates(place: Workplace) -> None:
@@ -219,5 +226,6 @@ PERIODIC: dict[Duty, timedelta] = {
     re_sign_updates: timedelta(hours=1),
     remove_what_has_expired: timedelta(hours=1),
     remove_orphan_photos: timedelta(hours=1),
+    kept_features.forget_withdrawn: timedelta(hours=1),
     forget_delivered_messages: timedelta(hours=1),
 }

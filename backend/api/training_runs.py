@@ -28,7 +28,9 @@ class RunBody(BaseModel):
     """Fields of the recipe to change, for example `{"batch_size": 16}`."""
     epochs: int | None = Field(default=None, ge=1, le=1000)
     """Of the recipe's last stage."""
-    mode: TrainingMode = TrainingMode.FROM_SCRATCH
+    mode: TrainingMode = TrainingMode.FROM_SCRATCH_ALL
+    """`from_scratch`: the recipe's own weights, on what is new to the champion alone. `fine_tune`: the champion, on
+    what is new to it with a rehearsal of old photos. `from_scratch_all`: the recipe's own weights, on old and new."""
     weights: str | None = None
     """`imagenet`, `random`, `champion`, or the file named in the settings; by default that of scheduled retraining."""
     seed: int = Field(default=0, ge=0, lt=2**31)

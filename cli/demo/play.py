@@ -184,7 +184,7 @@ def _freeze(running: City) -> int:
 
 
 def _retrain(running: City, plan: Plan, snapshot: int, advance: Callable[..., None]) -> dict[str, Any]:
-    wanted = {"recipe": plan.recipe, "weights": plan.weights, "mode": "from_scratch", "snapshot_id": snapshot}
+    wanted = {"recipe": plan.recipe, "weights": plan.weights, "mode": "from_scratch_all", "snapshot_id": snapshot}
     run_id = running.staff.post("/v1/training-runs", wanted)["id"]
     ended: dict[str, Any] = {}
 

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 from sqlalchemy import inspect, text
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 
 from backend import migrations
 from backend.database import connect, transaction
-from backend.tables import Device
+from backend.tables import Device, TrainingMode, TrainingRun
 
 
 def tables(url: str) -> set[str]:
@@ -52,6 +52,36 @@ def test_upgrading_twice_keeps_what_is_there(database_url: str) -> None:
     migrations.upgrade(database_url)
     with transaction(engine) as session:
         assert session.get(Device, "kept") is not None
+    engine.dispose()
+
+
+def test_runs_from_scratch_of_before_stay_runs_on_all_photos(database_url: str) -> None:
+    migrations.upgrade(database_url, "first_tables")
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO dataset_snapshots (id, state, requested_by, created_at) "
+                "VALUES (1, 'requested', 'ada', '2026-11-21 12:00:00+00:00')"
+            )
+        )
+        for number, mode in enumerate(["from_scratch", "fine_tune"]):
+            connection.execute(
+                text(
+                    "INSERT INTO training_runs (id, state, recipe, mode, weights, seed, snapshot_id, trigger, "
+                    "requested_by, release_version, created_at) VALUES (:id, 'blessed', '{}', :mode, 'random', 1, 1, "
+                    "'hand', 'ada', :number, '2026-11-21 12:00:00+00:00')"
+                ),
+                {"id": mode, "mode": mode, "number": number},
+            )
+    migrations.upgrade(database_url)
+    with transaction(engine) as session:
+        modes = {run.id: run.mode for run in session.exec(select(TrainingRun))}
+    assert modes == {"from_scratch": TrainingMode.FROM_SCRATCH_ALL, "fine_tune": TrainingMode.FINE_TUNE}
+    migrations.downgrade(database_url, "first_tables")
+    with engine.begin() as connection:
+        stored = connection.execute(text("SELECT id, mode FROM training_runs")).all()
+    assert all(run_id == mode for run_id, mode in stored)
     engine.dispose()
 
 

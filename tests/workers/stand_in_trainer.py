@@ -42,7 +42,7 @@ def _parse() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=Path)
     for name in ("seed", "version", "threads"):
         parser.add_argument(f"--{name}", type=int)
-    for name in ("weights", "lineage-run-id"):
+    for name in ("weights", "lineage-run-id", "learn-from", "features", "features-gigabytes"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--exit-with-parent", action="store_true")
     given = parser.parse_args()
@@ -96,7 +96,8 @@ def _finish(given: argparse.Namespace, recipe: Recipe, run: RunDirectory) -> Non
                         rubber_stamped=False)  # fmt: skip
         lost.write(run.release / "blessing.json")
     outcome = Outcome.BLOCKED if blocked else Outcome.BLESSED
-    RunResult(outcome=outcome, reasons=(f"champion: {given.champion}", f"weights: {given.weights}")).write(run.result)
+    reasons = (f"champion: {given.champion}", f"weights: {given.weights}", f"learn from: {given.learn_from}")
+    RunResult(outcome=outcome, reasons=reasons).write(run.result)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import obstore
 import pytest
 from sqlmodel import col, select, update
@@ -27,6 +28,7 @@ from backend.tables import (
     TrainingRunState,
 )
 from mobile_models.classifier import Classifier
+from mobile_models.document import Sha256, sha256
 from mobile_models.evaluation import Verdict
 from mobile_models.manifest import ReleaseManifest
 from tests.workers.processes import use_stand_in_trainer, wait_until
@@ -40,6 +42,7 @@ from tests.workers.world import (
     read_run,
     run_directory,
 )
+from training.feature_store import FeatureStore, Source
 from workers.claim import Outcome, work
 from workers.freeze_snapshot import FREEZE_SNAPSHOT
 from workers.retrain import RETRAIN
@@ -226,11 +229,37 @@ def test_the_champion_goes_with_it_and_is_written_down(place: Workplace, snapsho
     assert str(place.settings.work_dir / "releases" / "40") in reasons
 
 
-def test_fine_tuning_starts_from_the_champion(place: Workplace, snapshot_id: int) -> None:
+@pytest.mark.parametrize(
+    ("mode", "weights", "learn_from"),
+    [
+        (TrainingMode.FROM_SCRATCH, "random", "new"),
+        (TrainingMode.FINE_TUNE, "champion", "rehearsal"),
+        (TrainingMode.FROM_SCRATCH_ALL, "random", "all"),
+    ],
+)
+def test_each_mode_has_a_start_and_photos_of_its_own(
+    place: Workplace, snapshot_id: int, mode: TrainingMode, weights: str, learn_from: str
+) -> None:
     publish_release(place, version=40)
-    run_id = ask_for_training(place, snapshot_id, mode=TrainingMode.FINE_TUNE)
+    run_id = ask_for_training(place, snapshot_id, mode=mode)
     assert retrain(place, run_id) == Outcome.DONE
-    assert "weights: champion" in (run_directory(place, run_id) / "result.json").read_text()
+    result = (run_directory(place, run_id) / "result.json").read_text()
+    assert f"weights: {weights}" in result
+    assert f"learn from: {learn_from}" in result
+
+
+def test_features_of_withdrawn_photos_are_forgotten_before_training(
+    place: Workplace, snapshot_id: int, photo_ids: list[PhotoId]
+) -> None:
+    store = FeatureStore(place.settings.resolved_features_dir)
+    with place.transaction() as session:
+        gone, stays = (session.get_one(Photo, photo_id) for photo_id in photo_ids[:2])
+        digests = [Sha256(gone.sha256), Sha256(stays.sha256), sha256(b"of nobody")]
+        gone.state = PhotoState.WITHDRAWN
+    source = Source(sha256(b"network"), sha256(b"input"), "embedding", None)
+    store.find_or_compute(source, 0, digests, lambda chosen: np.zeros((len(chosen), 4)))
+    retrain(place, ask_for_training(place, snapshot_id))
+    assert store.photos() == {digests[1]}
 
 
 def test_a_champion_withdrawn_before_the_run_began_is_not_started_from(place: Workplace, snapshot_id: int) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import obstore
 import pytest
 from obstore.store import MemoryStore
@@ -32,9 +33,11 @@ from backend.tables import (
     TrainingRun,
     TrainingRunState,
 )
+from mobile_models.document import sha256
 from tests.pictures import draw
 from tests.workers.processes import use_stand_in_trainer
-from tests.workers.world import Bell, add_gold, job_id, receive
+from tests.workers.world import Bell, add_gold, job_id, publish_release, receive
+from training.feature_store import FeatureStore, Source
 from workers import upkeep
 from workers.claim import Outcome, work
 from workers.freeze_snapshot import FREEZE_SNAPSHOT
@@ -246,6 +249,28 @@ def test_enough_new_gold_labels_lead_to_a_release_without_anybody(
     assert work(place, job_id(place, JobKind.RETRAIN, run.id), RETRAIN) == Outcome.DONE
     with place.transaction() as session:
         assert session.get_one(Release, run.release_version).state == ReleaseState.PROPOSED
+
+
+@pytest.mark.parametrize(("published", "mode"), [(True, "fine_tune"), (False, "from_scratch_all")])
+def test_scheduled_retraining_has_a_mode_of_its_own_once_there_is_a_champion(
+    place: Workplace, published: bool, mode: str
+) -> None:
+    wanted = {"retrain_after_gold_labels": 12, "retrain_minimum_per_class": 2, "recipe": "tiny", "weights": "random"}
+    eager = replace(place, settings=place.settings.model_copy(update={**wanted, "retrain_mode": "fine_tune"}))
+    if published:
+        publish_release(place, version=40)
+    add_gold(place)
+    upkeep.ask_for_retraining(eager)
+    with place.transaction() as session:
+        assert session.exec(select(TrainingRun)).one().mode == mode
+
+
+def test_features_of_photos_that_nobody_has_given_are_forgotten(place: Workplace) -> None:
+    store = FeatureStore(place.settings.resolved_features_dir)
+    source = Source(sha256(b"network"), sha256(b"input"), "embedding", None)
+    store.find_or_compute(source, 0, [sha256(b"of nobody")], lambda chosen: np.zeros((len(chosen), 4)))
+    upkeep.run(place)
+    assert store.photos() == set()
 
 
 def test_without_enough_gold_labels_of_each_class_nothing_is_asked_for(place: Workplace) -> None:

@@ -120,7 +120,7 @@ def ask_for_training(
     snapshot_id: int,
     behaviour: str = "",
     epochs: int = 3,
-    mode: TrainingMode = TrainingMode.FROM_SCRATCH,
+    mode: TrainingMode = TrainingMode.FROM_SCRATCH_ALL,
 ) -> str:
     """Ask for a run; what the stand-in trainer then does is its `behaviour`."""
     wanted = recipe.load("tiny").with_changes(description=behaviour).with_epochs(epochs)
