@@ -4,7 +4,7 @@ Guarantees: every file is replaced whole, so a reader never sees half of one; on
 No Keras here: workers read this module.
 
     run.json  recipe.json  progress.json  history.json  validation.json  checkpoints/  champion_evaluation.json
-    result.json  output.log  tensorboard/
+    result.json  report.html  output.log  tensorboard/
     holdout.npz  validation.npz: what the model gave for each photo (`model_outputs`)
     release/     the release folder: model, manifest, evidence, model card, checkpoint
 """
@@ -37,7 +37,7 @@ class Outcome(StrEnum):
 
 
 class Progress(Document):
-    stage: str = Field(description="load, head, tail, all, quantize, evaluate, or gate")
+    stage: str = Field(description="load, head, tail, all, quantize, evaluate, gate, or report")
     epoch: int = Field(default=0, ge=0, description="epochs that are done, over all stages")
     epochs: int = Field(default=0, ge=0)
     metrics: dict[str, float] = Field(default_factory=dict)
@@ -90,6 +90,7 @@ class RunDirectory:
         self.holdout_outputs = path / "holdout.npz"
         self.quantization = path / "quantization.json"
         self.validation_outputs = path / "validation.npz"
+        self.report = path / "report.html"
         self.result = path / "result.json"
 
     def read_progress(self) -> Progress | None:

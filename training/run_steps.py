@@ -24,7 +24,9 @@ from training import (
     evaluate,
     fit,
     gate,
+    html_report,
     int8,
+    measured_model,
     outside,
     pipeline,
     quantize,
@@ -122,6 +124,8 @@ def _train(request: RunRequest, directory: RunDirectory) -> RunResult:
     evidence = release_folder.Evidence(challenger, blessing, seen, forgotten)
     release_folder.write(directory.release, request, model, exported, run.snapshot, evidence)
     shutil.rmtree(directory.path / "pixels")
+    _say(directory, "report")
+    html_report.write(directory.report, [measured_model.of_folder(directory.path, request.snapshot)])
     outcome = Outcome.BLESSED if blessing.verdict is Verdict.PASSED else Outcome.BLOCKED
     return RunResult(outcome=outcome, reasons=blessing.reasons, forgetting=forgotten)
 
