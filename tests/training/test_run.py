@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from mobile_models.label_set import TRASHNET
 from mobile_models.manifest import ReleaseManifest
 from training import recipe
 from training.dataset import DatasetSnapshot, SeenPhotos, Split, freeze_folder, holdout_digest
+from training.feature_store import FeatureStore
 from training.fit import FitState, History
 from training.recipe import Recipe
 from training.run_directory import ExitCode, Outcome, RunDirectory
@@ -36,7 +38,9 @@ def command(snapshot: Path, run: Path, wanted: Recipe, **options: object) -> lis
 
 
 def finish(*arguments: str) -> int:
-    return subprocess.run(arguments, timeout=PATIENCE_SECONDS, check=False, capture_output=True).returncode
+    ended = subprocess.run(arguments, timeout=PATIENCE_SECONDS, check=False, capture_output=True, text=True)
+    sys.stderr.write(ended.stderr)  # pytest shows it where a test fails.
+    return ended.returncode
 
 
 def wait_for_epoch(run: RunDirectory, epoch: int) -> None:
@@ -118,6 +122,28 @@ def test_a_challenger_goes_on_from_the_champion_and_is_measured_beside_it(
     assert len(blessing.p_values) == 13
     assert ReleaseManifest.read(run.release / "manifest.json").lineage.parent_version == 3
     assert challenger.accuracy > 0.6, "one epoch from random weights would be near chance"
+
+
+def test_a_champion_learns_from_new_photos_and_rehearses_old_ones(
+    finished: RunDirectory, snapshot_directory: Path, tmp_path: Path, quick: Recipe
+) -> None:
+    """It is told that it has not seen 24 of the photos; features of both kinds are kept for the next time."""
+    champion, run, features = tmp_path / "champion", RunDirectory(tmp_path / "run"), FeatureStore(tmp_path / "features")
+    shutil.copytree(finished.release, champion)
+    seen = SeenPhotos.read(champion / "dataset.json")
+    seen.model_copy(update={"train": seen.train[24:]}).write(champion / "dataset.json")
+    half = quick.stages[0].model_dump() | {"epochs": 2, "trainable_layers": 6, "cached_views": 1}
+    wanted = quick.with_changes(stages=[half], rehearsal_photos=12)
+    options = {"weights": "champion", "champion": champion, "version": 4, "learn_from": "rehearsal"}
+    assert finish(*command(snapshot_directory, run.path, wanted, features=features.folder, **options)) == ExitCode.DONE
+    result, validation = run.read_result(), DatasetSnapshot.read(snapshot_directory / "snapshot.json").counts()
+    assert result is not None
+    assert result.forgetting is not None
+    assert result.forgetting.photos == 24
+    assert result.forgetting.before == EvaluationReport.read(run.champion_evaluation).accuracy
+    assert result.forgetting.after == EvaluationReport.read(run.release / "evaluation.json").accuracy
+    assert len(features.photos()) == 24 + 12 + sum(validation["validation"].values())
+    assert SeenPhotos.read(run.release / "dataset.json") == seen
 
 
 def test_a_challenger_that_lost_is_blocked_and_the_run_still_ends_well(
