@@ -28,6 +28,7 @@ RUNS = Path("runs")
 WeightsOption = Annotated[str, typer.Option(help="imagenet, random, champion, or a weights file.")]
 SeedOption = Annotated[int, typer.Option(help="Of the split and of the training.")]
 ThreadsOption = Annotated[int, typer.Option(min=0, help="0: as many as there are cores.")]
+LoadersOption = Annotated[int | None, typer.Option(min=0, help="Processes that make batches. Default: as fits.")]
 
 
 def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
@@ -38,11 +39,13 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
         Path | None, typer.Option(help="Run directory. Default: runs/<recipe>-<number>.", show_default=False)
     ] = None,
     champion: Annotated[Path | None, typer.Option(help="Release folder of the model to beat.")] = None,
+    teacher: Annotated[Path | None, typer.Option(help="Release folder of a model to distil from.")] = None,
     version: Annotated[int, typer.Option(min=1, help="Number of the release that comes out.")] = 1,
     seed: SeedOption = 0,
     settings: recipes.SetOption = None,
     epochs: recipes.EpochsOption = None,
     threads: ThreadsOption = 0,
+    loaders: LoadersOption = None,
     layout: LayoutOption = None,
     names: NamesOption = None,
     label_map: LabelMapOption = None,
@@ -74,13 +77,14 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
             seed=seed,
             version=version,
             champion=None if champion is None else absolute(champion),
+            teacher=None if teacher is None else absolute(teacher),
             outside=None if outside is None else absolute(outside),
             outside_labels=outside_labels,
         )
-        _train(order, run or directory_for(order, RUNS), threads)
+        _train(order, run or directory_for(order, RUNS), threads, loaders)
 
 
-def _train(order: "Order", run: Path, threads: int) -> None:
+def _train(order: "Order", run: Path, threads: int, loaders: int | None) -> None:
     """Train in a process of its own, so that thread limits hold and an interrupt leaves its checkpoint."""
     from training import child  # noqa: PLC0415
     from training.recipe import check_weights  # noqa: PLC0415
@@ -93,7 +97,7 @@ def _train(order: "Order", run: Path, threads: int) -> None:
     typer.echo(f"run directory: {run}", err=True)
     try:
         with progress.shown() as watch:
-            result = child.follow(order.command(run, snapshot, threads), watch)
+            result = child.follow(order.command(run, snapshot, threads, loaders), watch)
     except KeyboardInterrupt:
         raise faults.interrupted("train", f"What is done is in {run}; the same command goes on there.") from None
     if result.outcome is Outcome.REFUSED:

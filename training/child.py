@@ -45,7 +45,9 @@ class TrainingCommand:
     version: int = 1
     weights: str = IMAGENET
     champion: Path | None = None
+    teacher: Path | None = None
     threads: int = 0
+    loaders: int | None = None
     lineage_run_id: str = "by-hand"
     outside: Path | None = None
     outside_labels: str | None = None
@@ -64,6 +66,8 @@ class TrainingCommand:
             "version": self.version,
             "weights": self.weights,
             "champion": self.champion,
+            "teacher": self.teacher,
+            "loaders": self.loaders,
             "threads": self.threads or None,
             "lineage-run-id": self.lineage_run_id,
             "outside": self.outside,

@@ -28,6 +28,7 @@ class Order(Document):
     seed: int = 0
     version: int = 1
     champion: str | None = None
+    teacher: str | None = None
     outside: str | None = None
     outside_labels: str | None = None
 
@@ -51,7 +52,7 @@ class Order(Document):
         self.write(run / ORDER_FILE)
         self.recipe.write(run / RECIPE_FILE)
 
-    def command(self, run: Path, snapshot: Path, threads: int = 0) -> TrainingCommand:
+    def command(self, run: Path, snapshot: Path, threads: int = 0, loaders: int | None = None) -> TrainingCommand:
         return TrainingCommand(
             snapshot=snapshot,
             run=run,
@@ -60,7 +61,9 @@ class Order(Document):
             version=self.version,
             weights=self.weights,
             champion=None if self.champion is None else Path(self.champion),
+            teacher=None if self.teacher is None else Path(self.teacher),
             threads=threads,
+            loaders=loaders,
             outside=None if self.outside is None else Path(self.outside),
             outside_labels=self.outside_labels,
         )
