@@ -49,7 +49,7 @@ def model_bytes(version: int = 1, *, confused: bool = False, padding_bytes: int 
 
 
 def manifest(model: bytes, version: int = 1, *, label_set: LabelSet = TRASHNET) -> ReleaseManifest:
-    report, blessing = _evidence(model, label_set)
+    report, blessing = evidence(model, label_set)
     return ReleaseManifest(
         version=version,
         created_at=datetime(2026, 11, 1, tzinfo=UTC),
@@ -91,7 +91,7 @@ def release_folder(
     """Write a valid release folder with true self-tests and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     model = model_bytes(version, confused=confused, padding_bytes=padding_bytes)
-    report, blessing = _evidence(model, label_set)
+    report, blessing = evidence(model, label_set)
     (folder / "model.tflite").write_bytes(model)
     manifest(model, version, label_set=label_set).write(folder / "manifest.json")
     report.write(folder / "evaluation.json")
@@ -103,7 +103,7 @@ def release_folder(
     return folder
 
 
-def _evidence(model: bytes, label_set: LabelSet) -> tuple[EvaluationReport, Blessing]:
+def evidence(model: bytes, label_set: LabelSet) -> tuple[EvaluationReport, Blessing]:
     ids = label_set.ids
     answers = tuple(
         Answer(photo=Sha256(f"{place:064x}"), label=label, predicted=label, confidence=0.9)

@@ -45,11 +45,11 @@ class PixelScaling(StrEnum):
     def apply(self, pixels: NDArray[np.uint8]) -> Vector:
         raw = pixels.astype(np.float32)
         if self is PixelScaling.ZERO_TO_ONE:
-            return raw / 255
+            return np.asarray(raw / 255, dtype=np.float32)
         if self is PixelScaling.MINUS_ONE_TO_ONE:
-            return raw / np.float32(127.5) - 1
+            return np.asarray(raw / 127.5 - 1, dtype=np.float32)
         if self is PixelScaling.IMAGENET:
-            return (raw / 255 - np.array(_MEAN, dtype=np.float32)) / np.array(_DEVIATION, dtype=np.float32)
+            return np.asarray((raw / 255 - np.array(_MEAN)) / np.array(_DEVIATION), dtype=np.float32)
         return raw
 
 
@@ -150,7 +150,8 @@ def _quantized(values: Vector, tensor: dict[str, Any]) -> NDArray[Any]:
     scale, zero = tensor["quantization"]
     steps = np.rint(values / (scale or 1) + zero)
     limits = np.iinfo(kind)
-    return np.clip(steps, limits.min, limits.max).astype(kind)
+    clipped: NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(kind)
+    return clipped
 
 
 def _dequantized(values: NDArray[Any], tensor: dict[str, Any]) -> Vector:

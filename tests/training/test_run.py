@@ -21,6 +21,7 @@ from training import recipe
 from training.dataset import DatasetSnapshot, SeenPhotos, Split, freeze_folder, holdout_digest
 from training.feature_store import FeatureStore
 from training.fit import FitState, History
+from training.model_outputs import ModelOutputs
 from training.recipe import Recipe
 from training.run_directory import ExitCode, Outcome, RunDirectory
 from training.run_record import RunRecord
@@ -54,11 +55,19 @@ def wait_for_epoch(run: RunDirectory, epoch: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def finished(snapshot_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+def finished(
+    snapshot_directory: Path, drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> RunDirectory:
     """A run of `tiny` that ended well."""
     run = RunDirectory(tmp_path_factory.mktemp("runs") / "finished")
     learns = recipe.load("tiny").with_changes(input_edge=32).with_epochs(10)
-    options = {"version": 3, "seed": 2, "lineage_run_id": "run-7", "minimum_photos_per_class": 4}
+    options = {
+        "version": 3,
+        "seed": 2,
+        "lineage_run_id": "run-7",
+        "minimum_photos_per_class": 4,
+        "outside": drawn_folder,
+    }
     assert finish(*command(snapshot_directory, run.path, learns, **options)) == ExitCode.DONE
     return run
 
@@ -86,6 +95,37 @@ def test_a_run_leaves_a_whole_release(finished: RunDirectory, snapshot_directory
     assert SeenPhotos.read(finished.release / "dataset.json") == SeenPhotos.of(snapshot)
     assert len(History.read(finished.history).epochs) == 10
     assert "Release" in (finished.release / "MODEL_CARD.md").read_text().title()
+
+
+def test_a_run_keeps_what_its_model_gave_and_how_sure_it_may_be(
+    finished: RunDirectory, snapshot_directory: Path
+) -> None:
+    manifest = ReleaseManifest.read(finished.release / "manifest.json")
+    report = EvaluationReport.read(finished.release / "evaluation.json")
+    holdout, validation = ModelOutputs.read(finished.holdout_outputs), ModelOutputs.read(finished.validation_outputs)
+    snapshot = DatasetSnapshot.read(snapshot_directory / "snapshot.json")
+    assert holdout.photos == tuple(photo.sha256 for photo in snapshot.of(Split.HOLDOUT))
+    assert validation.photos == tuple(photo.sha256 for photo in snapshot.of(Split.VALIDATION))
+    assert (holdout.logits.argmax(axis=1) == holdout.labels).mean() == pytest.approx(report.accuracy)
+    assert holdout.float_logits is not None
+    assert report.float_accuracy == pytest.approx((holdout.float_logits.argmax(axis=1) == holdout.labels).mean())
+    assert manifest.novelty is not None
+    assert validation.embedding is not None
+    assert (manifest.novelty.distances(validation.embedding) <= manifest.novelty.threshold).mean() >= 0.9
+    assert report.thresholds is not None
+    assert manifest.thresholds == {label: fit.threshold for label, fit in report.thresholds.items()}
+    assert report.quantization is not None
+
+
+def test_a_run_is_measured_on_photos_from_elsewhere_too(finished: RunDirectory) -> None:
+    """The folder that it learnt from stands for elsewhere."""
+    report = EvaluationReport.read(finished.release / "evaluation.json")
+    summary = ReleaseManifest.read(finished.release / "manifest.json").evaluation.outside
+    assert report.outside is not None
+    assert summary is not None
+    assert (report.outside.photos, report.outside.unmeasured) == (120, ())
+    assert summary.accuracy == report.outside.accuracy > 0.7
+    assert "On 120 photos of drawn" in (finished.release / "MODEL_CARD.md").read_text()
 
 
 def test_the_release_answers_as_its_report_says(finished: RunDirectory, snapshot_directory: Path) -> None:
