@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 
 from mobile_models.classifier import softmax
 from mobile_models.quantization import Effort, QuantizationAttempt, QuantizationReport
-from training import evaluate, pipeline, quantization_aware, quantize, ranges, rounding, sensitivity
+from training import evaluate, inheritance, pipeline, quantization_aware, quantize, ranges, rounding, sensitivity
 from training.fake_quantize import NotSimulated
+from training.inheritance import Champion
 from training.pipeline import Pictures
 from training.quantization_aware import Lesson
 from training.recipe import Recipe
@@ -41,6 +43,8 @@ class Material:
     train: Pictures
     validation: Pictures
     seed: int
+    champion: Champion | None = None
+    """The release that the network was fine-tuned from."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Workpiece:
     integer: bytes = b""
     """What the last effort made that has no float layers."""
     float_layers: tuple[str, ...] = ()
+    kept: frozenset[int] = frozenset()
+    """Places of the operators that have the champion's numbers."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ def quantize_well(model: keras.Model, material: Material) -> Quantized:
     reference = _reference(model, material)
     attempts = list(_attempts(work, reference))
     best = _best([made for made in attempts if not made.attempt.skipped], reference, material.recipe)
-    return Quantized(best.content, _report(attempts, best, reference, material.recipe))
+    return Quantized(best.content, _report(attempts, best, reference, work))
 
 
 def _attempts(work: Workpiece, reference: Reference) -> Iterator[Made]:
@@ -114,15 +120,26 @@ def _attempt(effort: Effort, make: Callable[[Workpiece], bytes], work: Workpiece
 def _post_training(work: Workpiece) -> bytes:
     photos = representative_dataset(work.material, work.material.recipe.calibration_photos)
     work.floating = ranges.write(work.floating, ranges.smallest_and_largest(work.floating, photos))
-    work.integer = quantize.integers(work.floating)
-    return work.integer
+    return _converted(work)
 
 
 def _calibrated(work: Workpiece) -> bytes:
     """Nothing here needs training (compare Nagel et al. 2019, arXiv:1906.04721, which has the same aim)."""
     photos = representative_dataset(work.material, min(ROUNDING_PHOTOS, work.material.recipe.calibration_photos))
     work.floating = ranges.write(work.floating, ranges.least_squares(work.floating, photos))
-    work.integer = rounding.rounded(work.floating, quantize.integers(work.floating), photos, work.material.seed)
+    work.integer = rounding.rounded(work.floating, _converted(work), photos, work.material.seed, work.kept)
+    return work.integer
+
+
+def _converted(work: Workpiece) -> bytes:
+    """Return int8 with the ranges of the workpiece, and the champion's numbers for the layers that were frozen."""
+    champion = work.material.champion
+    unchanged = inheritance.unchanged(work.floating, champion) if champion else frozenset()
+    if champion is None or not unchanged:
+        work.integer = quantize.integers(work.floating)
+        return work.integer
+    work.floating = ranges.write(work.floating, inheritance.ranges(work.floating, champion, unchanged))
+    work.integer, work.kept = inheritance.inherit(quantize.integers(work.floating), champion, unchanged)
     return work.integer
 
 
@@ -146,7 +163,7 @@ def _quantization_aware(work: Workpiece) -> bytes:
         raise NotMade("the recipe's quantization_aware_epochs is 0")
     lesson = Lesson(work.model, recipe, photos, work.material.seed)
     try:
-        work.integer = quantization_aware.tuned(work.floating, work.integer, lesson)
+        work.integer = quantization_aware.tuned(work.floating, work.integer, lesson, work.kept)
     except NotSimulated as reason:
         raise NotMade(f"the network cannot be trained as int8: {reason}") from reason
     return work.integer
@@ -158,6 +175,12 @@ _EFFORTS: dict[Effort, Callable[[Workpiece], bytes]] = {
     Effort.FLOAT_LAYERS: _float_layers,
     Effort.QUANTIZATION_AWARE: _quantization_aware,
 }
+
+
+def champion(release: Path) -> Champion:
+    """Read the release folder that a network was fine-tuned from."""
+    model = keras.saving.load_model(release / "checkpoint.keras", compile=False)
+    return Champion(quantize.float_graph(model), (release / "model.tflite").read_bytes())
 
 
 def representative_dataset(material: Material, count: int) -> NDArray[np.uint8]:
@@ -233,7 +256,8 @@ def _best(made: list[Made], reference: Reference, recipe: Recipe) -> Made:
     return enough[0] if enough else min(integer, key=lambda each: each.attempt.divergence or 0.0)
 
 
-def _report(attempts: list[Made], best: Made, reference: Reference, recipe: Recipe) -> QuantizationReport:
+def _report(attempts: list[Made], best: Made, reference: Reference, work: Workpiece) -> QuantizationReport:
+    recipe = work.material.recipe
     enough = _is_enough(best.attempt, reference, recipe)
     return QuantizationReport(
         float_accuracy=reference.accuracy(reference.logits),
@@ -242,6 +266,7 @@ def _report(attempts: list[Made], best: Made, reference: Reference, recipe: Reci
         least_agreement=LEAST_AGREEMENT,
         attempts=tuple(each.attempt for each in attempts),
         chosen=best.attempt.effort,
+        inherited_layers=len(work.kept),
         reason="the least effort that is good enough" if enough else "none is good enough; its scores are the nearest",
     )
 

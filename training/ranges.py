@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from training.tflite_graph import Graph
 
 Range = tuple[float, float]
+PIXELS: Range = (0.0, 255.0)
+WORTH_CUTTING = 0.9
+"""Below this share of the error; above it the histogram is too coarse to tell."""
 LEVELS = 255
 """Steps of an int8."""
 _BINS = 2048
@@ -44,11 +47,12 @@ def least_squares(content: bytes, photos: NDArray[np.uint8]) -> dict[int, Range]
 
 
 def write(content: bytes, ranges: dict[int, Range]) -> bytes:
-    """Return the float .tflite with `ranges` in place of those that its calibration left in it."""
+    """Return the float .tflite with `ranges` in place of those that it had. Its input is pixels, whatever was seen."""
     graph = Graph(content)
+    wanted = ranges | dict.fromkeys(graph.inputs, PIXELS)
     for tensor, (low, high) in graph.ranges().items():
-        if tensor in ranges:
-            low[0], high[0] = ranges[tensor]
+        if tensor in wanted:
+            low[0], high[0] = wanted[tensor]
     return graph.content
 
 
@@ -78,7 +82,8 @@ def best_cut(widest: Range, counts: NDArray[np.int64]) -> Range:
     highs = high * _CUTS if high > 0 else np.zeros(1)
     candidates = [(a, b) for a in lows for b in highs if b > a]
     errors = [_squared_error(centres, counts, a, b) for a, b in candidates]
-    best: tuple[Any, Any] = candidates[int(np.argmin(errors))]
+    worth_it = min(errors) < WORTH_CUTTING * errors[0]
+    best: tuple[Any, Any] = candidates[int(np.argmin(errors)) if worth_it else 0]
     return float(best[0]), float(best[1])
 
 

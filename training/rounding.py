@@ -5,7 +5,7 @@ rounded by itself, to least squared error of its output on the photos' activatio
 of each spread over the inputs that are still to come (Frantar et al. 2022, GPTQ, arXiv:2210.17323).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,10 +38,13 @@ class Layer:
         return self.operator.name == _GROUPED
 
 
-def rounded(floating: bytes, integer: bytes, photos: NDArray[np.uint8], seed: int) -> bytes:
-    """Return the int8 .tflite `integer` with better rounded weights of its float twin, on uint8 [n, H, W, 3] photos."""
+def rounded(floating: bytes, integer: bytes, photos: NDArray[np.uint8], seed: int, kept: Container[int] = ()) -> bytes:
+    """Return the int8 .tflite `integer` with better rounded weights of its float twin, on uint8 [n, H, W, 3] photos.
+
+    `kept`: places of operators that stay as they are.
+    """
     target = Graph(integer)
-    layers = list(_layers(Graph(floating), target))
+    layers = list(_layers(Graph(floating), target, kept))
     for layer, product in zip(layers, _products(floating, layers, photos, seed), strict=True):
         weights = _by_output(layer)
         scales = np.broadcast_to(layer.scales, weights.shape[0] * weights.shape[1]).reshape(*weights.shape[:2], 1)
@@ -80,9 +83,9 @@ def _diagonal(product: Floats) -> Floats:
     return np.diagonal(product, axis1=1, axis2=2)
 
 
-def _layers(source: Graph, target: Graph) -> Iterator[Layer]:
-    for floating, integer in zip(source.computing, target.computing, strict=True):
-        if floating.name not in WEIGHTED:
+def _layers(source: Graph, target: Graph, kept: Container[int]) -> Iterator[Layer]:
+    for place, (floating, integer) in enumerate(zip(source.computing, target.computing, strict=True)):
+        if floating.name not in WEIGHTED or place in kept:
             continue
         weights, stored = source.constant(floating.inputs[1]), target.constant(integer.inputs[1])
         steps = target.steps(integer.inputs[1])

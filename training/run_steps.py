@@ -227,7 +227,9 @@ def _initial_model(run: Run) -> keras.Model:
 
 
 def _export(model: keras.Model, run: Run, train: Pictures, validation: Pictures) -> Exported:
-    quantized = int8.quantize_well(model, Material(run.recipe, train, validation, run.request.seed))
+    release = run.request.champion if run.request.weights == CHAMPION else None
+    champion = None if release is None else int8.champion(release)
+    quantized = int8.quantize_well(model, Material(run.recipe, train, validation, run.request.seed, champion))
     quantized.report.write(run.directory.quantization)
     content = quantized.content
     labels = run.snapshot.label_set

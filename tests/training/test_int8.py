@@ -39,7 +39,7 @@ def test_every_effort_is_made_where_none_is_good_enough_and_the_nearest_scores_s
     quick: Recipe, model: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(int8, "_is_enough", lambda *_: False)
-    given = material(quick, model)
+    given = material(quick.with_changes(quantization_aware_epochs=1), model)
     made = int8.quantize_well(model, given)
     measured = {each.effort: each for each in made.report.attempts if each.divergence is not None}
     assert {Effort.POST_TRAINING, Effort.CALIBRATED, Effort.QUANTIZATION_AWARE} <= set(measured)

@@ -39,3 +39,11 @@ def test_ranges_are_written_where_the_converter_reads_them(floating: bytes) -> N
     graph = Graph(quantize.integers(ranges.write(floating, wide)))
     steps = [graph.steps(operator.outputs[0]) for operator in graph.computing]
     assert all(each is not None and each[0][0] == pytest.approx(8 / 255) for each in steps)
+
+
+def test_raw_pixels_go_in_whatever_the_photos_show(floating: bytes) -> None:
+    dark = ranges.smallest_and_largest(floating, PHOTOS // 4)
+    graph = Graph(quantize.integers(ranges.write(floating, dark)))
+    taken = graph.steps(graph.inputs[0])
+    assert taken is not None
+    assert (taken[0].tolist(), taken[1].tolist()) == ([1.0], [0])

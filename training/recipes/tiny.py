@@ -29,4 +29,5 @@ RECIPE = Recipe(
     augmentation=Augmentation(rotation_degrees=20, shift_fraction=0.05, horizontal_flip=True),
     monitor="loss",
     calibration_photos=50,
+    quantization_aware_epochs=0,
 )
