@@ -12,6 +12,7 @@ from cli.import_gold import import_gold
 from cli.operate import health, prepare
 from cli.run import run
 from cli.train import train
+from cli.tune import tune
 
 EXAMPLES = (
     "wastelens run --port 8001",
@@ -31,7 +32,7 @@ app = typer.Typer(
     help="Waste recognition that a city runs itself.",
     epilog="[bold]Examples[/bold]\n\n" + "\n\n".join(EXAMPLES),
 )
-for command in (run, classify, train, crossvalidate, evaluate, compare, demo, prepare, health):
+for command in (run, classify, train, crossvalidate, tune, evaluate, compare, demo, prepare, health):
     app.command()(command)
 app.command("import")(import_gold)
 for name, group in (("recipes", recipes.app), ("releases", releases.app), ("staff", staff.app), ("keys", keys.app)):

@@ -90,8 +90,9 @@ def _keys(node: Any, key: str) -> list[Any]:
 
 def _unknown(content: dict[str, Any], path: str) -> str:
     known = list(_paths(content))
-    last = path.rpartition(".")[2]
-    near = [each for each in known if each.rpartition(".")[2] == last] or difflib.get_close_matches(path, known, n=3)
+    names = {each: each.rpartition(".")[2] for each in known}
+    wanted = difflib.get_close_matches(path.rpartition(".")[2], set(names.values()), n=1)
+    near = [each for each in known if [names[each]] == wanted] or difflib.get_close_matches(path, known, n=3)
     hint = f" Did you mean {' or '.join(near[:4])}?" if near else f" There are {', '.join(content)}."
     return f"A recipe has no field {path!r}.{hint}"
 
