@@ -93,7 +93,7 @@ class Chart:
         names = (
             f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}" text-anchor="middle">'
             f"{escape(self.across.name)}</text>"
-            f'<text class="axis" transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">'
+            f'<text class="axis up" transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">'
             f"{escape(self.up.name)}</text>"
         )
         return "".join((*up, *across, names))
@@ -126,9 +126,10 @@ class Chart:
         x, y = self._x(mark.x), self._y(mark.y or 0)
         anchor = "end" if x > WIDTH / 2 else "start"
         shift = -9 if anchor == "end" else 9
+        drop = -10 if y > HEIGHT - BOTTOM - 22 else 18  # Below the dot, unless the axis is there.
         return (
             f'<circle class="dot point" cx="{x}" cy="{y}" r="5"/>'
-            f'<text class="mark-name" x="{x + shift}" y="{y + 18}" text-anchor="{anchor}">{escape(mark.name)}</text>'
+            f'<text class="mark-name" x="{x + shift}" y="{y + drop}" text-anchor="{anchor}">{escape(mark.name)}</text>'
         )
 
 

@@ -26,8 +26,8 @@ def of_report(report: EvaluationReport) -> Outside | None:
     recalls = [_recall(label, report, outside) for label in report.label_set.ids]
     rows = [
         ("accuracy", f"{report.accuracy:.4f} of {len(report.answers)}", f"{outside.accuracy:.4f} of {outside.photos}"),
-        ("answered unsure", "", f"{outside.unsure:.1%}"),
-        ("accuracy of the sure answers", "", _fraction(outside.sure_accuracy)),
+        ("answered unsure", _percent(report.unsure), _percent(outside.unsure)),
+        ("accuracy of the sure answers", _fraction(report.sure_accuracy), _fraction(outside.sure_accuracy)),
         *recalls,
     ]
     return Outside(outside.name, tuple(rows), tuple(_notes(outside)))
@@ -55,6 +55,10 @@ def _notes(outside: OutsideReport) -> list[str]:
             f"{outside.novelty_auroc:.3f}."
         )
     return notes
+
+
+def _percent(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{value:.1%}"
 
 
 def _fraction(value: float | None) -> str:

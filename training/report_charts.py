@@ -52,7 +52,11 @@ def coverage(curve: Sequence[Coverage], marked: Sequence[Coverage]) -> str:
         across=Axis("share of the photos that is answered", 0, 1),
         up=Axis("accuracy of the answers", floor, 1, digits=2),
         lines=(Line("accuracy", points, "one"),),
-        marks=[Mark(each.share, each.name, each.accuracy) for each in marked if each.accuracy is not None],
+        marks=[
+            Mark(each.share, each.name, each.accuracy)
+            for each in marked
+            if each.accuracy is not None and each.share < 1
+        ],
     )
     return chart.svg()
 

@@ -66,7 +66,7 @@ PROPERTIES = (
         "object size",
         object_share,
         ("small", "middling", "large"),
-        "% of the photo",
+        "share of the photo in %",
         untold="no plain background found",
     ),
 )
@@ -89,7 +89,7 @@ def _thirds(each: Property, values: NDArray[np.float64], right: NDArray[np.bool_
         members = (told & (values < low), told & (values >= low) & (values < high), told & (values >= high))
         bounds = (f"below {low:.0f}", f"{low:.0f} to {high:.0f}", f"{high:.0f} and more")
         for name, chosen, words in zip(each.names, members, bounds, strict=True):
-            slices.append(_slice(each, name, f"{words} ({each.unit})", right[chosen]))
+            slices.append(_slice(each, name, f"{each.unit}: {words}", right[chosen]))
     if each.untold and not told.all():
         slices.append(_slice(each, "unknown", each.untold, right[~told]))
     return slices
@@ -109,7 +109,7 @@ def words(slices: Sequence[Slice]) -> tuple[str, ...]:
         mean = sum(other.accuracy.value * other.photos for other in siblings if other.accuracy) / max(1, total)
         if each.accuracy is not None and each.accuracy.high < mean:
             sentences.append(
-                f"On photos with {each.property} {each.name} ({each.bounds}) it is right in "
-                f"{each.accuracy.value:.3f} of {each.photos}, against {mean:.3f} overall."
+                f"Where {each.property} is {each.name} ({each.bounds}), it is right in {each.accuracy.value:.3f} of "
+                f"{each.photos} photos, against {mean:.3f} overall."
             )
     return tuple(sentences)

@@ -54,8 +54,8 @@ def test_thirds_count_every_photo_once_and_dark_ones_show_their_errors() -> None
     assert brightness["dark"].accuracy is not None and brightness["dark"].accuracy.value == 0
     assert brightness["bright"].accuracy is not None and brightness["bright"].accuracy.value == 1
     sentences = slices.words(found)
-    assert any("brightness dark" in sentence for sentence in sentences)
-    assert not any("brightness bright" in sentence for sentence in sentences)
+    assert any("brightness is dark" in sentence for sentence in sentences)
+    assert not any("brightness is bright" in sentence for sentence in sentences)
 
 
 def test_equal_photos_leave_thirds_empty_rather_than_wrong() -> None:
