@@ -1,7 +1,8 @@
 """`wastelens train`: a model from a folder of labelled photos."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,12 +23,17 @@ from cli.labelled_data import (
 )
 
 if TYPE_CHECKING:
+    from training.child import TrainingCommand
     from training.order import Order
 
 RUNS = Path("runs")
 WeightsOption = Annotated[str, typer.Option(help="imagenet, random, champion, or a weights file.")]
 SeedOption = Annotated[int, typer.Option(help="Of the split and of the training.")]
 ThreadsOption = Annotated[int, typer.Option(min=0, help="0: as many as there are cores.")]
+FeaturesOption = Annotated[
+    Path | None, typer.Option(help="Folder in which features of photos are kept for later runs.")
+]
+FeaturesGigabytesOption = Annotated[float, typer.Option(min=0, help="What that folder may hold.")]
 LoadersOption = Annotated[int | None, typer.Option(min=0, help="Processes that make batches. Default: as fits.")]
 
 
@@ -46,6 +52,12 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
     epochs: recipes.EpochsOption = None,
     threads: ThreadsOption = 0,
     loaders: LoadersOption = None,
+    learn_from: Annotated[
+        Literal["all", "new", "rehearsal"],
+        typer.Option(help="All photos, those new to the champion, or those and a rehearsal of old ones."),
+    ] = "all",
+    features: FeaturesOption = None,
+    features_gigabytes: FeaturesGigabytesOption = 10,
     layout: LayoutOption = None,
     names: NamesOption = None,
     label_map: LabelMapOption = None,
@@ -63,6 +75,7 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
     Example: wastelens train mobilenet_v2 --data photos/ --weights mobilenet_v2.weights.h5 --set batch_size=16
     """
     from training.order import Order, directory_for  # noqa: PLC0415  # --help must not wait for it.
+    from training.rehearsal import LearnFrom  # noqa: PLC0415
 
     with faults.in_a_sentence("train"):
         order = Order(
@@ -80,11 +93,17 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
             teacher=None if teacher is None else absolute(teacher),
             outside=None if outside is None else absolute(outside),
             outside_labels=outside_labels,
+            learn_from=LearnFrom(learn_from),
         )
-        _train(order, run or directory_for(order, RUNS), threads, loaders)
+        directory = run or directory_for(order, RUNS)
+        _train(
+            order,
+            directory,
+            lambda snapshot: order.command(directory, snapshot, threads, loaders, features, features_gigabytes),
+        )
 
 
-def _train(order: "Order", run: Path, threads: int, loaders: int | None) -> None:
+def _train(order: "Order", run: Path, command: Callable[[Path], "TrainingCommand"]) -> None:
     """Train in a process of its own, so that thread limits hold and an interrupt leaves its checkpoint."""
     from training import child  # noqa: PLC0415
     from training.recipe import check_weights  # noqa: PLC0415
@@ -97,7 +116,7 @@ def _train(order: "Order", run: Path, threads: int, loaders: int | None) -> None
     typer.echo(f"run directory: {run}", err=True)
     try:
         with progress.shown() as watch:
-            result = child.follow(order.command(run, snapshot, threads, loaders), watch)
+            result = child.follow(command(snapshot), watch)
     except KeyboardInterrupt:
         raise faults.interrupted("train", f"What is done is in {run}; the same command goes on there.") from None
     if result.outcome is Outcome.REFUSED:

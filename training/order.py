@@ -11,6 +11,7 @@ from mobile_models.document import Document
 from training.child import TrainingCommand
 from training.dataset import DataError
 from training.recipe import Recipe
+from training.rehearsal import LearnFrom
 from training.run_directory import Outcome, RunDirectory
 
 ORDER_FILE, RECIPE_FILE = "asked.json", "asked_recipe.json"
@@ -31,6 +32,7 @@ class Order(Document):
     teacher: str | None = None
     outside: str | None = None
     outside_labels: str | None = None
+    learn_from: LearnFrom = LearnFrom.ALL
 
     def is_of(self, run: Path) -> bool:
         """Whether `run` was begun with this order."""
@@ -52,7 +54,16 @@ class Order(Document):
         self.write(run / ORDER_FILE)
         self.recipe.write(run / RECIPE_FILE)
 
-    def command(self, run: Path, snapshot: Path, threads: int = 0, loaders: int | None = None) -> TrainingCommand:
+    def command(
+        self,
+        run: Path,
+        snapshot: Path,
+        threads: int = 0,
+        loaders: int | None = None,
+        features: Path | None = None,
+        features_gigabytes: float | None = None,
+    ) -> TrainingCommand:
+        """What does not change the result is no part of the order."""
         return TrainingCommand(
             snapshot=snapshot,
             run=run,
@@ -66,6 +77,9 @@ class Order(Document):
             loaders=loaders,
             outside=None if self.outside is None else Path(self.outside),
             outside_labels=self.outside_labels,
+            learn_from=self.learn_from,
+            features=features,
+            features_gigabytes=features_gigabytes,
         )
 
 
