@@ -55,9 +55,7 @@ def wait_for_epoch(run: RunDirectory, epoch: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def finished(
-    snapshot_directory: Path, drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> RunDirectory:
+def finished(snapshot_directory: Path, drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A run of `tiny` that ended well."""
     run = RunDirectory(tmp_path_factory.mktemp("runs") / "finished")
     learns = recipe.load("tiny").with_changes(input_edge=32).with_epochs(10)
