@@ -45,6 +45,24 @@ def test_a_backbone_cannot_train_more_layers_than_it_has() -> None:
         recipe.load("resnet50v2").with_changes(stages=[too_many])
 
 
+@pytest.mark.parametrize(
+    ("stage", "change", "named"),
+    [
+        ({"trainable_layers": 13}, {}, "cached_views of stage 'all': its whole backbone learns"),
+        ({}, {"cutmix_alpha": 1}, "cutmix_alpha: stage 'all' keeps features"),
+        ({}, {"distillation_weight": 0.5}, "distillation_weight: stage 'all' keeps features"),
+    ],
+)
+def test_what_kept_features_cannot_give_is_refused(
+    stage: dict[str, object], change: dict[str, object], named: str
+) -> None:
+    tiny = recipe.load("tiny")
+    half = tiny.stages[0].model_dump() | {"trainable_layers": 6, "cached_views": 2}
+    assert tiny.with_changes(stages=[half]).stages[0].keeps_features
+    with pytest.raises(RecipeError, match=named):
+        tiny.with_changes(stages=[half | stage], **change)
+
+
 def test_a_warm_up_is_shorter_than_its_stage() -> None:
     stage = recipe.load("mobilenet_v2").stages[1].model_dump() | {"warmup_epochs": 10}
     with pytest.raises(RecipeError, match="warmup_epochs 10 must be less than epochs 10"):
