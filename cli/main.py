@@ -10,6 +10,7 @@ from cli.demo.command import demo
 from cli.evaluate import evaluate
 from cli.import_gold import import_gold
 from cli.operate import health, prepare
+from cli.reproduce import reproduce
 from cli.run import run
 from cli.train import train
 from cli.tune import tune
@@ -32,7 +33,7 @@ app = typer.Typer(
     help="Waste recognition that a city runs itself.",
     epilog="[bold]Examples[/bold]\n\n" + "\n\n".join(EXAMPLES),
 )
-for command in (run, classify, train, crossvalidate, tune, evaluate, compare, demo, prepare, health):
+for command in (run, classify, train, crossvalidate, tune, reproduce, evaluate, compare, demo, prepare, health):
     app.command()(command)
 app.command("import")(import_gold)
 for name, group in (("recipes", recipes.app), ("releases", releases.app), ("staff", staff.app), ("keys", keys.app)):

@@ -114,6 +114,7 @@ def _snapshot(source: "PhotoSource", order: "Order", folder: Path) -> Path:
 
 def _tune(plan: "Plan") -> None:
     from training import tuning  # noqa: PLC0415
+    from training.tuning_report import BEST_FILE, PAGE_FILE, SUMMARY_FILE  # noqa: PLC0415
 
     try:
         with progress.shown_many(plan.parallel) as watch:
@@ -121,9 +122,9 @@ def _tune(plan: "Plan") -> None:
     except KeyboardInterrupt:
         raise faults.interrupted("tune", f"What is done is in {plan.folder}; the same command goes on.") from None
     _print(report)
-    print(f"all figures: {plan.folder / tuning.SUMMARY_FILE}; the frontier: {plan.folder / tuning.PAGE_FILE}")
+    print(f"all figures: {plan.folder / SUMMARY_FILE}; the frontier: {plan.folder / PAGE_FILE}")
     if report.best is not None:
-        print(f"best: trial {report.best}, wastelens train {plan.folder / tuning.BEST_FILE} --data {plan.order.data}")
+        print(f"best: trial {report.best}, wastelens train {plan.folder / BEST_FILE} --data {plan.order.data}")
 
 
 def _print(report: "TuningReport") -> None:
