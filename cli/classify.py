@@ -72,6 +72,8 @@ def _print_failure(path: Path, error: OSError | photo.PhotoError, as_json: bool)
 def _as_json(path: Path, found: Classification) -> str:
     scores = {label: round(score, 6) for label, score in found.scores.items()}
     answer = {"path": str(path), "label": found.label, "scores": scores, "milliseconds": round(found.milliseconds, 3)}
+    if found.novelty is not None:
+        answer["novelty"] = round(found.novelty, 4)
     if found.group is not None:
         groups = {group: round(score, 6) for group, score in found.group_scores.items()}
         answer |= {"group": found.group, "group_scores": groups}

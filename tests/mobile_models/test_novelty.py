@@ -61,3 +61,13 @@ def test_a_score_keeps_its_digest_through_its_bytes() -> None:
     read = Novelty.model_validate_json(score.to_bytes())
     assert sha256(read.to_bytes()) == score.digest
     assert read == small()
+
+
+def test_the_check_value_of_the_published_format_is_true() -> None:
+    published = (
+        b'{"directions":{"columns":3,"scales":[0.006299212598425198],"values":"X38A"},"kind":"mahalanobis",'
+        b'"means":{"columns":3,"scales":[0.007874015748031496,0.007874015748031496],"values":"fwAAAH8A"},'
+        b'"other_weight":10.0,"threshold":0.5,"weights":[2.0]}'
+    )
+    distances = Novelty.model_validate_json(published).distances(np.array([[1, 2, 2], [3, 0, 0]], dtype=np.float32))
+    assert distances == pytest.approx([6.630549, 0], abs=1e-6)
