@@ -92,6 +92,10 @@ class Settings(BaseSettings):
         default=None, description="where a train worker keeps features of photos for later runs; empty: with its work"
     )
     features_gigabytes: float = Field(default=10.0, ge=0, description="what it may keep of them")
+    outside_dir: Path | None = Field(
+        default=None, description="labelled photos taken elsewhere, on which every new model is measured, too"
+    )
+    outside_labels: str | None = Field(default=None, description="label map for them, by name or file")
     train_threads: int = Field(default=0, ge=0, description="0: as many as there are cores")
     job_lease_seconds: float = Field(default=60.0, gt=0)
     sweep_seconds: float = Field(default=20.0, gt=0)

@@ -136,6 +136,8 @@ def _prepare(work: Work, plan: Plan, run: RunDirectory) -> TrainingCommand:
         learn_from=LEARN_FROM[plan.run.mode],
         features=place.settings.resolved_features_dir,
         features_gigabytes=place.settings.features_gigabytes,
+        outside=place.settings.outside_dir,
+        outside_labels=place.settings.outside_labels,
     )
 
 

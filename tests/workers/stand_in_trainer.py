@@ -42,7 +42,7 @@ def _parse() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=Path)
     for name in ("seed", "version", "threads"):
         parser.add_argument(f"--{name}", type=int)
-    for name in ("weights", "lineage-run-id", "learn-from", "features", "features-gigabytes"):
+    for name in ("weights", "lineage-run-id", "learn-from", "features", "features-gigabytes", "outside", "outside-labels"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--exit-with-parent", action="store_true")
     given = parser.parse_args()
@@ -97,6 +97,8 @@ def _finish(given: argparse.Namespace, recipe: Recipe, run: RunDirectory) -> Non
         lost.write(run.release / "blessing.json")
     outcome = Outcome.BLOCKED if blocked else Outcome.BLESSED
     reasons = (f"champion: {given.champion}", f"weights: {given.weights}", f"learn from: {given.learn_from}")
+    if given.outside is not None:
+        reasons = (*reasons, f"outside: {given.outside} by {given.outside_labels}")
     RunResult(outcome=outcome, reasons=reasons).write(run.result)
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -246,6 +247,15 @@ def test_each_mode_has_a_start_and_photos_of_its_own(
     result = (run_directory(place, run_id) / "result.json").read_text()
     assert f"weights: {weights}" in result
     assert f"learn from: {learn_from}" in result
+
+
+def test_the_trainer_is_told_of_the_photos_from_elsewhere(place: Workplace, snapshot_id: int, tmp_path: Path) -> None:
+    chosen = place.settings.model_copy(update={"outside_dir": tmp_path / "web", "outside_labels": "web.csv"})
+    elsewhere = replace(place, settings=chosen)
+    run_id = ask_for_training(elsewhere, snapshot_id)
+    assert retrain(elsewhere, run_id) == Outcome.DONE
+    result = (run_directory(elsewhere, run_id) / "result.json").read_text()
+    assert f"outside: {tmp_path / 'web'} by web.csv" in result
 
 
 def test_features_of_withdrawn_photos_are_forgotten_before_training(
