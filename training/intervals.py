@@ -1,7 +1,8 @@
 """How sure a measured figure is, from the photos it was measured on.
 
 Guarantees: photos of one group are drawn together, since photos of one object are right or wrong together; equal
-answers give equal intervals. A figure that is undefined (a class without a photo) has no interval.
+answers give equal intervals. A figure that is undefined (a class without a photo) has no interval, and one that is
+perfect in every resample is not taken for sure.
 """
 
 from collections.abc import Sequence
@@ -63,7 +64,7 @@ def of_answers(answers: Sequence[Answer], labels: Sequence[str], groups: Sequenc
     drawn = chance.multinomial(len(counted), np.full(len(counted), 1 / len(counted)), size=RESAMPLES)
     flat = counted.reshape(len(counted), -1)
     resampled = (drawn @ flat).reshape(RESAMPLES, len(labels), len(labels))
-    return _summarise(counted.sum(axis=0), resampled, labels, len(counted))
+    return _summarise(counted, resampled, labels)
 
 
 def of_share(count: int, total: int) -> Interval:
@@ -82,20 +83,22 @@ def _count_by_group(answers: Sequence[Answer], labels: Sequence[str], groups: Se
     return counted
 
 
-def _summarise(measured: Matrices, resampled: Matrices, labels: Sequence[str], groups: int) -> Intervals:
+def _summarise(counted: Matrices, resampled: Matrices, labels: Sequence[str]) -> Intervals:
     # The last axis of each: precision, recall, F1.
+    measured, groups = counted.sum(axis=0), len(counted)
     found, spread = _class_figures(measured), _class_figures(resampled)
     support = measured.sum(axis=1)
-    total = int(support.sum())
+    own_groups = ((counted.sum(axis=1) + counted.sum(axis=2)) > 0).sum(axis=0)
     per_class = {
-        label: _class_intervals(found[place], spread[:, place], int(support[place]))
+        label: _class_intervals(found[place], spread[:, place], int(support[place]), int(own_groups[place]))
         for place, label in enumerate(labels)
     }
+    total = int(support.sum())
     return Intervals(
-        accuracy=_required(_accuracy(measured), _accuracy(resampled)),
+        accuracy=_required(_accuracy(measured), _accuracy(resampled), groups),
         per_class=per_class,
-        macro=_class_intervals(_macro(found, measured), _macro(spread, resampled), total),
-        weighted=_class_intervals(_weighted(found, measured), _weighted(spread, resampled), total),
+        macro=_class_intervals(_macro(found, measured), _macro(spread, resampled), total, groups),
+        weighted=_class_intervals(_weighted(found, measured), _weighted(spread, resampled), total, groups),
         groups=groups,
     )
 
@@ -127,16 +130,20 @@ def _weighted(figures: Figures, matrices: Matrices) -> Figures:
     return np.asarray((np.nan_to_num(figures) * support).sum(axis=-2) / support.sum(axis=-2))
 
 
-def _class_intervals(found: Figures, spread: Figures, support: int) -> ClassIntervals:
-    precision, recall, f1 = (_interval(found[place], spread[:, place]) for place in range(3))
+def _class_intervals(found: Figures, spread: Figures, support: int, groups: int) -> ClassIntervals:
+    precision, recall, f1 = (_interval(found[place], spread[:, place], groups) for place in range(3))
     return ClassIntervals(precision, recall, f1, support)
 
 
-def _interval(found: Figures, spread: Figures) -> Interval | None:
-    return None if np.isnan(found) else _required(found, spread)
+def _interval(found: Figures, spread: Figures, groups: int) -> Interval | None:
+    return None if np.isnan(found) else _required(found, spread, groups)
 
 
-def _required(found: Figures, spread: Figures) -> Interval:
+def _required(found: Figures, spread: Figures, groups: int) -> Interval:
+    """The percentile interval; where all resamples agree they tell no spread, and Wilson's for `groups` trials does."""
     tail = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(spread, [tail, 1 - tail])
+    if low == high:
+        known = of_share(round(float(found) * groups), groups)
+        return Interval(float(found), min(known.low, float(found)), max(known.high, float(found)))
     return Interval(float(found), float(low), float(high))

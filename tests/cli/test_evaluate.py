@@ -1,6 +1,7 @@
 """`wastelens evaluate` and `wastelens compare` on drawn pictures and a model that answers by mean colour."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,28 @@ def test_a_single_run_is_shown_alone(tmp_path: Path) -> None:
     assert code == 0
     assert "accuracy 1.0000 on 6 photos" in output
     assert "against" not in output
+
+
+@pytest.mark.real_photos
+def test_the_contradictory_pairs_of_trashnet_are_named(tmp_path: Path) -> None:
+    """By the bundled release, whose checkpoint also shows where it looked."""
+    source = Path(os.environ["WASTELENS_TEST_DATA"]) / "trashnet"
+    pairs = (("glass115", "metal91"), ("glass176", "plastic152"), ("glass389", "plastic332"))
+    for label in TRASHNET.ids:
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for file in sorted((source / label).glob("*.jpg")):
+            if file.stem.endswith(("11", "42")) or any(file.stem in pair for pair in pairs):
+                (tmp_path / "photos" / label / file.name).symlink_to(file)
+    html = tmp_path / "report.html"
+    code, output, _ = run("evaluate", "--data", tmp_path / "photos", "--html", html)
+    content = html.read_text()
+    assert code == 0
+    assert "not unseen" in output, "the release was trained on most of them"
+    for first, second in pairs:
+        assert f"{first}.jpg" in content
+        assert f"{second}.jpg" in content
+    assert content.count("byte for byte the same photo as") == 2 * len(pairs)
+    assert "what spoke for" in content
 
 
 @pytest.mark.parametrize(

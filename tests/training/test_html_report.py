@@ -263,7 +263,7 @@ def test_fitted_thresholds_and_efforts_of_quantisation_are_shown(bare: MeasuredM
     text = text_of(written(tmp_path / "report.html", replace(bare, report=report)))
     for said in (
         "for a precision of 0.90",
-        "glass 0.550 0.840 at least 0.70 0.800 21 answers ✗ no",
+        "glass 0.550 0.840 ≥ 0.70 0.800 21 answers ✗ no",
         "post training 0.9100 0.9800 2.70 – chosen: it loses 0.2 points",
         "the first effort was good enough",
         "same answer by both 0.9700 of the photos",

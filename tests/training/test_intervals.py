@@ -54,6 +54,17 @@ def test_photos_of_one_object_make_the_interval_wider() -> None:
     assert together.high - together.low > 2.5 * (alone.high - alone.low)
 
 
+def test_four_right_answers_are_no_proof_of_perfection() -> None:
+    """Every resample of perfect answers is perfect; Wilson's interval for four trials begins at 0.51."""
+    found = intervals.of_answers(answers([("a", "a")] * 4 + [("b", "b")] * 4), ("a", "b"), ALONE[:8])
+    recall = found.per_class["a"].recall
+    assert recall is not None
+    assert (recall.value, recall.low, recall.high) == (1, pytest.approx(0.51, abs=0.01), pytest.approx(1))
+    assert found.accuracy.low == pytest.approx(0.676, abs=0.01), "eight trials"
+    one_object = intervals.of_answers(answers([("a", "a")] * 4 + [("b", "b")] * 4), ("a", "b"), ["x"] * 4 + ["y"] * 4)
+    assert one_object.accuracy.low < found.accuracy.low, "two objects tell less than eight"
+
+
 def test_equal_answers_give_equal_intervals() -> None:
     assert intervals.of_answers(MIXED, ("a", "b"), ALONE) == intervals.of_answers(MIXED, ("a", "b"), ALONE)
 
