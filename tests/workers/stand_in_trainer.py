@@ -42,7 +42,9 @@ def _parse() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=Path)
     for name in ("seed", "version", "threads"):
         parser.add_argument(f"--{name}", type=int)
-    for name in ("weights", "lineage-run-id", "learn-from", "features", "features-gigabytes", "outside", "outside-labels"):
+    for name in ("weights", "lineage-run-id", "learn-from", "features", "features-gigabytes"):
+        parser.add_argument(f"--{name}")
+    for name in ("outside", "outside-labels"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--exit-with-parent", action="store_true")
     given = parser.parse_args()
