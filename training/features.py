@@ -66,7 +66,10 @@ class KeptFeatures:
             log.warning(
                 "Stage %s needs %.1f GB of features and may keep %.1f GB, so it computes them again and again. "
                 "Give --features-gigabytes %d, or use fewer cached_views.",
-                *(self.stage.name, needed / GIGABYTE, self.store.capacity_bytes / GIGABYTE, needed // GIGABYTE + 1),
+                self.stage.name,
+                needed / GIGABYTE,
+                self.store.capacity_bytes / GIGABYTE,
+                needed // GIGABYTE + 1,
             )
 
     def _of(self, pictures: Pictures, view: int) -> Rows:
