@@ -38,9 +38,13 @@ def load(release: Path, recipe: Recipe, labels: LabelSet) -> keras.Model:
     """
     try:
         manifest = ReleaseManifest.read(release / "manifest.json")
-        model = keras.saving.load_model(release / CHECKPOINT, compile=False)
+        _check_fits(manifest, release, recipe, labels)
+        return keras.saving.load_model(release / CHECKPOINT, compile=False)
     except (OSError, ValueError) as error:
         raise DataError(f"{release} is no release folder with a checkpoint to learn from: {error}") from error
+
+
+def _check_fits(manifest: ReleaseManifest, release: Path, recipe: Recipe, labels: LabelSet) -> None:
     if manifest.label_set.ids != labels.ids:
         theirs = ", ".join(manifest.label_set.ids)
         raise DataError(f"The teacher in {release} knows {theirs}: it can teach a data set of these labels only.")
@@ -49,4 +53,3 @@ def load(release: Path, recipe: Recipe, labels: LabelSet) -> keras.Model:
             f"The teacher in {release} sees photos with crop {manifest.input_spec.crop!r}, recipe {recipe.name} with "
             f"{recipe.crop!r}: set crop to the teacher's."
         )
-    return model

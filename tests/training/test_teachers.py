@@ -1,14 +1,20 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mobile_models import bundled
+from mobile_models.document import file_sha256
 from mobile_models.label_set import TRASHNET, LabelSet
-from training import recipe, teachers
+from training import recipe, run_steps, teachers
+from training.checkpoints import History
 from training.dataset import DataError
 from training.recipe import Recipe, RecipeError
+from training.run_directory import Outcome, RunDirectory
+from training.run_record import RunRecord
+from training.run_request import RunRequest
 
 
 @pytest.fixture
@@ -19,6 +25,21 @@ def taught() -> Recipe:
 def test_a_released_model_can_teach(taught: Recipe) -> None:
     teacher = teachers.load(bundled.newest(), taught, TRASHNET)
     assert teacher.predict(np.zeros((1, *teacher.input.shape[1:])), verbose=0).shape == (1, len(TRASHNET.ids))
+
+
+def test_a_run_is_taught_and_leaves_its_curves(taught: Recipe, snapshot_directory: Path, tmp_path: Path) -> None:
+    teacher = bundled.newest()
+    small = taught.with_changes(input_edge=32).with_epochs(1)
+    asked = RunRequest(
+        snapshot_directory, tmp_path / "run", small, weights="random", teacher=teacher, loaders=1, fit_only=True
+    )
+    result = run_steps.train(asked)
+    run = RunDirectory(asked.run)
+    assert (result.outcome, len(History.read(run.history).epochs)) == (Outcome.FITTED, 1), result.reasons
+    assert RunRecord.read(run.record).teacher == file_sha256(teacher / "checkpoint.keras")
+    assert list((run.tensorboard / "train").glob("events.*"))
+    refused = run_steps.train(replace(asked, teacher=None, run=tmp_path / "alone"))
+    assert (refused.outcome, refused.reasons[0][:21]) == (Outcome.REFUSED, "distillation_weight: ")
 
 
 def test_a_recipe_that_distils_needs_a_teacher(taught: Recipe) -> None:
