@@ -11,7 +11,16 @@ import keras
 from keras import applications
 
 from training.backbone_facts import FACTS, KERAS, Backbone
-from training.backbones import alexnet, densenet161, googlenet, resnet_v1_small, squeezenet, tiny, weight_files
+from training.backbones import (
+    alexnet,
+    densenet161,
+    googlenet,
+    layer_norm,
+    resnet_v1_small,
+    squeezenet,
+    tiny,
+    weight_files,
+)
 from training.backbones.parts import BACKBONE, Shape
 from training.dataset import DataError
 from training.recipe import IMAGENET, RANDOM, RANDOM_FROZEN
@@ -62,4 +71,6 @@ def _application(name: Backbone, shape: Shape, weights: str | None) -> keras.Mod
     own: dict[str, Any] = {"include_preprocessing": False} if name in _WITH_SCALING_INSIDE else {}
     # Some of them look for their weights by their own name, so ours is given afterwards.
     body = _APPLICATIONS[name](include_top=False, weights=weights, input_shape=shape, **own)
+    if name is Backbone.CONVNEXT_TINY:
+        body = layer_norm.replaced(body)
     return keras.Model(body.input, body.output, name=BACKBONE)
