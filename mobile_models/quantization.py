@@ -33,6 +33,10 @@ class QuantizationAttempt(Document):
     divergence: float | None = Field(
         default=None, description="mean Kullback-Leibler divergence of int8 scores from float ones, in nats"
     )
+    signal_to_noise: float | None = Field(
+        default=None,
+        description="variance of the float logits over the mean squared error of the int8 ones, in decibels",
+    )
     latency_milliseconds: float | None = Field(default=None, gt=0, description="mean of all views on one thread")
     size_bytes: int | None = Field(default=None, gt=0)
     seconds: float | None = Field(default=None, ge=0, description="that the effort took, beyond the one before")

@@ -1,9 +1,9 @@
 """Int8 without loss: as much effort as it takes, chosen by itself.
 
 Guarantees: efforts are made in the order of their cost, until one loses no more validation accuracy than the recipe
-allows and agrees with the float model on `LEAST_AGREEMENT` of the photos. If none does, the one whose scores are
-nearest to the float model's ships: a few hundred answers are too few to tell two good models apart, their scores are
-not. Train photos judge nothing, since a model is surer of those than of others; the holdout is never looked at. The
+allows and agrees with the float model on `LEAST_AGREEMENT` of the photos. If none does, the one whose logits
+are nearest to the float model's ships: a few hundred answers are too few to tell two good models apart, their logits
+are not. Train photos judge nothing, since a model is surer of those than of others; the holdout is never looked at. The
 `QuantizationReport` says what was tried. The same inputs give the same bytes.
 """
 
@@ -224,6 +224,7 @@ def _measured(effort: Effort, content: bytes, work: Workpiece, reference: Refere
         accuracy=reference.accuracy(logits),
         agreement=float((logits.argmax(axis=1) == reference.logits.argmax(axis=1)).mean()),
         divergence=divergence(reference.logits, logits),
+        signal_to_noise=signal_to_noise(reference.logits, logits),
         size_bytes=len(content),
         float_operators=quantize.float_operators(content),
         float_layers=work.float_layers if effort is Effort.FLOAT_LAYERS else (),
@@ -237,6 +238,12 @@ def divergence(floating: NDArray[np.float32], integer: NDArray[np.float32]) -> f
     """Return the mean Kullback-Leibler divergence of softmax scores from logits [n, k], in nats."""
     expected, given = softmax(floating, 1.0), softmax(integer, 1.0)
     return float((expected * (np.log(expected + 1e-12) - np.log(given + 1e-12))).sum(axis=1).mean())
+
+
+def signal_to_noise(floating: NDArray[np.float32], integer: NDArray[np.float32]) -> float:
+    """Return the variance of float logits [n, k] over the mean squared error of int8 ones, in decibels."""
+    noise = float(np.square(integer - floating, dtype=np.float64).mean()) + 1e-12
+    return float(10 * np.log10(float(floating.var()) / noise + 1e-12))
 
 
 def _skipped(effort: Effort, reason: str) -> Made:
@@ -253,7 +260,7 @@ def _is_enough(attempt: QuantizationAttempt, reference: Reference, recipe: Recip
 def _best(made: list[Made], reference: Reference, recipe: Recipe) -> Made:
     integer = [each for each in made if not each.attempt.float_operators]
     enough = [each for each in integer if _is_enough(each.attempt, reference, recipe)]
-    return enough[0] if enough else min(integer, key=lambda each: each.attempt.divergence or 0.0)
+    return enough[0] if enough else max(integer, key=lambda each: each.attempt.signal_to_noise or 0.0)
 
 
 def _report(attempts: list[Made], best: Made, reference: Reference, work: Workpiece) -> QuantizationReport:
@@ -267,7 +274,7 @@ def _report(attempts: list[Made], best: Made, reference: Reference, work: Workpi
         attempts=tuple(each.attempt for each in attempts),
         chosen=best.attempt.effort,
         inherited_layers=len(work.kept),
-        reason="the least effort that is good enough" if enough else "none is good enough; its scores are the nearest",
+        reason="the least effort that is good enough" if enough else "none is good enough; its logits are the nearest",
     )
 
 

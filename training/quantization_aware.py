@@ -73,15 +73,13 @@ def _batches(lesson: Lesson, epoch: int) -> Batches:
     return Batches(lesson.photos, no_labels, weights, lesson.recipe.batch_size, seed, changes)
 
 
-def _divergence(expected: Tensor, given: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of scores from logits [b, k] (Hinton et al. 2015, arXiv:1503.02531)."""
-    wanted = ops.softmax(expected)
-    return ops.sum(wanted * (ops.log_softmax(expected) - ops.log_softmax(given)), axis=-1)
-
-
 def _relative_error(expected: Tensor, given: Tensor) -> Tensor:
+    """Squares, and not the divergence of scores: of photos that the teacher is sure of, that would teach nothing.
+
+    (Ba and Caruana 2014, arXiv:1312.6184; the limit of high temperature in Hinton et al. 2015, arXiv:1503.02531.)
+    """
     return ops.sum(ops.square(given - expected), axis=-1) / (ops.sum(ops.square(expected), axis=-1) + 1e-6)
 
 
-_LOSSES = {LOGITS: _divergence, EMBEDDING: _relative_error}
+_LOSSES = {LOGITS: _relative_error, EMBEDDING: _relative_error}
 _LOSS_WEIGHTS = {LOGITS: 1.0, EMBEDDING: EMBEDDING_WEIGHT}
