@@ -23,7 +23,7 @@ SetOption = Annotated[
 ]
 EpochsOption = Annotated[int | None, typer.Option(min=1, help="Of the last stage, instead of the recipe's.")]
 
-app = typer.Typer(help="List the recipes, and show one in full.", invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True)
 
 
 def wanted(name: str, settings: list[str] | None, epochs: int | None = None) -> "Recipe":
@@ -36,7 +36,7 @@ def wanted(name: str, settings: list[str] | None, epochs: int | None = None) -> 
 
 @app.callback()
 def recipes(context: typer.Context) -> None:
-    """List the recipes: what each is, and what its paper reports.
+    """List the recipes: what each is, and what its paper reports; or show one in full.
 
     Example: wastelens recipes
     """
