@@ -5,9 +5,6 @@ Guarantees: what could not be found out is named in `missing`, in a sentence for
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mobile_models import photo as photos
 from mobile_models.document import Sha256
 from mobile_models.input_spec import InputSpec
@@ -58,8 +55,7 @@ def of_model(model: MeasuredModel) -> ReportPage:
     """Look at everything that `model` has left; this decodes its photos, where they are at hand."""
     answers = model.report.answers
     suspected = suspicions.of_model(model)
-    pixels = _pixels(model)
-    found = () if pixels is None else slices.of_photos(pixels, model.right)
+    found = _slices(model)
     shown = gallery.of_errors(model, findings.worst_errors(answers, WORST_ERRORS))
     return ReportPage(
         model=model,
@@ -76,20 +72,21 @@ def of_model(model: MeasuredModel) -> ReportPage:
         slices=found,
         slice_words=slices.words(found),
         file_facts=tuple(_file_facts(model)),
-        missing=tuple(_missing(model, shown, pixels is None)),
+        missing=tuple(_missing(model, shown, not found)),
         outside=outside_figures.of_report(model.report),
     )
 
 
-def _pixels(model: MeasuredModel) -> NDArray[np.uint8] | None:
-    """Return the measured photos at `LOOKED_AT`, uint8 [n, H, W, 3], or None where not all can be read."""
+def _slices(model: MeasuredModel) -> tuple[Slice, ...]:
+    """Return no slice where not all of the photos can be read."""
     files = [model.file_of(answer) for answer in model.report.answers]
     if not all(files):
-        return None
+        return ()
     try:
-        return np.concatenate([LOOKED_AT.prepare(photos.decode(file.read_bytes())) for file in files if file])
+        pictures = (LOOKED_AT.prepare(photos.decode(file.read_bytes()))[0] for file in files if file)
+        return slices.of_photos(pictures, model.right)
     except (OSError, photos.PhotoError):
-        return None
+        return ()
 
 
 def _file_facts(model: MeasuredModel) -> list[tuple[str, str]]:

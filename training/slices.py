@@ -4,7 +4,7 @@ Guarantees: each slice says how many photos it holds and how sure its accuracy i
 background, hence no size) are counted apart, never guessed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,9 +54,9 @@ def sharpness(picture: Picture) -> float:
 
 
 def object_share(picture: Picture) -> float:
-    """Share of the photo that is not the plain board; NaN where there is none."""
+    """Share of the photo in % that is not the plain board; NaN where there is none."""
     mask = backgrounds.thing(picture)
-    return float("nan") if mask is None else float((mask > 0.5).mean())
+    return float("nan") if mask is None else 100 * float((mask > 0.5).mean())
 
 
 PROPERTIES = (
@@ -72,12 +72,15 @@ PROPERTIES = (
 )
 
 
-def of_photos(pixels: NDArray[np.uint8], right: NDArray[np.bool_]) -> tuple[Slice, ...]:
-    """Return the thirds of each property over photos uint8 [n, H, W, 3], of which `right` [n] were answered rightly."""
+def of_photos(pictures: Iterable[Picture], right: NDArray[np.bool_]) -> tuple[Slice, ...]:
+    """Return the thirds of each property over photos uint8 [H, W, 3], of which `right` [n] were answered rightly.
+
+    The photos are looked at one by one, so there may be more of them than fit into memory.
+    """
+    values = np.array([[each.measure(np.asarray(picture)) for each in PROPERTIES] for picture in pictures])
     found: list[Slice] = []
-    for each in PROPERTIES:
-        values = np.array([each.measure(np.asarray(picture)) for picture in pixels])
-        found += _thirds(each, values * (100 if each.measure is object_share else 1), right)
+    for place, each in enumerate(PROPERTIES):
+        found += _thirds(each, values[:, place], right)
     return tuple(found)
 
 

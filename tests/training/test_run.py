@@ -93,6 +93,7 @@ def test_a_run_leaves_a_whole_release(finished: RunDirectory, snapshot_directory
     assert SeenPhotos.read(finished.release / "dataset.json") == SeenPhotos.of(snapshot)
     assert len(History.read(finished.history).epochs) == 10
     assert "Release" in (finished.release / "MODEL_CARD.md").read_text().title()
+    assert "Evaluation of finished" in finished.report.read_text()
 
 
 def test_a_run_keeps_what_its_model_gave_and_how_sure_it_may_be(

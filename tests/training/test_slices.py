@@ -33,7 +33,7 @@ def test_a_blurred_photo_is_less_sharp() -> None:
 
 
 def test_the_size_of_the_thing_is_what_hides_the_board() -> None:
-    assert slices.object_share(board_with_thing(0.25)) == pytest.approx(0.25, abs=0.08)
+    assert slices.object_share(board_with_thing(0.25)) == pytest.approx(25, abs=8)
     assert slices.object_share(board_with_thing(0.5)) > slices.object_share(board_with_thing(0.15))
 
 
