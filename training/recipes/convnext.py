@@ -2,9 +2,9 @@
 
 242x242 pixels, ImageNet's mean and deviation; rotation, flips, zoom, translation, brightness and contrast on the fly;
 70/10/20. Its grid of 21: learning rate .001, .002, .00225, .0025, .00275, .003, .004 times decay .75, .80, .85, in
-batches of 24; best: 0.00275 and 0.75 (`wastelens tune convnext --grid convnext` searches it again). We read "decay" as what the
-learning rate is multiplied with after each epoch. The paper does not say the size of ConvNeXt, the optimiser, which
-layers learn, the epochs, or how far photos are changed: Tiny, SGD with a momentum of 0.9 on all layers, 20 (the
+batches of 24; best: 0.00275 and 0.75 (`wastelens tune convnext --grid convnext` searches it again). We read "decay" as
+what the learning rate is multiplied with after each epoch. The paper does not say the size of ConvNeXt, the optimiser,
+which layers learn, the epochs, or how far photos are changed: Tiny, SGD with a momentum of 0.9 on all layers, 20 (the
 learning rate is then a four-hundredth of the first), and what stands below.
 
     wastelens train convnext --data photos/
