@@ -89,7 +89,8 @@ def on_one(model: keras.Model) -> keras.Model:
     """Return `model` for use outside `shared`: itself, or a copy if its weights lie on several devices."""
     if len(names()) == 1 or keras.backend.backend() == "torch":
         return model
-    copy = keras.models.clone_model(model)
+    plain = keras.Model(model.input, model.output, name=model.name)  # Without the optimiser, which cannot be cloned.
+    copy = keras.models.clone_model(plain)
     copy.set_weights(model.get_weights())
     return copy
 

@@ -34,6 +34,7 @@ def main(directory: Path, folder: Path) -> None:
     with devices.shared(wanted):
         both = fitted(task, folder / "both")
         predicted = pipeline.predict(both.model, validation.pixels[:7])
+    single = devices.on_one(both.model)
     alone = fitted(task, folder / "alone")
     kernels = both.model.get_layer("backbone").trainable_variables
     told = {
@@ -50,6 +51,7 @@ def main(directory: Path, folder: Path) -> None:
     }
     backbones.save(both.model, folder / "both.keras")
     again = keras.saving.load_model(folder / "both.keras", compile=False)
+    told["single_differs"] = float(np.abs(pipeline.predict(single, validation.pixels[:7]) - predicted).max())
     told["saved_differs"] = float(np.abs(pipeline.predict(again, validation.pixels[:7]) - predicted).max())
     print(json.dumps(told))  # noqa: T201  # The answer of a script.
 

@@ -52,6 +52,7 @@ def test_two_devices_of_jax_learn_what_one_learns(snapshot_directory: Path, tmp_
     assert told["farthest"] < 1e-2
     assert told["predicted"] == [7, 6]
     assert told["saved_differs"] < 1e-4
+    assert told["single_differs"] < 1e-4
 
 
 @pytest.mark.slow
@@ -63,6 +64,7 @@ def test_two_devices_of_tensorflow_learn_together(snapshot_directory: Path, tmp_
     assert told["losses"][-1] < told["losses"][0]
     assert told["predicted"] == [7, 6]
     assert told["saved_differs"] < 1e-4
+    assert told["single_differs"] < 1e-4
 
 
 def test_a_batch_that_devices_cannot_share_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
