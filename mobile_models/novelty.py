@@ -7,7 +7,7 @@ Probabilistic principal component analysis).
 """
 
 import base64
-from functools import cached_property
+from functools import lru_cache
 from typing import Literal, Self
 
 import numpy as np
@@ -34,18 +34,24 @@ class Rows(Document):
         encoded = base64.b64encode(values.tobytes()).decode()
         return cls(columns=matrix.shape[1], scales=tuple(map(float, scales)), values=encoded)
 
-    @cached_property
+    @property
     def matrix(self) -> Matrix:
-        """Return float64 [rows, columns]."""
-        values = np.frombuffer(base64.b64decode(self.values, validate=True), dtype=np.int8)
-        decoded: Matrix = values.reshape(len(self.scales), self.columns) * np.array(self.scales)[:, None]
-        return decoded
+        """Return float64 [rows, columns], read-only."""
+        return _matrix(self.values, self.columns, self.scales)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         if len(base64.b64decode(self.values, validate=True)) != len(self.scales) * self.columns:
             raise ValueError(f"values must hold {len(self.scales)} times {self.columns} bytes")
         return self
+
+
+@lru_cache(maxsize=8)  # Not in the document: documents are compared by all that they hold.
+def _matrix(values: str, columns: int, scales: tuple[float, ...]) -> Matrix:
+    decoded = np.frombuffer(base64.b64decode(values, validate=True), dtype=np.int8)
+    matrix: Matrix = decoded.reshape(len(scales), columns) * np.array(scales)[:, None]
+    matrix.flags.writeable = False
+    return matrix
 
 
 class Novelty(Document):

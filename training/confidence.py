@@ -1,7 +1,8 @@
 """How far the file that ships may be believed: temperature, a threshold for each label, and what is too far away.
 
 Guarantees: all of it is fitted to what the .tflite itself gives, on the validation split; the train split gives only
-the means and directions of the novelty score. The holdout is never looked at.
+the means and directions of the novelty score, but for labels that this run did not train on. The holdout is never
+looked at.
 """
 
 from collections.abc import Mapping
@@ -20,8 +21,8 @@ from training.pipeline import Pictures
 from training.recipe import Recipe
 from training.subject import Subject
 
-PHOTOS_PER_LABEL = 300
-"""So many photos of a label tell where it lies; more cost time and change nothing."""
+PHOTOS, FEWEST_OF_A_LABEL = 2400, 20
+"""So many train photos tell where the labels lie, the same number of each; more cost time and change nothing."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,21 @@ def fit(subject: Subject, recipe: Recipe, train: Pictures, validation: ModelOutp
     _, embeddings = subject.outputs(np.asarray(train.pixels[chosen]))
     if embeddings is None or validation.embedding is None:
         raise ModelError(f"{subject.name} gives no embedding, which a release needs")
+    known = np.isin(validation.labels, train.labels)
+    embeddings = np.concatenate([embeddings, validation.embedding[~known]])
+    labels = np.concatenate([train.labels[chosen], validation.labels[~known]])
     return Confidence(
         labels=subject.label_set.ids,
         calibration=calibration.calibrate(validation.logits, validation.labels, recipe.target_precision),
-        novelty=novelty.fit(embeddings, train.labels[chosen], validation.embedding, recipe.novelty_kept),
+        novelty=novelty.fit(embeddings, labels, validation.embedding, recipe.novelty_kept),
         target_precision=recipe.target_precision,
     )
 
 
 def _some_of_each(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Return positions of at most `PHOTOS_PER_LABEL` photos of each label, in their order."""
-    chance = np.random.default_rng(seed)
-    each = [chance.permutation(np.flatnonzero(labels == label))[:PHOTOS_PER_LABEL] for label in np.unique(labels)]
+    """Return positions of at most `PHOTOS` photos, the same share for each label, in their order."""
+    chance, present = np.random.default_rng(seed), np.unique(labels)
+    share = max(FEWEST_OF_A_LABEL, PHOTOS // len(present))
+    each = [chance.permutation(np.flatnonzero(labels == label))[:share] for label in present]
     chosen: NDArray[np.int64] = np.sort(np.concatenate(each))
     return chosen

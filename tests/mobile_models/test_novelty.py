@@ -61,6 +61,8 @@ def test_a_score_keeps_its_digest_through_its_bytes() -> None:
     read = Novelty.model_validate_json(score.to_bytes())
     assert sha256(read.to_bytes()) == score.digest
     assert read == small()
+    read.distances(np.ones((1, 3), dtype=np.float32))
+    assert read == score
 
 
 def test_the_check_value_of_the_published_format_is_true() -> None:
