@@ -12,7 +12,10 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable("wastelens")
 class LayerNormalization(layers.LayerNormalization):  # type: ignore[misc]  # Keras has no types.
-    """Of the same name as Keras', by which weight files know it. Over the channels (Ba et al. 2016, arXiv:1607.06450), in float32 whatever the precision around it."""
+    """Over the channels (Ba et al. 2016, arXiv:1607.06450), in float32 whatever the precision around it.
+
+    It has the name of Keras' own, since weight files find a layer by that of its class.
+    """
 
     def call(self, inputs: Any) -> Any:
         features = ops.cast(inputs, "float32")
