@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from training.order import Order
 
 RUNS = Path("runs")
-WeightsOption = Annotated[str, typer.Option(help="imagenet, random, champion, or a weights file.")]
+WeightsOption = Annotated[str, typer.Option(help="imagenet, random, random_frozen, champion, or a weights file.")]
 SeedOption = Annotated[int, typer.Option(help="Of the split and of the training.")]
 ThreadsOption = Annotated[int, typer.Option(min=0, help="0: as many as there are cores.")]
 FeaturesOption = Annotated[
