@@ -94,7 +94,8 @@ class TuningReport(Document):
     def _table(self) -> str:
         heads = "".join(f"<th>{head}</th>" for head in TABLE_HEADS)
         rows = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self.rows()]
-        return f"<table><tr>{heads}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f'<div class="scroll" tabindex="0"><table><tr>{heads}</tr>{body}</table></div>'
 
     def rows(self) -> list[tuple[str, ...]]:
         """The cells under `TABLE_HEADS`: trials with figures first, the most accurate on top."""
@@ -102,8 +103,8 @@ class TuningReport(Document):
         return [self._row(trial) for trial in ordered]
 
     def _row(self, trial: Trial) -> tuple[str, ...]:
-        chosen = " best" if trial.number == self.best else ""
-        front = " frontier" if trial.number in self.frontier else ""
+        chosen = ", best" if trial.number == self.best else ""
+        front = ", frontier" if trial.number in self.frontier else ""
         figures = (trial.accuracy, trial.worst_precision, trial.worst_recall)
         settings = ", ".join(f"{path}={_shown(value)}" for path, value in trial.settings.items())
         state = trial.state + chosen + front
