@@ -113,7 +113,7 @@ class _Reproduction:
             snapshot = self._snapshot(recipe, split)
             run, weights, result = self._trained(recipe, split, snapshot)
         except (DataError, TrainerFailed) as failure:
-            return _remarked(row, f"{split} split: {failure}")
+            return _remarked(row, f"{split} split: {str(failure).splitlines()[0]}")
         if result.outcome is Outcome.REFUSED:
             return _remarked(row, f"{split} split: {'; '.join(result.reasons)}")
         report = EvaluationReport.read(RunDirectory(run).release / "evaluation.json")

@@ -73,7 +73,9 @@ def test_an_occupied_port_is_named_and_another_one_offered(tmp_path: Path) -> No
 
 def test_help_lists_every_command_with_examples() -> None:
     shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "120", "NO_COLOR": "1"}).output
-    for command in ("run", "prepare", "health", "classify", "import", "train", "evaluate", "releases", "keys", "demo"):
+    everyday = ("run", "prepare", "health", "classify", "import", "releases", "keys", "demo")
+    training = ("train", "recipes", "crossvalidate", "tune", "reproduce", "evaluate", "compare")
+    for command in (*everyday, *training):
         assert f" {command} " in shown, command
     assert "Examples" in shown
 
