@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
-from training import backbones, int8, quantize, ranges, recipe, rounding
+from training import backbones, inheritance, int8, quantize, ranges, recipe, rounding
 from training.inheritance import Champion
 from training.int8 import Material
 from training.pipeline import Pictures
@@ -82,3 +84,19 @@ def test_a_changed_layer_inherits_nothing_and_neither_does_what_depends_on_it(
     third = [layer.name for layer in model.get_layer("backbone").layers if isinstance(layer, keras.layers.Conv2D)][2]
     made = exported(fine_tuned(model, third), quick, champion)
     assert made.report.inherited_layers == 4  # Two of scaling, two convolutions.
+
+
+def test_a_release_folder_has_all_that_is_inherited(world: tuple[keras.Model, Champion], tmp_path: Path) -> None:
+    model, made = world
+    backbones.save(model, tmp_path / "checkpoint.keras")
+    (tmp_path / "model.tflite").write_bytes(made.integer)
+    found = int8.champion(tmp_path)
+    assert found.integer == made.integer
+    assert inheritance.unchanged(made.floating, found) == set(range(len(Graph(made.floating).computing)))
+
+
+def test_a_champion_of_another_network_gives_nothing(world: tuple[keras.Model, Champion]) -> None:
+    _, made = world
+    shorter = Graph((Path(__file__).parents[1] / "tiny_model.tflite").read_bytes())
+    assert [each.name for each in shorter.computing] != [each.name for each in Graph(made.integer).computing]
+    assert inheritance.unchanged(made.floating, Champion(made.floating, shorter.content)) == frozenset()
