@@ -25,9 +25,9 @@ from backend.errors import DomainError, PhotoRefused, TooLarge
 from backend.photo_sandbox import CleanPhoto, PhotoSandbox
 from backend.tables import JobKind, Photo, PhotoId, PhotoSource, Review, ReviewVerdict
 from mobile_models.document import Sha256, file_sha256, sha256
-from training import layouts
+from training.data import layouts
+from training.data.layouts import Reading
 from training.dataset import DataError, LabelledFile, LeftOut
-from training.layouts import Reading
 
 BATCH = 50
 _NAMESPACE = uuid.UUID("6f2a1f0e-5d0c-4c7e-9a58-6a3c2f0f6f11")

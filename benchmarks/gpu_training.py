@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from mobile_models.document import Sha256, sha256
-from training import backbones, devices, recipe
+from training import backbones, recipe
 from training.dataset import SnapshotPhoto, Split
-from training.fit import Fit, Task
-from training.pipeline import Pictures
+from training.fitting import devices
+from training.fitting.fit import Fit, Task
+from training.fitting.pipeline import Pictures
 from training.recipe import RANDOM, Recipe
 
 LABELS = 6

@@ -34,13 +34,14 @@ from PIL import Image, ImageOps
 
 from mobile_models.document import sha256
 from mobile_models.label_set import TRASHNET
-from training import backbones, dataset, devices, pipeline, recipe, rehearsal
+from training import backbones, dataset, recipe
 from training.backbone_facts import Backbone
-from training.batches import Batches, Changes
 from training.dataset import DatasetSnapshot, SnapshotPhoto, Split
-from training.feature_store import FeatureStore
-from training.fit import Fit, Task
-from training.pipeline import Pictures
+from training.feature_cache.feature_store import FeatureStore
+from training.fitting import devices, pipeline, rehearsal
+from training.fitting.batches import Batches, Changes
+from training.fitting.fit import Fit, Task
+from training.fitting.pipeline import Pictures
 from training.recipe import RANDOM_FROZEN, Recipe
 from training.recipe_parts import Augmentation, Stage
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from training.measured_model import MeasuredModel
+    from training.evaluation.measured_model import MeasuredModel
 
 
 def compare(
@@ -27,8 +27,8 @@ def compare(
     Example: wastelens compare runs/1 runs/2 --html comparison.html
     """
     from cli.report_tables import print_comparison, print_model  # noqa: PLC0415
-    from training import measured_model  # noqa: PLC0415
     from training.dataset import DataError  # noqa: PLC0415
+    from training.evaluation import measured_model  # noqa: PLC0415
 
     try:
         models = measured_model.of_folders(runs, data)
@@ -41,7 +41,7 @@ def compare(
 
 
 def _write_html(path: Path, models: "list[MeasuredModel]") -> None:
-    from training import html_report  # noqa: PLC0415
+    from training.reporting import html_report  # noqa: PLC0415
 
     html_report.write(path, models)
     print(f"report: {path}", file=sys.stderr)

@@ -17,7 +17,7 @@ from cli.labelled_data import (
 from cli.train import RUNS, SeedOption, ThreadsOption, WeightsOption, absolute
 
 if TYPE_CHECKING:
-    from training.crossvalidation import CrossValidation, Plan
+    from training.studies.crossvalidation import CrossValidation, Plan
 
 ParallelOption = Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")]
 
@@ -48,9 +48,9 @@ def crossvalidate(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
 
     Example: wastelens crossvalidate mobilenet_v2 --data photos/ --weights mobilenet_v2.weights.h5 --folds 5
     """
-    from training.crossvalidation import Plan  # noqa: PLC0415  # --help must not wait for it.
+    from training.data.photo_source import PhotoSource  # noqa: PLC0415
     from training.order import Order  # noqa: PLC0415
-    from training.photo_source import PhotoSource  # noqa: PLC0415
+    from training.studies.crossvalidation import Plan  # noqa: PLC0415  # --help must not wait for it.
 
     with faults.in_a_sentence("crossvalidate"):
         wanted = recipes.wanted(recipe, settings, epochs)
@@ -61,8 +61,9 @@ def crossvalidate(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
 
 
 def _crossvalidate(plan: "Plan") -> None:
-    from training import crossvalidation, dataset  # noqa: PLC0415
+    from training import dataset  # noqa: PLC0415
     from training.recipe import check_weights  # noqa: PLC0415
+    from training.studies import crossvalidation  # noqa: PLC0415
 
     check_weights(plan.order.recipe, plan.order.weights)
     prepared = crossvalidation.prepare(plan)

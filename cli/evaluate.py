@@ -20,9 +20,9 @@ from cli.labelled_data import (
 )
 
 if TYPE_CHECKING:
-    from training.measured_model import MeasuredModel
-    from training.photo_source import PhotoSource
-    from training.subject import Subject
+    from training.data.photo_source import PhotoSource
+    from training.evaluation.measured_model import MeasuredModel
+    from training.evaluation.subject import Subject
 
 
 class Scaling(StrEnum):
@@ -76,8 +76,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
     """
     from mobile_models import bundled  # noqa: PLC0415
     from mobile_models.litert_model import ModelError  # noqa: PLC0415
+    from training.data.photo_source import PhotoSource  # noqa: PLC0415
     from training.dataset import DataError  # noqa: PLC0415
-    from training.photo_source import PhotoSource  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as scratch:
         try:
@@ -97,7 +97,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
 
 def _open(model: Path, foreign: Foreign) -> "Subject":
     from mobile_models.litert_model import ModelError  # noqa: PLC0415
-    from training import foreign_model, measured_model, subject  # noqa: PLC0415
+    from training.evaluation import foreign_model, measured_model, subject  # noqa: PLC0415
 
     if not foreign_model.is_foreign(model):
         return subject.of_release(measured_model.release_of(model))
@@ -111,9 +111,10 @@ def _open(model: Path, foreign: Foreign) -> "Subject":
 def _measure(
     model: Path, opened: "Subject", source: "PhotoSource", elsewhere: "PhotoSource | None", scratch: Path
 ) -> "MeasuredModel":
-    from training import evaluate as evaluation  # noqa: PLC0415
-    from training import measured_model, photo_source  # noqa: PLC0415
-    from training import outside as outside_photos  # noqa: PLC0415
+    from training.data import photo_source  # noqa: PLC0415
+    from training.evaluation import evaluate as evaluation  # noqa: PLC0415
+    from training.evaluation import measured_model  # noqa: PLC0415
+    from training.evaluation import outside as outside_photos  # noqa: PLC0415
 
     photos = photo_source.measured(source, scratch / "snapshot", opened.label_set)
     print_left_out(photos.left_out)
@@ -123,7 +124,7 @@ def _measure(
 
 
 def _write_html(path: Path, measured: "MeasuredModel") -> None:
-    from training import html_report  # noqa: PLC0415
+    from training.reporting import html_report  # noqa: PLC0415
 
     html_report.write(path, [measured])
 

@@ -15,7 +15,7 @@ from cli.labelled_data import LabelMapOption, LayoutOption, NamesOption
 
 if TYPE_CHECKING:
     from backend.gold_import import Importer, Source
-    from training.layouts import Reading
+    from training.data.layouts import Reading
 
 _console = Console(highlight=False)
 
@@ -39,8 +39,8 @@ def import_gold(
 
     from backend.errors import DomainError  # noqa: PLC0415  # --help must not wait for the database library.
     from backend.gold_import import Source  # noqa: PLC0415
+    from training.data.photo_source import PhotoSource  # noqa: PLC0415
     from training.dataset import DataError  # noqa: PLC0415
-    from training.photo_source import PhotoSource  # noqa: PLC0415
 
     try:
         reading = PhotoSource(directory, layout, names, label_map).read()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from training.labelled_files import LeftOut
-    from training.splits import SplitPlan
+    from training.data.labelled_files import LeftOut
+    from training.data.splits import SplitPlan
 
 DataOption = Annotated[
     Path,
@@ -55,7 +55,7 @@ SplitOption = Annotated[
 
 
 def split_plan(mode: SplitMode, shares: tuple[float, float, float], seed: int) -> "SplitPlan":
-    from training.splits import SplitFractions, SplitPlan  # noqa: PLC0415  # --help must not wait for it.
+    from training.data.splits import SplitFractions, SplitPlan  # noqa: PLC0415  # --help must not wait for it.
 
     return SplitPlan(
         SplitFractions(*shares), seed, grouped=mode is not SplitMode.RANDOM, own_split=mode is SplitMode.OWN
@@ -64,7 +64,7 @@ def split_plan(mode: SplitMode, shares: tuple[float, float, float], seed: int) -
 
 def print_left_out(left_out: Sequence["LeftOut"], file: Path | None = None) -> None:
     """On standard error: how many, and the first ten; all of them into `file`, if there are any."""
-    from training.labelled_files import summary, write_list  # noqa: PLC0415
+    from training.data.labelled_files import summary, write_list  # noqa: PLC0415
 
     if not left_out:
         return

@@ -7,13 +7,13 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from training.intervals import ClassIntervals, Interval
-    from training.measured_model import MeasuredModel
+    from training.evaluation.measured_model import MeasuredModel
+    from training.reporting.intervals import ClassIntervals, Interval
 
 
 def print_model(model: "MeasuredModel") -> None:
     """Figures of each class with intervals, then what follows from them in sentences."""
-    from training import findings, intervals, outside_figures  # noqa: PLC0415  # --help must not wait for it.
+    from training.reporting import findings, intervals, outside_figures  # noqa: PLC0415  # --help must not wait for it.
 
     report = model.report
     found = intervals.of_answers(report.answers, report.label_set.ids, model.groups)
@@ -52,7 +52,7 @@ def print_summary(model: "MeasuredModel") -> None:
 
 def print_comparison(models: "Sequence[MeasuredModel]") -> None:
     """The models side by side, then each against the first on the same photos."""
-    from training import comparison, findings, intervals  # noqa: PLC0415
+    from training.reporting import comparison, findings, intervals  # noqa: PLC0415
 
     table = Table("model", "accuracy", "macro F1", "worst precision", "worst recall", "outside", "photos", "MB", "ms")
     for model in models:

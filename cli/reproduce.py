@@ -10,7 +10,7 @@ from cli.labelled_data import DataOption, LabelMapOption, LabelSetOption, Layout
 from cli.train import RUNS, SeedOption, ThreadsOption
 
 if TYPE_CHECKING:
-    from training.reproduction import Plan
+    from training.studies.reproduction import Plan
 
 
 def reproduce(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
@@ -43,8 +43,9 @@ def reproduce(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
 
     Example: wastelens reproduce resnet50v2 wastenet --data photos/ --epochs 20 --weights-dir weights/
     """
-    from training import recipe_changes, reproduction  # noqa: PLC0415  # --help must not wait for it.
-    from training.photo_source import PhotoSource  # noqa: PLC0415
+    from training import recipe_changes  # noqa: PLC0415  # --help must not wait for it.
+    from training.data.photo_source import PhotoSource  # noqa: PLC0415
+    from training.studies import reproduction  # noqa: PLC0415  # --help must not wait for it.
 
     with faults.in_a_sentence("reproduce"):
         if weights_dir is not None and not weights_dir.is_dir():
@@ -68,8 +69,8 @@ def _reproduce(plan: "Plan") -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from training import reproduction  # noqa: PLC0415
-    from training.reproduction_table import HEADS, MARKDOWN_FILE  # noqa: PLC0415
+    from training.studies import reproduction  # noqa: PLC0415
+    from training.studies.reproduction_table import HEADS, MARKDOWN_FILE  # noqa: PLC0415
 
     try:
         with progress.shown_many() as watch:

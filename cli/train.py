@@ -74,8 +74,8 @@ def train(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
 
     Example: wastelens train mobilenet_v2 --data photos/ --weights mobilenet_v2.weights.h5 --set batch_size=16
     """
+    from training.data.rehearsal import LearnFrom  # noqa: PLC0415
     from training.order import Order, directory_for  # noqa: PLC0415  # --help must not wait for it.
-    from training.rehearsal import LearnFrom  # noqa: PLC0415
 
     with faults.in_a_sentence("train"):
         order = Order(
@@ -127,7 +127,8 @@ def _train(order: "Order", run: Path, command: Callable[[Path], "TrainingCommand
 
 def _snapshot(order: "Order", run: Path) -> Path:
     """Return a snapshot directory that can be trained on, and say what is wrong with it before hours are spent."""
-    from training import dataset, photo_source  # noqa: PLC0415
+    from training import dataset  # noqa: PLC0415
+    from training.data import photo_source  # noqa: PLC0415
 
     names = None if order.names is None else Path(order.names)
     source = photo_source.PhotoSource(Path(order.data), order.layout, names, order.label_map, order.label_set)

@@ -22,12 +22,12 @@ from cli.labelled_data import (
 from cli.train import RUNS, SeedOption, ThreadsOption, WeightsOption, absolute
 
 if TYPE_CHECKING:
+    from training.data.photo_source import PhotoSource
     from training.order import Order
-    from training.photo_source import PhotoSource
     from training.recipe import Recipe
-    from training.tuning import Plan
-    from training.tuning_report import TuningReport
-    from training.tuning_space import Space
+    from training.studies.tuning import Plan
+    from training.studies.tuning_report import TuningReport
+    from training.studies.tuning_space import Space
 
 TRIALS = 30
 
@@ -73,10 +73,10 @@ def tune(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
 
     Example: wastelens tune convnext --data photos/ --grid convnext --storage /shared/search.journal --parallel 2
     """
+    from training.data.photo_source import PhotoSource  # noqa: PLC0415
     from training.order import Order  # noqa: PLC0415  # --help must not wait for it.
-    from training.photo_source import PhotoSource  # noqa: PLC0415
     from training.recipe import check_weights  # noqa: PLC0415
-    from training.tuning import Plan  # noqa: PLC0415
+    from training.studies.tuning import Plan  # noqa: PLC0415
 
     with faults.in_a_sentence("tune"):
         wanted = recipes.wanted(recipe, settings, epochs)
@@ -90,8 +90,8 @@ def tune(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
 
 
 def _space(recipe: "Recipe", grid: str | None, file: Path | None, trials: int | None) -> "Space":
-    from training import tuning_space  # noqa: PLC0415
     from training.recipe import RecipeError  # noqa: PLC0415
+    from training.studies import tuning_space  # noqa: PLC0415
 
     if grid is None:
         return tuning_space.around(recipe) if file is None else tuning_space.read(file)
@@ -103,7 +103,8 @@ def _space(recipe: "Recipe", grid: str | None, file: Path | None, trials: int | 
 
 
 def _snapshot(source: "PhotoSource", order: "Order", folder: Path) -> Path:
-    from training import dataset, photo_source  # noqa: PLC0415
+    from training import dataset  # noqa: PLC0415
+    from training.data import photo_source  # noqa: PLC0415
 
     plan = split_plan(SplitMode(order.split), order.recipe.split, order.seed)
     prepared = photo_source.prepare_to_train(source, folder / "snapshot", plan)
@@ -113,8 +114,8 @@ def _snapshot(source: "PhotoSource", order: "Order", folder: Path) -> Path:
 
 
 def _tune(plan: "Plan") -> None:
-    from training import tuning  # noqa: PLC0415
-    from training.tuning_report import BEST_FILE, PAGE_FILE, SUMMARY_FILE  # noqa: PLC0415
+    from training.studies import tuning  # noqa: PLC0415
+    from training.studies.tuning_report import BEST_FILE, PAGE_FILE, SUMMARY_FILE  # noqa: PLC0415
 
     try:
         with progress.shown_many(plan.parallel) as watch:
@@ -131,7 +132,7 @@ def _print(report: "TuningReport") -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from training.tuning_report import TABLE_HEADS  # noqa: PLC0415
+    from training.studies.tuning_report import TABLE_HEADS  # noqa: PLC0415
 
     table = Table(*TABLE_HEADS, title="on the validation split")
     for row in report.rows():

@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.data.rehearsal import LearnFrom
 from training.recipe import IMAGENET
-from training.rehearsal import LearnFrom
 from training.run_directory import ExitCode, Progress, RunDirectory, RunLocked, RunResult
 
 PROGRAM = (sys.executable, "-m", "training.run")

@@ -16,10 +16,10 @@ from pydantic import Field, field_validator, model_validator
 from mobile_models import label_set as label_sets
 from mobile_models.document import Document, Sha256, sha256
 from mobile_models.label_set import Label, LabelSet
-from training import layouts, photo_copies
-from training.frozen_record import RECORD_FILE, FrozenRecord, LeftOutPhoto, relative
-from training.labelled_files import DataError, LabelledFile, LeftOut, Reading, Reason, write_list
-from training.splits import (
+from training.data import layouts, photo_copies
+from training.data.frozen_record import RECORD_FILE, FrozenRecord, LeftOutPhoto, relative
+from training.data.labelled_files import DataError, LabelledFile, LeftOut, Reading, Reason, write_list
+from training.data.splits import (
     Split,
     SplitFractions,
     SplitItem,

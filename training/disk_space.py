@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.labelled_files import DataError
+from training.data.labelled_files import DataError
 
 SPARE_BYTES = 16 * 1024 * 1024
 """Left free for what is written beside."""

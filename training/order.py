@@ -9,9 +9,9 @@ from pathlib import Path
 
 from mobile_models.document import Document
 from training.child import TrainingCommand
+from training.data.rehearsal import LearnFrom
 from training.dataset import DataError
 from training.recipe import Recipe
-from training.rehearsal import LearnFrom
 from training.run_directory import Outcome, RunDirectory
 
 ORDER_FILE, RECIPE_FILE = "asked.json", "asked_recipe.json"

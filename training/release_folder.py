@@ -18,10 +18,11 @@ from mobile_models.document import Sha256, sha256
 from mobile_models.evaluation import Blessing, EvaluationReport
 from mobile_models.manifest import EvaluationSummary, Lineage, ModelFile, OutsideSummary, ReleaseManifest
 from mobile_models.quantization import QuantizationReport
-from training import backbones, report
-from training.confidence import Confidence
+from training import backbones
 from training.dataset import DatasetSnapshot, SeenPhotos
+from training.evaluation.confidence import Confidence
 from training.recipe import CHAMPION
+from training.reporting import report
 from training.run_directory import Forgetting
 from training.run_request import RunRequest
 

@@ -14,10 +14,10 @@ import threading
 from pathlib import Path
 
 from training import disk_space
+from training.data.photo_source import PhotoSource
+from training.data.rehearsal import LearnFrom
 from training.gate import GatePolicy
-from training.photo_source import PhotoSource
 from training.recipe import IMAGENET, Recipe
-from training.rehearsal import LearnFrom
 from training.run_directory import ExitCode, Outcome, RunLocked
 from training.run_request import RunRequest
 

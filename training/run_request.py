@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from training.data.photo_source import PhotoSource
+from training.data.rehearsal import LearnFrom
 from training.gate import GatePolicy
-from training.photo_source import PhotoSource
 from training.recipe import IMAGENET, Recipe
-from training.rehearsal import LearnFrom
 
 
 @dataclass(frozen=True)

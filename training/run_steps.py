@@ -15,27 +15,9 @@ from mobile_models.document import Sha256, file_sha256, sha256
 from mobile_models.evaluation import EvaluationReport, Verdict
 from mobile_models.litert_model import ModelError
 from mobile_models.manifest import ReleaseManifest
-from training import (
-    backbones,
-    confidence,
-    dataset,
-    devices,
-    disk_space,
-    evaluate,
-    fit,
-    gate,
-    html_report,
-    int8,
-    measured_model,
-    outside,
-    pipeline,
-    quantize,
-    rehearsal,
-    release_folder,
-    run_record,
-    teachers,
-)
-from training import subject as subjects
+from training import backbones, dataset, disk_space, gate, release_folder, run_record
+from training.data import rehearsal
+from training.data.rehearsal import LearnFrom, Lesson
 from training.dataset import (
     SNAPSHOT_FILE,
     DataError,
@@ -45,16 +27,20 @@ from training.dataset import (
     Split,
     holdout_digest,
 )
-from training.feature_store import GIGABYTE, FeatureStore
-from training.int8 import Material
-from training.pipeline import Pictures
+from training.evaluation import confidence, evaluate, measured_model, outside
+from training.evaluation import subject as subjects
+from training.evaluation.subject import Subject
+from training.feature_cache.feature_store import GIGABYTE, FeatureStore
+from training.fitting import devices, fit, pipeline, teachers
+from training.fitting.pipeline import Pictures
+from training.quantization import int8, quantize
+from training.quantization.int8 import Material
 from training.recipe import CHAMPION, Recipe, RecipeError, check_weights
-from training.rehearsal import LearnFrom, Lesson
 from training.release_folder import Exported
+from training.reporting import html_report
 from training.run_directory import Forgetting, Outcome, Progress, RunDirectory, RunResult
 from training.run_record import Environment
 from training.run_request import RunRequest
-from training.subject import Subject
 from training.validation_report import ValidationReport
 
 log = logging.getLogger(__name__)

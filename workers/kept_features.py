@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from backend.tables import Photo, PhotoState
 from mobile_models.document import Sha256
-from training.feature_store import FeatureStore
+from training.feature_cache.feature_store import FeatureStore
 from workers.workplace import Workplace
 
 log = logging.getLogger(__name__)

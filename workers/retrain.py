@@ -25,8 +25,8 @@ from backend.training_runs import UNFINISHED
 from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
 from training.child import TrainingCommand, last_words, train
+from training.data.rehearsal import LearnFrom
 from training.recipe import CHAMPION, Recipe
-from training.rehearsal import LearnFrom
 from training.run_directory import ExitCode, Outcome, Progress, RunDirectory, RunResult
 from workers import artefacts, kept_features
 from workers.claim import CannotBeDone, NotYet, Settle, Task, Work

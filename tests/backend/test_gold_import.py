@@ -20,9 +20,9 @@ from mobile_models.document import sha256
 from mobile_models.photo import PhotoLimits
 from tests import pictures
 from tests.backend.staff_world import gold
-from training import layouts
+from training.data import layouts
+from training.data.labelled_files import Box
 from training.dataset import DataError
-from training.labelled_files import Box
 
 TRASHNET = Source("trashnet", "MIT")
 

@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 from cli.main import app
 from mobile_models.label_set import TRASHNET
 from tests.pictures import jpeg
-from training.crossvalidation import CrossValidation
 from training.recipe import Recipe
-from training.reproduction_table import ReproductionTable
 from training.run_directory import RunDirectory
-from training.tuning_report import TuningReport
+from training.studies.crossvalidation import CrossValidation
+from training.studies.reproduction_table import ReproductionTable
+from training.studies.tuning_report import TuningReport
 
 QUICK = ("--set", "input_edge=32", "--set", "quantization_aware_epochs=0", "--weights", "random", "--epochs", "1")
 

@@ -11,9 +11,10 @@ import keras
 import numpy as np
 
 from mobile_models.label_set import TRASHNET
-from training import backbones, devices, pipeline, recipe
+from training import backbones, recipe
 from training.dataset import DatasetSnapshot, Split
-from training.fit import Fit, Task
+from training.fitting import devices, pipeline
+from training.fitting.fit import Fit, Task
 
 
 def fitted(task: Task, folder: Path) -> Fit:

@@ -7,7 +7,7 @@ import numpy as np
 from mobile_models.document import sha256
 from mobile_models.evaluation import Answer, EvaluationReport
 from mobile_models.label_set import TRASHNET, LabelSet
-from training import calibration, evaluate
+from training.evaluation import calibration, evaluate
 
 
 def report_of(

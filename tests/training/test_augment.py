@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tests.pictures import draw
-from training import augment, recipe
+from training import recipe
+from training.fitting import augment
 from training.recipe_parts import Augmentation
 
 PICTURE = np.asarray(draw("glass", size=(40, 32)))

@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mobile_models.litert_model import LiteRtModel
-from training import backbones, quantize
+from training import backbones
 from training.backbone_facts import FACTS, Backbone
+from training.quantization import quantize
 from training.recipe import Recipe
 from training.recipe_parts import Head, Stage
 

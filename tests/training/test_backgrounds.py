@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training import backgrounds
+from training.fitting import backgrounds
 
 EDGE = 128
 

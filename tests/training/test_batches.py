@@ -6,12 +6,12 @@ import pytest
 
 from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import TRASHNET
-from training import pipeline
-from training.batches import Batches, Changes
 from training.dataset import DatasetSnapshot, Split
-from training.loading import Loaders
-from training.mixing import Mixing
-from training.pipeline import Pictures
+from training.fitting import pipeline
+from training.fitting.batches import Batches, Changes
+from training.fitting.loading import Loaders
+from training.fitting.mixing import Mixing
+from training.fitting.pipeline import Pictures
 from training.recipe_parts import Augmentation
 
 SPEC = InputSpec(width=32, height=32)

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from training import backbones, devices, recipe
-from training.boundary import split_at
+from training import backbones, recipe
+from training.feature_cache.boundary import split_at
+from training.fitting import devices
 from training.recipe import Recipe, RecipeError
 from training.recipe_parts import Stage
 

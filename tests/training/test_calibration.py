@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mobile_models.classifier import softmax
-from training import calibration
+from training.evaluation import calibration
 
 
 def test_the_temperature_undoes_a_known_scale() -> None:

@@ -8,9 +8,9 @@ import pytest
 from mobile_models.document import sha256
 from mobile_models.evaluation import Answer
 from tests.training.reports import report_of
-from training import comparison
 from training.dataset import DataError
-from training.measured_model import MeasuredModel, of_folder
+from training.evaluation.measured_model import MeasuredModel, of_folder
+from training.reporting import comparison
 
 
 def model(name: str, predicted: Sequence[str], *, holdout: str = "same") -> MeasuredModel:

@@ -11,11 +11,12 @@ from mobile_models.label_set import TRASHNET
 from mobile_models.litert_model import ModelError
 from tests.pictures import draw
 from tests.tiny_model import EDGE, model_bytes
-from training import confidence, evaluate, recipe
-from training import subject as subjects
+from training import recipe
 from training.dataset import SnapshotPhoto, Split
-from training.pipeline import Pictures
-from training.subject import Subject
+from training.evaluation import confidence, evaluate
+from training.evaluation import subject as subjects
+from training.evaluation.subject import Subject
+from training.fitting.pipeline import Pictures
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import pytest
 
 from mobile_models.evaluation import ClassMetrics
 from mobile_models.label_set import TRASHNET
-from training import crossvalidation, recipe
-from training.crossvalidation import FoldResult, Plan, Spread
+from training import recipe
+from training.data.photo_source import PhotoSource
 from training.dataset import DataError, DatasetSnapshot, Split
 from training.order import Order
-from training.photo_source import PhotoSource
+from training.studies import crossvalidation
+from training.studies.crossvalidation import FoldResult, Plan, Spread
 
 
 @pytest.fixture

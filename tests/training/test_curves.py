@@ -3,8 +3,8 @@ from pathlib import Path
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.record_writer import masked_crc32c
 
-from training import curves
-from training.checkpoints import Epoch
+from training.fitting import curves
+from training.fitting.checkpoints import Epoch
 
 EPOCHS = [
     Epoch(

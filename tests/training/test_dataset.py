@@ -11,6 +11,7 @@ from mobile_models.label_set import TRASHNET
 from tests.pictures import jpeg
 from tests.training.conftest import draw_folder
 from training import dataset
+from training.data.frozen_record import FrozenRecord
 from training.dataset import (
     DataError,
     DatasetSnapshot,
@@ -22,7 +23,6 @@ from training.dataset import (
     fold_groups,
     split_groups,
 )
-from training.frozen_record import FrozenRecord
 
 
 def photo(number: int, split: Split, label: str = "glass", group: str | None = None) -> SnapshotPhoto:

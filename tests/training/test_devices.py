@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from training import devices, recipe
+from training import recipe
+from training.fitting import devices
 from training.recipe import RecipeError
 
 ROOT = Path(__file__).parents[2]

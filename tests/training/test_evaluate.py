@@ -11,11 +11,11 @@ from mobile_models.label_set import TRASHNET, Label, LabelSet
 from mobile_models.litert_model import ModelError
 from tests.pictures import COLOURS, jpeg
 from tests.tiny_model import EMBEDDING_LENGTH, model_bytes, release_folder
-from training import evaluate
-from training import subject as subjects
 from training.dataset import DataError, DatasetSnapshot, SnapshotPhoto, Split, holdout_digest
-from training.model_outputs import ModelOutputs
-from training.pipeline import Pictures
+from training.evaluation import evaluate
+from training.evaluation import subject as subjects
+from training.evaluation.model_outputs import ModelOutputs
+from training.fitting.pipeline import Pictures
 
 GREW = LabelSet(id="trashnet", version=2, labels=(*TRASHNET.labels, Label(id="shoes", name="Shoes")))
 

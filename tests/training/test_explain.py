@@ -8,8 +8,9 @@ import pytest
 from keras import layers
 from numpy.typing import NDArray
 
-from training import backbones, explain
-from training.explain import GradCam, NoHeatMap
+from training import backbones
+from training.reporting import explain
+from training.reporting.explain import GradCam, NoHeatMap
 
 EDGE, PATCH = 64, 16
 

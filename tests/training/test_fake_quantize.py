@@ -3,12 +3,13 @@ import numpy as np
 import pytest
 
 from mobile_models.litert_model import LiteRtModel
-from training import backbones, fake_quantize, quantization_aware, quantize, ranges, recipe, rounding
+from training import backbones, recipe
 from training.backbones import EMBEDDING, LOGITS
-from training.fake_quantize import FakeQuantized, NotSimulated
-from training.quantization_aware import Lesson
+from training.quantization import fake_quantize, quantization_aware, quantize, ranges, rounding
+from training.quantization.fake_quantize import FakeQuantized, NotSimulated
+from training.quantization.quantization_aware import Lesson
+from training.quantization.tflite_graph import Graph
 from training.recipe import Recipe
-from training.tflite_graph import Graph
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (32, 32, 32, 3), dtype=np.uint8)
 

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mobile_models.document import Sha256, sha256
-from training.feature_store import FeatureStore, Source
-from training.labelled_files import DataError
+from training.data.labelled_files import DataError
+from training.feature_cache.feature_store import FeatureStore, Source
 
 LENGTH = 50
 SOURCE = Source(sha256(b"network"), sha256(b"input"), "embedding", None)

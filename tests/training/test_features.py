@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from mobile_models.label_set import TRASHNET
-from training import backbones, features, pipeline, recipe
-from training.boundary import Boundary, split_at
+from training import backbones, recipe
 from training.dataset import DatasetSnapshot, Split
-from training.feature_store import FeatureStore
-from training.features import KeptFeatures, Views
-from training.fit import Fit, Task
-from training.loading import Loaders
-from training.pipeline import Pictures
+from training.feature_cache import features
+from training.feature_cache.boundary import Boundary, split_at
+from training.feature_cache.feature_store import FeatureStore
+from training.feature_cache.features import KeptFeatures, Views
+from training.fitting import pipeline
+from training.fitting.fit import Fit, Task
+from training.fitting.loading import Loaders
+from training.fitting.pipeline import Pictures
 from training.recipe import RANDOM_FROZEN, Recipe
 from training.run_directory import Progress
 

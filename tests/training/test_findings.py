@@ -8,8 +8,9 @@ from mobile_models.document import sha256
 from mobile_models.evaluation import Answer, EvaluationReport
 from mobile_models.label_set import TRASHNET
 from tests.training.reports import report_of
-from training import findings, learning_curves, recipe
-from training.checkpoints import Epoch, History
+from training import recipe
+from training.fitting.checkpoints import Epoch, History
+from training.reporting import findings, learning_curves
 
 
 def answer(label: str, predicted: str, confidence: float, number: int = 0) -> Answer:

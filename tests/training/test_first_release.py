@@ -12,7 +12,7 @@ from mobile_models.evaluation import Blessing, EvaluationReport, Verdict
 from mobile_models.label_set import TRASHNET
 from mobile_models.manifest import ReleaseManifest
 from training.dataset import SeenPhotos, Split
-from training.quantize import float_operators
+from training.quantization.quantize import float_operators
 from training.recipe import Recipe
 
 RELEASE = bundled.RELEASES / "1"

@@ -13,13 +13,14 @@ import pytest
 
 from mobile_models.document import Sha256, sha256
 from mobile_models.label_set import TRASHNET
-from training import backbones, pipeline, recipe
-from training import fit as fit_module
-from training.batches import Batch
+from training import backbones, recipe
 from training.dataset import DataError, DatasetSnapshot, Split
-from training.fit import Diverged, Fit, FitState, Task
-from training.pace import Waiting
-from training.pipeline import Pictures
+from training.fitting import fit as fit_module
+from training.fitting import pipeline
+from training.fitting.batches import Batch
+from training.fitting.fit import Diverged, Fit, FitState, Task
+from training.fitting.pace import Waiting
+from training.fitting.pipeline import Pictures
 from training.recipe import Recipe
 from training.run_directory import Progress
 

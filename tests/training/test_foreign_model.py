@@ -15,10 +15,10 @@ from mobile_models.label_set import TRASHNET
 from mobile_models.litert_model import ModelError
 from tests.pictures import COLOURS, draw
 from tests.tiny_model import BASE_BIASES, BASE_WEIGHTS, model_bytes
-from training import evaluate, foreign_model
 from training.dataset import DataError, SnapshotPhoto, Split
-from training.foreign_model import PixelScaling
-from training.pipeline import Pictures
+from training.evaluation import evaluate, foreign_model
+from training.evaluation.foreign_model import PixelScaling
+from training.fitting.pipeline import Pictures
 
 EDGE = 32
 Weights = tuple[NDArray[np.float32], NDArray[np.float32]]

@@ -6,7 +6,8 @@ import pytest
 from mobile_models.document import Sha256, sha256
 from mobile_models.evaluation import Answer, Blessing, EvaluationReport, Verdict
 from mobile_models.label_set import TRASHNET, Label, LabelSet
-from training import evaluate, gate
+from training import gate
+from training.evaluation import evaluate
 from training.gate import GatePolicy
 
 GREW = LabelSet(id="trashnet", version=2, labels=(*TRASHNET.labels, Label(id="shoes", name="Shoes")))

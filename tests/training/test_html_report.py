@@ -15,13 +15,14 @@ from mobile_models.label_set import TRASHNET
 from mobile_models.quantization import Effort, QuantizationAttempt, QuantizationReport
 from tests.pictures import jpeg
 from tests.training.reports import report_of
-from training import backbones, html_report, recipe
-from training.checkpoints import Epoch, History
+from training import backbones, recipe
+from training.data.frozen_record import FrozenRecord, LeftOutPhoto
+from training.data.labelled_files import Reason
 from training.dataset import DatasetSnapshot, SnapshotPhoto, Split
-from training.frozen_record import FrozenRecord, LeftOutPhoto
-from training.labelled_files import Reason
-from training.measured_model import MeasuredModel, Photos
-from training.model_outputs import ModelOutputs
+from training.evaluation.measured_model import MeasuredModel, Photos
+from training.evaluation.model_outputs import ModelOutputs
+from training.fitting.checkpoints import Epoch, History
+from training.reporting import html_report
 
 VOID = {"meta", "img", "br", "line", "circle", "rect", "polyline"}
 EPOCHS = (

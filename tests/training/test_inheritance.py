@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from training import backbones, inheritance, int8, quantize, ranges, recipe, rounding
-from training.inheritance import Champion
-from training.int8 import Material
-from training.pipeline import Pictures
+from training import backbones, recipe
+from training.fitting.pipeline import Pictures
+from training.quantization import inheritance, int8, quantize, ranges, rounding
+from training.quantization.inheritance import Champion
+from training.quantization.int8 import Material
+from training.quantization.tflite_graph import Graph
 from training.recipe import Recipe
-from training.tflite_graph import Graph
 
 CHANCE = np.random.default_rng(0)
 OLD = CHANCE.integers(0, 200, (12, 32, 32, 3), dtype=np.uint8)

@@ -3,9 +3,12 @@ import numpy as np
 import pytest
 
 from mobile_models.quantization import Effort
-from training import backbones, evaluate, int8, pipeline
-from training.int8 import Material
-from training.pipeline import Pictures
+from training import backbones
+from training.evaluation import evaluate
+from training.fitting import pipeline
+from training.fitting.pipeline import Pictures
+from training.quantization import int8
+from training.quantization.int8 import Material
 from training.recipe import Recipe
 
 CHANCE = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import pytest
 
 from mobile_models.document import sha256
 from mobile_models.evaluation import Answer
-from training import intervals
+from training.reporting import intervals
 
 
 def answers(pairs: Sequence[tuple[str, str]]) -> list[Answer]:

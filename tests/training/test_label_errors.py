@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from mobile_models import bundled, photo
 from mobile_models.classifier import Classifier
-from training import label_errors
-from training.label_errors import Pair
-from training.labelled_files import DataError
+from training.data.labelled_files import DataError
+from training.reporting import label_errors
+from training.reporting.label_errors import Pair
 
 CONTRADICTIONS = {("glass115", "metal91"), ("glass176", "plastic152"), ("glass389", "plastic332")}
 OTHERS_OF_A_CLASS = 6

@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 
-from training import quantize
 from training.backbones import layer_norm
 from training.backbones.parts import EMBEDDING, LOGITS
+from training.quantization import quantize
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3), dtype=np.uint8)
 

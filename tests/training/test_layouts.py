@@ -10,10 +10,10 @@ import pytest
 from mobile_models import label_set as label_sets
 from mobile_models.photo import decode
 from tests.pictures import draw, jpeg, save
-from training import layouts, photo_copies
-from training.labelled_files import DataError, Reading, Reason
-from training.layouts import LabelMap
-from training.layouts.class_names import label_id, label_ids
+from training.data import layouts, photo_copies
+from training.data.labelled_files import DataError, Reading, Reason
+from training.data.layouts import LabelMap
+from training.data.layouts.class_names import label_id, label_ids
 
 
 def photo(file: Path, seed: int = 0) -> Path:

@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from training import backbones, losses, recipe
+from training import backbones, recipe
+from training.fitting import losses
 from training.recipe import Recipe
 
 TARGETS = np.array([[1, 0, 0], [0.25, 0.75, 0]], dtype=np.float32)

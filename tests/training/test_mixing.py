@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.mixing import Mixing
+from training.fitting.mixing import Mixing
 
 LABELS = np.eye(4, dtype=np.float32)
 PICTURES = np.stack([np.full((16, 16, 3), 60 * number, dtype=np.uint8) for number in range(4)])

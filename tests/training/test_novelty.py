@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training import novelty
+from training.evaluation import novelty
 
 LENGTH, LABELS = 32, 3
 

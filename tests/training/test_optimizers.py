@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from training import optimizers, recipe
+from training import recipe
+from training.fitting import optimizers
 from training.recipe import Recipe
 from training.recipe_parts import Optimizer
 

@@ -10,12 +10,12 @@ from mobile_models.label_set import TRASHNET
 from mobile_models.novelty import Novelty, Rows
 from tests.pictures import draw, jpeg
 from tests.tiny_model import EMBEDDING_LENGTH, release_folder
-from training import outside
-from training import subject as subjects
+from training.data.photo_source import PhotoSource
 from training.dataset import DataError
-from training.model_outputs import ModelOutputs
-from training.photo_source import PhotoSource
-from training.subject import Subject
+from training.evaluation import outside
+from training.evaluation import subject as subjects
+from training.evaluation.model_outputs import ModelOutputs
+from training.evaluation.subject import Subject
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import pytest
 from mobile_models.label_set import TRASHNET
 from tests.pictures import jpeg
 from tests.training.conftest import draw_folder
-from training import dataset, disk_space, photo_copies
-from training.labelled_files import DataError, LabelledFile, Reason
+from training import dataset, disk_space
+from training.data import photo_copies
+from training.data.labelled_files import DataError, LabelledFile, Reason
 
 
 class Usage(NamedTuple):

@@ -8,11 +8,11 @@ import pytest
 from mobile_models import label_set as label_sets
 from mobile_models.label_set import TRASHNET
 from tests.pictures import jpeg
-from training import photo_source
-from training.frozen_record import FrozenRecord
-from training.labelled_files import DataError
-from training.photo_source import PhotoSource
-from training.splits import Split, SplitFractions, SplitItem, SplitPlan, keep_own_split
+from training.data import photo_source
+from training.data.frozen_record import FrozenRecord
+from training.data.labelled_files import DataError
+from training.data.photo_source import PhotoSource
+from training.data.splits import Split, SplitFractions, SplitItem, SplitPlan, keep_own_split
 
 
 def photos(folder: Path, count: int = 10) -> Path:

@@ -7,9 +7,10 @@ from mobile_models import photo as photos
 from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import TRASHNET
 from tests.pictures import jpeg
-from training import dataset, pipeline
+from training import dataset
 from training.dataset import DataError, DatasetSnapshot, Split
-from training.pipeline import Pictures
+from training.fitting import pipeline
+from training.fitting.pipeline import Pictures
 
 SPEC = InputSpec(width=32, height=32)
 

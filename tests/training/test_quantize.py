@@ -8,7 +8,8 @@ import pytest
 
 from mobile_models.document import sha256
 from mobile_models.litert_model import LiteRtModel
-from training import backbones, quantize, recipe
+from training import backbones, recipe
+from training.quantization import quantize
 from training.recipe import Recipe
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from training import backbones, quantize, ranges
-from training.ranges import Range
+from training import backbones
+from training.quantization import quantize, ranges
+from training.quantization.ranges import Range
+from training.quantization.tflite_graph import Graph
 from training.recipe import Recipe
-from training.tflite_graph import Graph
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
 

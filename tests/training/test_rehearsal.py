@@ -6,9 +6,9 @@ import pytest
 from mobile_models.document import Sha256, sha256
 from mobile_models.evaluation import Answer, EvaluationReport
 from mobile_models.label_set import TRASHNET
-from training import rehearsal
+from training.data import rehearsal
+from training.data.rehearsal import LearnFrom
 from training.dataset import DataError, DatasetSnapshot, SeenPhotos, SnapshotPhoto, Split
-from training.rehearsal import LearnFrom
 from training.run_directory import Forgetting
 
 SPLITS = (Split.TRAIN,) * 6 + (Split.VALIDATION, Split.VALIDATION, Split.HOLDOUT, Split.HOLDOUT)

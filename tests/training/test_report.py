@@ -9,8 +9,9 @@ from mobile_models.manifest import ReleaseManifest
 from mobile_models.novelty import Novelty, Rows
 from mobile_models.quantization import Effort, QuantizationAttempt, QuantizationReport
 from tests import tiny_model
-from training import recipe, report
+from training import recipe
 from training.dataset import DatasetSnapshot, SnapshotPhoto, Split
+from training.reporting import report
 from training.run_directory import Forgetting
 
 NOVELTY = Novelty(

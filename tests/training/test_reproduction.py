@@ -7,12 +7,13 @@ import pytest
 
 from mobile_models.label_set import TRASHNET
 from tests import tiny_model
-from training import child, recipe, reproduction
+from training import child, recipe
+from training.data.photo_source import PhotoSource
 from training.dataset import DataError
-from training.photo_source import PhotoSource
 from training.recipe import RANDOM_FROZEN, RecipeError
-from training.reproduction import Plan
-from training.reproduction_table import ReproductionTable
+from training.studies import reproduction
+from training.studies.reproduction import Plan
+from training.studies.reproduction_table import ReproductionTable
 
 STAND_IN = """
 import argparse, json, pathlib, shutil, sys

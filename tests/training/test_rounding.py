@@ -1,8 +1,9 @@
 import numpy as np
 
-from training import backbones, quantize, ranges, rounding
+from training import backbones
+from training.quantization import quantize, ranges, rounding
+from training.quantization.tflite_graph import Graph
 from training.recipe import Recipe
-from training.tflite_graph import Graph
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
 

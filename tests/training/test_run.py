@@ -19,9 +19,9 @@ from mobile_models.label_set import TRASHNET
 from mobile_models.manifest import ReleaseManifest
 from training import recipe
 from training.dataset import DatasetSnapshot, SeenPhotos, Split, freeze_folder, holdout_digest
-from training.feature_store import FeatureStore
-from training.fit import FitState, History
-from training.model_outputs import ModelOutputs
+from training.evaluation.model_outputs import ModelOutputs
+from training.feature_cache.feature_store import FeatureStore
+from training.fitting.fit import FitState, History
 from training.recipe import Recipe
 from training.run_directory import ExitCode, Outcome, RunDirectory
 from training.run_record import RunRecord

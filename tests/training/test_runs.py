@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from training import child, recipe, runs
+from training import child, recipe
 from training.child import TrainerFailed
 from training.order import Order
 from training.run_directory import Outcome, RunDirectory
-from training.runs import PlannedRun
+from training.studies import runs
+from training.studies.runs import PlannedRun
 
 STAND_IN = """
 import argparse, json, pathlib, sys, time

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from training import sampling
+from training.fitting import sampling
 
 LABELS = np.array([0] * 12 + [1] * 5 + [2])
 

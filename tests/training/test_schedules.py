@@ -1,6 +1,6 @@
 import pytest
 
-from training import schedules
+from training.fitting import schedules
 from training.recipe_parts import Schedule, Stage
 
 

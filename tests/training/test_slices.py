@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from training import slices
-from training.slices import Slice
+from training.reporting import slices
+from training.reporting.slices import Slice
 
 EDGE = 64
 

@@ -8,9 +8,10 @@ import pytest
 from mobile_models import bundled
 from mobile_models.document import file_sha256
 from mobile_models.label_set import TRASHNET, LabelSet
-from training import recipe, run_steps, teachers
-from training.checkpoints import History
+from training import recipe, run_steps
 from training.dataset import DataError
+from training.fitting import teachers
+from training.fitting.checkpoints import History
 from training.recipe import Recipe, RecipeError
 from training.run_directory import Outcome, RunDirectory
 from training.run_record import RunRecord

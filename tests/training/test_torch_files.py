@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from tests.training.torch_writer import write_row, write_zip
-from training import torch_files
+from training.backbones import torch_files
 
 STATE = {
     "conv.weight": np.arange(2 * 3 * 3 * 3, dtype=np.float32).reshape(2, 3, 3, 3),

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from mobile_models.document import sha256
 from tests.training.torch_writer import write_row, write_zip
-from training import recipe, torch_weights
+from training import recipe
 from training.backbone_facts import FACTS, Backbone
-from training.backbones import bodies, network, torch_layers
+from training.backbones import bodies, network, torch_layers, torch_weights
 from training.dataset import DataError
 from training.recipe import RecipeError
 

@@ -7,15 +7,16 @@ from pathlib import Path
 import optuna
 import pytest
 
-from training import child, recipe, tuning, tuning_space
+from training import child, recipe
 from training.child import TrainerFailed
 from training.dataset import DataError
 from training.order import Order
 from training.recipe import Recipe, RecipeError
 from training.run_directory import RunDirectory
-from training.tuning import Plan
-from training.tuning_report import Trial, TuningReport, frontier
-from training.tuning_space import Range, Space
+from training.studies import tuning, tuning_space
+from training.studies.tuning import Plan
+from training.studies.tuning_report import Trial, TuningReport, frontier
+from training.studies.tuning_space import Range, Space
 
 STAND_IN = """
 import argparse, json, pathlib, sys, time

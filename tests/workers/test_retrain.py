@@ -43,7 +43,7 @@ from tests.workers.world import (
     read_run,
     run_directory,
 )
-from training.feature_store import FeatureStore, Source
+from training.feature_cache.feature_store import FeatureStore, Source
 from workers.claim import Outcome, work
 from workers.freeze_snapshot import FREEZE_SNAPSHOT
 from workers.retrain import RETRAIN

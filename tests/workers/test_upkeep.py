@@ -37,7 +37,7 @@ from mobile_models.document import sha256
 from tests.pictures import draw
 from tests.workers.processes import use_stand_in_trainer
 from tests.workers.world import Bell, add_gold, job_id, publish_release, receive
-from training.feature_store import FeatureStore, Source
+from training.feature_cache.feature_store import FeatureStore, Source
 from workers import upkeep
 from workers.claim import Outcome, work
 from workers.freeze_snapshot import FREEZE_SNAPSHOT

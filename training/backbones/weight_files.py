@@ -9,8 +9,8 @@ from pathlib import Path
 import keras
 
 from mobile_models.document import file_sha256
-from training import torch_weights
 from training.backbone_facts import FACTS, Backbone
+from training.backbones import torch_weights
 from training.backbones.parts import BACKBONE
 
 _TORCHVISION = "https://download.pytorch.org/models/"

@@ -1,0 +1,1 @@
+"""Activations that do not change, kept where training begins and used again."""

@@ -1,0 +1,1 @@
+"""What was measured, for people: model cards, tables, figures, pages."""

@@ -1,0 +1,1 @@
+"""Questions that take many runs: folds, searches, and the papers' tables."""
