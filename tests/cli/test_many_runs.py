@@ -15,7 +15,7 @@ from training.studies.crossvalidation import CrossValidation
 from training.studies.reproduction_table import ReproductionTable
 from training.studies.tuning_report import TuningReport
 
-QUICK = ("--set", "input_edge=32", "--set", "quantization_aware_epochs=0", "--weights", "random", "--epochs", "1")
+QUICK = ("--set", "input_edge=32", "--set", "quantization_drop=1", "--weights", "random", "--epochs", "1")
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:
