@@ -23,7 +23,7 @@ from training.quantization.tflite_graph import Graph, Operator
 Tensor = Any
 LOWEST, HIGHEST = -128, 127
 LARGEST_BIAS = 2**30
-_WITHIN = 0.49
+_WITHIN = 0.25
 """How far from a whole number a weight may start, so that the simulation begins with the file's own rounding."""
 _SAME = 0
 _FUSED: Mapping[int, Callable[[Tensor], Tensor]] = {0: lambda values: values, 1: ops.relu, 3: ops.relu6}

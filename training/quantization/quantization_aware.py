@@ -21,8 +21,8 @@ from training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
-LEARNING_RATE = 0.02
-"""In steps of each weight: some hundred updates move one by a step or two."""
+LEARNING_RATE = 0.005
+"""In steps of each weight: a hundred updates can move one by a quarter of a step, to where it is rounded otherwise."""
 TINY = 1e-12
 """Gradients of weights in steps are small; the usual 1e-7 would outweigh them."""
 EMBEDDING_WEIGHT = 0.1
