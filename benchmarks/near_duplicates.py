@@ -1,6 +1,6 @@
 """How well near-duplicates are told from other photos of the same kind of thing.
 
-    python benchmarks/near_duplicates.py --photos DIR/trashnet --release mobile_models/releases/1
+    python benchmarks/near_duplicates.py --photos DIR/trashnet --release mobile_models/releases/2
 
 Prints, for changed copies and for pairs of different objects (by groups.csv), how many each threshold of
 `backend.near_duplicates` takes for near-duplicates. Look again at `ALIKE_COSINE` when a release has new features.

@@ -64,8 +64,8 @@ def test_what_kept_features_cannot_give_is_refused(
 
 
 def test_a_warm_up_is_shorter_than_its_stage() -> None:
-    stage = recipe.load("mobilenet_v2").stages[1].model_dump() | {"warmup_epochs": 10}
-    with pytest.raises(RecipeError, match="warmup_epochs 10 must be less than epochs 10"):
+    stage = recipe.load("mobilenet_v2").stages[1].model_dump() | {"warmup_epochs": 14}
+    with pytest.raises(RecipeError, match="warmup_epochs 14 must be less than epochs 14"):
         recipe.load("mobilenet_v2").with_changes(stages=[stage])
     assert recipe.load("mobilenet_v2").with_epochs(1).total_epochs == 41
 
