@@ -50,7 +50,7 @@ def recipe_of(backbone: Backbone) -> Recipe:
 
 
 def pictures(edge: int, count: int = 24) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Reds, greens and blues with a little noise, label 0, 1, 2: pure noise is chaos to layers that know nothing."""
+    """Reds, greens and blues with a little noise: label 0, 1, 2."""
     chance = np.random.default_rng(0)
     labels = np.arange(count) % LABELS
     pixels = chance.integers(0, 90, (count, 1, 1, 3)) + chance.integers(0, 20, (count, edge, edge, 3))
