@@ -1,5 +1,7 @@
 """The `wastelens` command. Each command lives in a module of its own and imports what it needs when it runs."""
 
+import os
+
 import typer
 
 from cli import keys, recipes, releases, staff
@@ -41,4 +43,5 @@ for name, group in (("recipes", recipes.app), ("releases", releases.app), ("staf
 
 
 def main() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's news of the processor are no answer to a command.
     app()

@@ -56,13 +56,13 @@ def show(recipe: RecipeArgument, settings: SetOption = None) -> None:
 
 def _list() -> None:
     from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Column, Table  # noqa: PLC0415
 
     from training import recipe as recipes  # noqa: PLC0415
 
-    table = Table("recipe", "backbone", "pixels", "epochs", "paper", "what it is")
+    table = Table(Column("recipe", no_wrap=True), "pixels", "epochs", "paper", "what it is")
     for name in recipes.names():
         each, paper = recipes.load(name), recipes.paper(name)
         figure = "" if paper is None else f"{paper.accuracy:.2%}"
-        table.add_row(name, each.backbone, str(each.input_edge), str(each.total_epochs), figure, each.description)
+        table.add_row(name, str(each.input_edge), str(each.total_epochs), figure, each.description)
     Console().print(table)
