@@ -36,9 +36,10 @@ from mobile_models.document import sha256
 from mobile_models.label_set import TRASHNET
 from training import backbones, dataset, recipe
 from training.backbone_facts import Backbone
+from training.data import rehearsal
 from training.dataset import DatasetSnapshot, SnapshotPhoto, Split
 from training.feature_cache.feature_store import FeatureStore
-from training.fitting import devices, pipeline, rehearsal
+from training.fitting import devices, pipeline
 from training.fitting.batches import Batches, Changes
 from training.fitting.fit import Fit, Task
 from training.fitting.pipeline import Pictures
