@@ -72,7 +72,7 @@ def test_without_tensorflow_it_says_where_to_go_on(quick: Recipe, monkeypatch: p
 def test_the_same_model_and_photos_give_the_same_bytes_in_another_process(quick: Recipe, tmp_path: Path) -> None:
     script = (
         "import sys, numpy, keras\n"
-        "from training import quantize\n"
+        "from training.quantization import quantize\n"
         "model = keras.saving.load_model(sys.argv[1], compile=False)\n"
         "sys.stdout.buffer.write(sha256(quantize.quantize(model, numpy.load(sys.argv[2]))).encode())\n"
     )
