@@ -20,7 +20,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from tests.training.test_feature_store import SOURCE, Computing, digests
-from training.feature_store import FeatureStore
+from training.feature_cache.feature_store import FeatureStore
 
 for view in range(10_000):
     computing = Computing(digests(256), view)
