@@ -74,7 +74,7 @@ def test_an_evaluation_counts_what_is_right(photos: Path, tmp_path: Path) -> Non
 def test_an_interrupted_training_goes_on_by_the_same_command(photos: Path, tmp_path: Path) -> None:
     """Twice the command of a terminal, in an empty folder: stopped after the first epoch, then to its end."""
     command = [sys.executable, "-c", "from cli.main import main; main()", "train", "tiny", "--data", str(photos)]
-    command += ["--weights", "random", "--set", "input_edge=32", "--set", "stages.all.epochs=4"]
+    command += ["--weights", "random", "--set", "input_edge=32", "--set", "stages.all.epochs=30"]
     command += ["--set", "quantization_drop=1"]
     begun = RunDirectory(tmp_path / "runs" / "tiny-1")
     arguments = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT)}, "text": True}
@@ -88,7 +88,7 @@ def test_an_interrupted_training_goes_on_by_the_same_command(photos: Path, tmp_p
     assert begun.read_result() is None
     done = subprocess.run(command, capture_output=True, check=False, timeout=200, **arguments)
     assert done.returncode == 0, done.stderr
-    assert "all: epoch 4 of 4" in done.stderr
+    assert "epoch 30 of 30" in done.stderr
     assert "release: runs/tiny-1/release" in done.stdout
     record = RunRecord.read(begun.record)
     assert len(record.starts) == 2
