@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,11 @@ def main() -> None:
     parser.add_argument("--weights", required=True, help="of MobileNetV2 without its top")
     parser.add_argument("--only", choices=["head", "tail", "new", "agree"])
     parser.add_argument("--quick", action="store_true", help="fewer and smaller photos")
+    parser.add_argument("--edge", type=int, help="of the photos that MobileNetV2 sees, instead of 224 (quick: 96)")
+    parser.add_argument("--photos", type=int, help="that a head is trained on, instead of 2,000 (quick: 300)")
     given = parser.parse_args()
     sizes = QUICK if given.quick else WHOLE
+    sizes = replace(sizes, edge=given.edge or sizes.edge, photos=given.photos or sizes.photos)
     questions: dict[str, Callable[[Bench, Sizes], None]] = {"head": head, "tail": tail, "new": new, "agree": agree}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder) / "snapshot", given.weights, Path(folder))
