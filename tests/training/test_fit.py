@@ -335,3 +335,21 @@ def test_layers_that_draw_lots_begin_each_epoch_anew_wherever_they_are() -> None
 
     assert np.array_equal(drawn(1, 2), drawn(1, 2))
     assert any(not np.array_equal(drawn(1, 2), drawn(1, epoch)) for epoch in range(3, 8))
+
+
+def test_what_a_stage_changed_is_drawn_back_towards_where_it_began(
+    task: Callable[[Recipe], Task], quick: Recipe, tmp_path: Path
+) -> None:
+    def fitted(kept: float) -> tuple[np.ndarray, np.ndarray]:
+        (stage,) = quick.with_epochs(2).stages
+        wanted = quick.with_changes(stages=[stage.model_dump() | {"kept_change": kept}])
+        fit = start(task(wanted), tmp_path / str(kept))
+        began = weights(fit)
+        fit.run()
+        return began, weights(fit)
+
+    began, whole = fitted(1)
+    again, half = fitted(0.5)
+    assert np.array_equal(began, again)
+    assert np.abs(whole - began).max() > 0.01
+    assert np.allclose(half, began + 0.5 * (whole - began), atol=1e-5)
