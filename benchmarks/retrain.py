@@ -69,7 +69,7 @@ class Sizes:
 
 
 WHOLE = Sizes(224, 2000, 40, 224, 500, 20, 8)
-QUICK = Sizes(96, 300, 40, 224, 48, 12, 3)
+QUICK = Sizes(96, 300, 40, 224, 300, 8, 3)
 
 
 @dataclass
