@@ -73,7 +73,10 @@ def test_an_evaluation_counts_what_is_right(photos: Path, tmp_path: Path) -> Non
 
 def test_an_interrupted_training_goes_on_by_the_same_command(photos: Path, tmp_path: Path) -> None:
     """Twice the command of a terminal, in an empty folder: stopped after the first epoch, then to its end."""
-    command = [sys.executable, "-c", "from cli.main import main; main()", "train", "tiny", "--data", str(photos)]
+    # Tests that run in the background inherit a SIGINT that is ignored, which a terminal never has.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", heard + "from cli.main import main; main()"]
+    command += ["train", "tiny", "--data", str(photos)]
     command += ["--weights", "random", "--set", "input_edge=32", "--set", "stages.all.epochs=30"]
     command += ["--set", "quantization_drop=1"]
     begun = RunDirectory(tmp_path / "runs" / "tiny-1")
