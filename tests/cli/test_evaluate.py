@@ -24,15 +24,6 @@ def run(*arguments: str | Path) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    for label in TRASHNET.ids:
-        (tmp_path / "photos" / label).mkdir(parents=True)
-        for number in range(10):
-            (tmp_path / "photos" / label / f"{number}.jpg").write_bytes(jpeg(label, number, size=(48, 48)))
-    return tmp_path / "photos"
-
-
 def test_an_evaluation_counts_what_is_right(photos: Path, tmp_path: Path) -> None:
     """The release answers by mean colour, so drawn pictures are mostly right."""
     release = release_folder(tmp_path / "release")

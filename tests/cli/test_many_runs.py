@@ -7,8 +7,6 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from mobile_models.label_set import TRASHNET
-from tests.pictures import jpeg
 from training.recipe import Recipe
 from training.run_directory import RunDirectory
 from training.studies.crossvalidation import CrossValidation
@@ -21,15 +19,6 @@ QUICK = ("--set", "input_edge=32", "--set", "quantization_drop=1", "--weights", 
 def run(*arguments: str | Path) -> tuple[int, str, str]:
     done = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
     return done.exit_code, done.stdout, done.stderr
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    for label in TRASHNET.ids:
-        (tmp_path / "photos" / label).mkdir(parents=True)
-        for number in range(10):
-            (tmp_path / "photos" / label / f"{number}.jpg").write_bytes(jpeg(label, number, size=(48, 48)))
-    return tmp_path / "photos"
 
 
 def test_cross_validation_measures_every_photo_once(photos: Path, tmp_path: Path) -> None:

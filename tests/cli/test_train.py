@@ -16,7 +16,6 @@ from cli.evaluate import evaluate
 from cli.train import train
 from mobile_models.label_set import TRASHNET
 from mobile_models.manifest import ReleaseManifest
-from tests.pictures import jpeg
 from tests.tiny_model import release_folder
 from training.dataset import DatasetSnapshot
 from training.run_directory import RunDirectory
@@ -32,15 +31,6 @@ app.command()(evaluate)
 def run(*arguments: str | Path) -> tuple[int, str, str]:
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     return done.exit_code, done.stdout, done.stderr
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    for label in TRASHNET.ids:
-        (tmp_path / "photos" / label).mkdir(parents=True)
-        for number in range(10):
-            (tmp_path / "photos" / label / f"{number}.jpg").write_bytes(jpeg(label, number, size=(48, 48)))
-    return tmp_path / "photos"
 
 
 def test_a_folder_of_photos_becomes_a_release(photos: Path, tmp_path: Path) -> None:
