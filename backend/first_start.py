@@ -15,10 +15,11 @@ from backend import database, migrations, photo_store, release_files, releases, 
 from backend.release_files import BLESSING, MANIFEST, MODEL
 from backend.settings import Settings
 from backend.tables import Release, Role
-from mobile_models import bundled, repository, signing_keys
+from mobile_models import bundled
 from mobile_models.document import file_sha256
 from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
+from mobile_models.updates import repository, signing_keys
 
 
 class BadRelease(ValueError):

@@ -32,8 +32,8 @@ from backend.tables import (
 from mobile_models.document import Sha256
 from mobile_models.evaluation import Blessing, Verdict
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.repository import Outcome, StagedSignature
-from mobile_models.update_channel import STABLE, Candidate, ChannelPointer
+from mobile_models.updates.repository import Outcome, StagedSignature
+from mobile_models.updates.update_channel import STABLE, Candidate, ChannelPointer
 
 EVERYBODY_PERCENT = 100.0
 UPDATES = "updates"

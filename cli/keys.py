@@ -20,7 +20,7 @@ def init(
 
     Example: wastelens keys init keys/ --targets-keys 2 --targets-threshold 2
     """
-    from mobile_models import signing_keys  # noqa: PLC0415  # --help must not wait for cryptography.
+    from mobile_models.updates import signing_keys  # noqa: PLC0415  # --help must not wait for cryptography.
 
     try:
         written = signing_keys.init(
@@ -53,7 +53,7 @@ def renew(
 
     Example: wastelens keys renew 4.targets.json --root 1.root.json --key targets-1.pem
     """
-    from mobile_models import renewal, signing_keys  # noqa: PLC0415  # --help must not wait for cryptography.
+    from mobile_models.updates import renewal, signing_keys  # noqa: PLC0415  # --help must not wait for cryptography.
 
     act = renewal.countersign if countersign else renewal.renew
     try:

@@ -98,8 +98,8 @@ def sign(
 
     Example: wastelens releases sign 2 --key targets-1.pem
     """
-    from mobile_models import repository, signing_keys  # noqa: PLC0415  # --help must not wait for cryptography.
-    from mobile_models.staged_targets import SignatureRefused  # noqa: PLC0415
+    from mobile_models.updates import repository, signing_keys  # noqa: PLC0415  # --help must not wait for cryptography.
+    from mobile_models.updates.staged_targets import SignatureRefused  # noqa: PLC0415
 
     with Server(server, token) as connection:
         staged = connection.get_bytes(f"/v1/releases/{version}/staged")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from mobile_models import update_channel, updater
-from mobile_models.update_channel import DownloadConditions
-from mobile_models.updater import Offer, UpdateSource
+from mobile_models.updates import update_channel, updater
+from mobile_models.updates.update_channel import DownloadConditions
+from mobile_models.updates.updater import Offer, UpdateSource
 from phone import durable_file, server
 from phone.model_store import ActiveModel, ModelStore, runtime_version
 from phone.outbox import Outbox, Refusal, Sent

@@ -19,7 +19,7 @@ from mobile_models.document import Document, Sha256, file_sha256
 from mobile_models.litert_model import ModelError
 from mobile_models.manifest import ReleaseManifest
 from mobile_models.self_tests import SelfTestFailed
-from mobile_models.updater import RefusalReason, UpdateRefused
+from mobile_models.updates.updater import RefusalReason, UpdateRefused
 from phone import durable_file
 
 

@@ -1,8 +1,9 @@
 """Make the update repository agree with the database.
 
 Guarantees: running it again changes nothing that agrees already; killed anywhere, the repository stays whole and the
-next run completes it (`mobile_models.repository`). It signs with the keys of this host only: a release that needs more
-signatures is staged for people to sign, and waits. Near expiry everything that these keys can sign is signed anew.
+next run completes it (`mobile_models.updates.repository`). It signs with the keys of this host only: a release that
+needs more signatures is staged for people to sign, and waits. Near expiry everything that these keys can sign is
+signed anew.
 """
 
 import logging
@@ -13,8 +14,8 @@ from sqlmodel import Session
 from backend import releases
 from backend.release_files import MANIFEST, MODEL, release_key
 from backend.releases import Desired, WantedRelease
-from mobile_models import repository, signing_keys
-from mobile_models.repository import DesiredRelease, DesiredState, Outcome
+from mobile_models.updates import repository, signing_keys
+from mobile_models.updates.repository import DesiredRelease, DesiredState, Outcome
 from workers.claim import Settle, Task, Work
 from workers.workplace import Workplace
 

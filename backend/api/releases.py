@@ -15,10 +15,10 @@ from backend.database import RowNumber, Text
 from backend.errors import Conflict, DomainError
 from backend.settings import Settings
 from backend.tables import Release, ReleaseState
-from mobile_models import repository
 from mobile_models.document import Sha256
-from mobile_models.repository import StagedSignature
-from mobile_models.staged_targets import SignatureRefused
+from mobile_models.updates import repository
+from mobile_models.updates.repository import StagedSignature
+from mobile_models.updates.staged_targets import SignatureRefused
 
 router = APIRouter(prefix="/v1/releases", tags=["releases"])
 

@@ -20,7 +20,7 @@ from cli.demo import city, first_model, photos
 from cli.demo.city import City, DemoFailed
 from cli.demo.street import Measured, Sent, Street
 from cli.import_gold import importing
-from mobile_models import signing_keys
+from mobile_models.updates import signing_keys
 from training import recipe as recipes
 from training.run_directory import Progress as TrainingProgress
 

@@ -11,8 +11,8 @@ from backend.current_model import current_version, load
 from backend.database import connect, transaction
 from backend.settings import Settings
 from backend.tables import Job, JobKind, Release, ReleaseState, Role, Staff
-from mobile_models import repository, signing_keys
-from mobile_models.signing_keys import KeyProblem
+from mobile_models.updates import repository, signing_keys
+from mobile_models.updates.signing_keys import KeyProblem
 from tests import tiny_model
 
 

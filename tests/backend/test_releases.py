@@ -14,12 +14,12 @@ from backend.errors import Conflict, DomainError, NotFound
 from backend.settings import Settings
 from backend.staff import Person
 from backend.tables import Job, JobKind, Release, ReleaseState, Role
-from mobile_models import repository, signing_keys
 from mobile_models.document import Sha256
 from mobile_models.evaluation import Verdict
-from mobile_models.repository import DesiredRelease, DesiredState, Outcome, StagedSignature
-from mobile_models.signing_keys import KeyRing
-from mobile_models.update_channel import ChannelPointer
+from mobile_models.updates import repository, signing_keys
+from mobile_models.updates.repository import DesiredRelease, DesiredState, Outcome, StagedSignature
+from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.update_channel import ChannelPointer
 from tests.backend.staff_world import blessing, manifest, person, proposed, run
 from tests.updates import ANNA, BERT, embedded_keys, files, production_keys
 

@@ -18,8 +18,8 @@ from backend.tables import Release, ReleaseState, Role
 from cli import import_gold
 from cli import releases as release_commands
 from cli import staff as staff_commands
-from mobile_models import repository, signing_keys
-from mobile_models.repository import DesiredRelease, DesiredState
+from mobile_models.updates import repository, signing_keys
+from mobile_models.updates.repository import DesiredRelease, DesiredState
 from tests import pictures, tiny_model, updates
 from tests.backend.staff_world import PASSWORD, person, proposed
 from tests.backend.world import running

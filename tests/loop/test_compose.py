@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from backend.settings import PREFIX, Settings
-from mobile_models import bundled, signing_keys, staged_targets
+from mobile_models import bundled
+from mobile_models.updates import signing_keys, staged_targets
 from phone.client import Phone, UpdateState
 from phone.submission import Submission
 from tests import pictures

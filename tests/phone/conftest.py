@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mobile_models.signing_keys import KeyRing
+from mobile_models.updates.signing_keys import KeyRing
 from phone.client import Phone
 from tests import tiny_model, updates
 from tests.updates import StaticServer

@@ -8,9 +8,9 @@ import pytest
 from backend import migrations
 from backend.api.dependencies import Parts
 from backend.settings import Settings
-from mobile_models import repository
 from mobile_models.document import sha256
-from mobile_models.signing_keys import KeyRing
+from mobile_models.updates import repository
+from mobile_models.updates.signing_keys import KeyRing
 from phone.client import Phone, UpdateState
 from tests import pictures, updates
 from tests.backend.world import running

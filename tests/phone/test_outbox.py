@@ -18,7 +18,7 @@ from backend.api.dependencies import Parts
 from backend.database import transaction
 from backend.settings import Settings
 from backend.tables import Correction, Device, Photo, PhotoState, Prediction
-from mobile_models.signing_keys import KeyRing
+from mobile_models.updates.signing_keys import KeyRing
 from phone import durable_file
 from phone.client import Phone
 from phone.outbox import Outbox

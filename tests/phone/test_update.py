@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore
 
-from mobile_models import repository
 from mobile_models.document import sha256
 from mobile_models.label_set import Label, LabelSet
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.repository import DesiredState
-from mobile_models.signing_keys import KeyRing
-from mobile_models.update_channel import Candidate, ChannelPointer, DownloadConditions
-from mobile_models.updater import RefusalReason, UpdateRefused
+from mobile_models.updates import repository
+from mobile_models.updates.repository import DesiredState
+from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.update_channel import Candidate, ChannelPointer, DownloadConditions
+from mobile_models.updates.updater import RefusalReason, UpdateRefused
 from phone.client import Phone, Surroundings, UpdateState
 from tests import pictures, tiny_model, updates
 from tests.phone.conftest import MakePhone

@@ -10,8 +10,8 @@ from sqlmodel import col, select, update
 from backend import audit_log, job_queue, releases
 from backend.release_files import release_key
 from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, ReleaseState
-from mobile_models import repository, signing_keys
-from mobile_models.repository import StagedSignature
+from mobile_models.updates import repository, signing_keys
+from mobile_models.updates.repository import StagedSignature
 from tests.workers.world import add_release
 from workers.claim import Outcome, work
 from workers.publish import PUBLISH

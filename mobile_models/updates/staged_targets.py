@@ -14,10 +14,10 @@ from securesystemslib.signer import CryptoSigner, Signature
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.api.serialization import DeserializationError
 
-from mobile_models import update_roles
 from mobile_models.document import Sha256, sha256
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.update_roles import UpdateRole
+from mobile_models.updates import update_roles
+from mobile_models.updates.update_roles import UpdateRole
 
 _MODELS = "models/"
 

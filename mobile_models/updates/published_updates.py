@@ -14,9 +14,9 @@ from obstore.store import ObjectStore
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
 from tuf.ngclient import FetcherInterface, Updater
 
-from mobile_models import repository_files, staged_targets
-from mobile_models.repository_files import Chain, RepositoryInvalid
-from mobile_models.update_channel import ChannelPointer
+from mobile_models.updates import repository_files, staged_targets
+from mobile_models.updates.repository_files import Chain, RepositoryInvalid
+from mobile_models.updates.update_channel import ChannelPointer
 
 
 @dataclass(frozen=True)

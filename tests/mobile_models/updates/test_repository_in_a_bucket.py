@@ -10,12 +10,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
-from mobile_models import repository, updater
-from mobile_models.repository import RepositoryInvalid
-from mobile_models.repository_files import put_numbered
-from mobile_models.signing_keys import KeyRing
-from mobile_models.update_roles import UpdateRole
-from mobile_models.updater import UpdateSource
+from mobile_models.updates import repository, updater
+from mobile_models.updates.repository import RepositoryInvalid
+from mobile_models.updates.repository_files import put_numbered
+from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.update_roles import UpdateRole
+from mobile_models.updates.updater import UpdateSource
 from tests import updates
 from tests.updates import desired
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from tuf.api.metadata import Metadata, Root, Targets
 
-from mobile_models import signing_keys
-from mobile_models.signing_keys import KeyProblem
-from mobile_models.update_roles import UpdateRole, can_sign
+from mobile_models.updates import signing_keys
+from mobile_models.updates.signing_keys import KeyProblem
+from mobile_models.updates.update_roles import UpdateRole, can_sign
 
 
 def test_private_keys_are_readable_by_their_owner_alone(tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ import pytest
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
-from mobile_models import repository, signing_keys
-from mobile_models.repository import DesiredRelease, DesiredState, RepositoryInvalid, SignatureRefused
-from mobile_models.repository_edit import RepositoryEdit
-from mobile_models.repository_files import read_chain
-from mobile_models.signing_keys import KeyProblem, KeyRing
-from mobile_models.update_channel import Candidate, ChannelPointer
+from mobile_models.updates import repository, signing_keys
+from mobile_models.updates.repository import DesiredRelease, DesiredState, RepositoryInvalid, SignatureRefused
+from mobile_models.updates.repository_edit import RepositoryEdit
+from mobile_models.updates.repository_files import read_chain
+from mobile_models.updates.signing_keys import KeyProblem, KeyRing
+from mobile_models.updates.update_channel import Candidate, ChannelPointer
 from tests import updates
 from tests.updates import ANNA, BERT, desired, release
 
@@ -361,7 +361,7 @@ def test_killed_before_any_write_the_repository_is_whole_and_the_next_call_compl
 _PUBLISH_FOR_EVER = """
 import sys, pathlib
 from obstore.store import LocalStore
-from mobile_models import repository, signing_keys
+from mobile_models.updates import repository, signing_keys
 from tests.updates import desired
 store, keys = LocalStore(sys.argv[1]), signing_keys.load(pathlib.Path(sys.argv[2]))
 while True:

@@ -14,21 +14,21 @@ from datetime import UTC, datetime
 from obstore.store import ObjectStore
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 
-from mobile_models import published_updates, repository_files, staged_targets, update_channel
 from mobile_models.document import sha256
-from mobile_models.published_updates import Published, pointer, published_versions, verify
-from mobile_models.repository_edit import RepositoryEdit
-from mobile_models.repository_files import Chain, RepositoryInvalid
-from mobile_models.signing_keys import KeyRing
-from mobile_models.staged_targets import (
+from mobile_models.updates import published_updates, repository_files, staged_targets, update_channel
+from mobile_models.updates.published_updates import Published, pointer, published_versions, verify
+from mobile_models.updates.repository_edit import RepositoryEdit
+from mobile_models.updates.repository_files import Chain, RepositoryInvalid
+from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.staged_targets import (
     SignatureRefused,
     StagedSignature,
     releases_in_staged,
     sign_staged,
     staged_sha256,
 )
-from mobile_models.update_channel import ChannelPointer
-from mobile_models.update_roles import UpdateRole
+from mobile_models.updates.update_channel import ChannelPointer
+from mobile_models.updates.update_roles import UpdateRole
 
 __all__ = [
     "Awaiting",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mobile_models.update_channel import Candidate, ChannelPointer, choose, in_cohort
+from mobile_models.updates.update_channel import Candidate, ChannelPointer, choose, in_cohort
 
 DEVICES = [str(uuid.UUID(int=number)) for number in range(20_000)]
 

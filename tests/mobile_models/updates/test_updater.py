@@ -12,14 +12,14 @@ import pytest
 from obstore.store import LocalStore
 from tuf.api.metadata import TargetFile
 
-from mobile_models import repository, signing_keys, updater
 from mobile_models.label_set import Label, LabelSet
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.repository_edit import RepositoryEdit
-from mobile_models.repository_files import put_target, read_chain
-from mobile_models.signing_keys import KeyRing
-from mobile_models.update_channel import Candidate, ChannelPointer, DownloadConditions, in_cohort
-from mobile_models.updater import Offer, RefusalReason, UpdateRefused, UpdateSource
+from mobile_models.updates import repository, signing_keys, updater
+from mobile_models.updates.repository_edit import RepositoryEdit
+from mobile_models.updates.repository_files import put_target, read_chain
+from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.update_channel import Candidate, ChannelPointer, DownloadConditions, in_cohort
+from mobile_models.updates.updater import Offer, RefusalReason, UpdateRefused, UpdateSource
 from tests import updates
 from tests.updates import StaticServer, desired
 

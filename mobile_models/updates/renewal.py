@@ -12,9 +12,9 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
-from mobile_models import update_roles
-from mobile_models.signing_keys import KeyProblem
-from mobile_models.update_roles import UpdateRole
+from mobile_models.updates import update_roles
+from mobile_models.updates.signing_keys import KeyProblem
+from mobile_models.updates.update_roles import UpdateRole
 
 _OFFLINE = (UpdateRole.ROOT, UpdateRole.TARGETS)
 

@@ -5,11 +5,11 @@ import obstore
 import pytest
 from obstore.store import MemoryStore, ObjectStore
 
-from mobile_models import renewal, repository, signing_keys
-from mobile_models.repository_edit import RepositoryEdit
-from mobile_models.repository_files import find_numbered, read_chain
-from mobile_models.signing_keys import KeyProblem, KeyRing
-from mobile_models.update_roles import UpdateRole
+from mobile_models.updates import renewal, repository, signing_keys
+from mobile_models.updates.repository_edit import RepositoryEdit
+from mobile_models.updates.repository_files import find_numbered, read_chain
+from mobile_models.updates.signing_keys import KeyProblem, KeyRing
+from mobile_models.updates.update_roles import UpdateRole
 from tests import updates
 from tests.updates import ANNA, BERT, desired
 

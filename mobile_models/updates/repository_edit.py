@@ -16,10 +16,10 @@ from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
-from mobile_models import repository_files, update_roles
-from mobile_models.repository_files import Chain
-from mobile_models.signing_keys import KeyProblem
-from mobile_models.update_roles import UpdateRole
+from mobile_models.updates import repository_files, update_roles
+from mobile_models.updates.repository_files import Chain
+from mobile_models.updates.signing_keys import KeyProblem
+from mobile_models.updates.update_roles import UpdateRole
 
 _Signed = TypeVar("_Signed", Root, Snapshot, Targets, Timestamp)
 

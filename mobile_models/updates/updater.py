@@ -17,10 +17,10 @@ from tuf.api import exceptions as tuf
 from tuf.api.metadata import TargetFile
 from tuf.ngclient import FetcherInterface, Updater
 
-from mobile_models import staged_targets, update_channel
 from mobile_models.document import Sha256, file_sha256, sha256
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.update_channel import ChannelPointer, DownloadConditions
+from mobile_models.updates import staged_targets, update_channel
+from mobile_models.updates.update_channel import ChannelPointer, DownloadConditions
 
 _DOCUMENT_LIMIT_BYTES = 1024 * 1024
 _METADATA_SECONDS = 60.0

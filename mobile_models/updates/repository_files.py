@@ -19,7 +19,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Signed, Snapshot, TargetFile, Targets, Timestamp
 
 from mobile_models.document import sha256
-from mobile_models.update_roles import UpdateRole
+from mobile_models.updates.update_roles import UpdateRole
 
 _TIMESTAMP = "metadata/timestamp.json"
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner
 
-from mobile_models import update_roles
-from mobile_models.update_roles import UpdateRole
+from mobile_models.updates import update_roles
+from mobile_models.updates.update_roles import UpdateRole
 
 _ONLINE, _PUBLIC = "online", "public"
 _ROOT_FILE, _TARGETS_FILE = "root.json", "targets.json"
