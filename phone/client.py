@@ -28,7 +28,7 @@ class UpdateState(StrEnum):
     UP_TO_DATE = "up_to_date"
     UPDATED = "updated"
     RETURNED_TO_BUNDLED = "returned_to_bundled"
-    POSTPONED = "postponed"  # not on this network, or not without charging
+    POSTPONED = "postponed"  # not on this network, not without charging, or not while in use
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,13 @@ class Surroundings:
 
     is_unmetered: bool = True
     is_charging: bool = True
+    is_idle: bool = True
 
     def allow(self, conditions: DownloadConditions) -> bool:
-        return (self.is_unmetered or not conditions.unmetered_only) and (
-            self.is_charging or not conditions.charging_only
+        return (
+            (self.is_unmetered or not conditions.unmetered_only)
+            and (self.is_charging or not conditions.charging_only)
+            and (self.is_idle or not conditions.idle_only)
         )
 
 

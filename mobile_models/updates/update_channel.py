@@ -5,6 +5,7 @@ only ever adds phones to a cohort. A phone that follows a pointer can only reach
 """
 
 import hashlib
+import operator
 
 from pydantic import Field, model_validator
 
@@ -18,6 +19,7 @@ class DownloadConditions(Document):
 
     unmetered_only: bool = False
     charging_only: bool = False
+    idle_only: bool = Field(default=False, exclude_if=operator.not_, description="while nobody uses the phone")
 
 
 class Candidate(Document):

@@ -104,11 +104,12 @@ def test_a_phone_that_returned_to_the_bundled_release_stays_there_after_a_restar
     assert (phone.release, make_phone(city.web.url).release) == (1, 1)
 
 
-def test_a_download_waits_for_the_network_that_was_asked_for(phone: Phone, city: City) -> None:
-    conditions = DownloadConditions(unmetered_only=True, charging_only=True)
+def test_a_download_waits_for_the_surroundings_that_were_asked_for(phone: Phone, city: City) -> None:
+    conditions = DownloadConditions(unmetered_only=True, charging_only=True, idle_only=True)
     candidate = Candidate(version=3, rollout_percent=100, salt="s", conditions=conditions)
     city.publish(replace(desired(1, 2, 3), channels={"stable": ChannelPointer(current=2, candidate=candidate)}))
-    for surroundings in (Surroundings(is_unmetered=False), Surroundings(is_charging=False)):
+    for missing in ("is_unmetered", "is_charging", "is_idle"):
+        surroundings = Surroundings(**{missing: False})
         assert (phone.update(surroundings), phone.release) == (UpdateState.POSTPONED, 2)
     assert (phone.update(Surroundings()), phone.release) == (UpdateState.UPDATED, 3)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mobile_models.updates.update_channel import Candidate, ChannelPointer, choose, in_cohort
+from mobile_models.updates.update_channel import Candidate, ChannelPointer, DownloadConditions, choose, in_cohort
 
 DEVICES = [str(uuid.UUID(int=number)) for number in range(20_000)]
 
@@ -59,3 +59,10 @@ def test_a_new_channel_runs_the_bundled_release() -> None:
 def test_a_candidate_that_is_current_already_is_refused() -> None:
     with pytest.raises(ValidationError, match="current release already"):
         ChannelPointer(current=8, candidate=Candidate(version=8, rollout_percent=5, salt="s"))
+
+
+def test_a_pointer_without_the_idle_condition_reads_as_before_it_existed() -> None:
+    assert b"idle_only" not in _pointer(30).to_bytes()
+    idle = Candidate(version=8, rollout_percent=5, salt="s", conditions=DownloadConditions(idle_only=True))
+    pointer = ChannelPointer(current=7, candidate=idle)
+    assert ChannelPointer.model_validate_json(pointer.to_bytes()) == pointer
