@@ -8,7 +8,7 @@ repository's `metadata/` with enough signatures.
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import Signer
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
@@ -19,7 +19,7 @@ from mobile_models.updates.update_roles import UpdateRole
 _OFFLINE = (UpdateRole.ROOT, UpdateRole.TARGETS)
 
 
-def renew(content: bytes, root: bytes, signers: Sequence[CryptoSigner], moment: datetime | None = None) -> bytes:
+def renew(content: bytes, root: bytes, signers: Sequence[Signer], moment: datetime | None = None) -> bytes:
     """Return the next version of a published root.json or targets.json, signed by `signers`.
 
     `root` is the newest root.json. Raise `KeyProblem` for other files and for keys that may not sign this one.
@@ -31,7 +31,7 @@ def renew(content: bytes, root: bytes, signers: Sequence[CryptoSigner], moment: 
     return _signed(metadata, _root(root), signers)
 
 
-def countersign(content: bytes, root: bytes, signers: Sequence[CryptoSigner]) -> bytes:
+def countersign(content: bytes, root: bytes, signers: Sequence[Signer]) -> bytes:
     """Return a renewed file that somebody else has begun with the signatures of `signers` as well."""
     return _signed(_parse(content), _root(root), signers)
 
@@ -49,7 +49,7 @@ def file_name(content: bytes) -> str:
     return f"{signed.version}.{signed.type}.json"
 
 
-def _signed(metadata: Metadata[Root] | Metadata[Targets], root: Root, signers: Sequence[CryptoSigner]) -> bytes:
+def _signed(metadata: Metadata[Root] | Metadata[Targets], root: Root, signers: Sequence[Signer]) -> bytes:
     role = UpdateRole(metadata.signed.type)
     if len(update_roles.held(signers, root, role)) != len(signers):
         raise KeyProblem(f"there is a key among these that may not sign {role}")

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from obstore.store import ObjectStore
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import Signer
 from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
@@ -29,7 +29,7 @@ class RepositoryEdit:
     """`chain` is what the repository will be once `publish` is called."""
 
     store: ObjectStore
-    signers: tuple[CryptoSigner, ...]
+    signers: tuple[Signer, ...]
     chain: Chain
     moment: datetime
     taken: dict[str, int] = field(init=False)

@@ -1,4 +1,4 @@
-"""Signing keys of the update repository: ECDSA P-256, one file each.
+"""The folder of signing keys of an update repository.
 
 Guarantees: a private key is never written where it can be read by another user, never over another one, and a folder
 of keys is there whole or not at all. The keys of root and targets lie apart from the online ones, so that a server can
@@ -8,26 +8,34 @@ be given `online/` alone; a role whose private key is not here cannot be signed 
     DIR/online/channels.pem, online.pem       private, for the publisher (online.pem signs snapshot and timestamp)
     DIR/online/root.json, targets.json        public: the first signed metadata; root.json is built into apps
     DIR/public/*.pem                          public keys
+
+Instead of any `NAME.pem` there may be a `NAME.uri` with one line, the URI of a key in an HSM or a cloud's key service
+(`signers`). `NAME.pub` beside it is its public key; without one it is a key that the first metadata names. What the
+service asks for comes from the file `NAME.<what it asks for>`, for example `NAME.pin`.
 """
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import CryptoSigner, Key, SecretsHandler, Signer
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root, Targets
 
+from mobile_models.updates import signers as signers_of
 from mobile_models.updates import update_roles
+from mobile_models.updates.signers import KeyProblem, load_file
 from mobile_models.updates.update_roles import UpdateRole
+
+__all__ = ["KeyFile", "KeyProblem", "KeyRing", "first_unsigned", "generate", "init", "load", "load_signer"]
 
 _ONLINE, _PUBLIC = "online", "public"
 _ROOT_FILE, _TARGETS_FILE = "root.json", "targets.json"
 
-
-class KeyProblem(Exception):
-    """Keys are missing or unreadable; the message says what to do."""
+load_signer = load_file
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class KeyRing:
     trusted_root: bytes
     """The first root.json, as it is built into apps."""
     first_targets: bytes
-    signers: tuple[CryptoSigner, ...]
+    signers: tuple[Signer, ...]
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,19 @@ class _NewKey:
         return Path(f"{self.name}.pem") if self.keep_offline else Path(_ONLINE, f"{self.name}.pem")
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """Keys that are made here, and public halves that people bring."""
+
+    made: list[_NewKey]
+    brought: Mapping[UpdateRole, Sequence[Key]]
+    thresholds: dict[UpdateRole, int]
+
+    def public(self, role: UpdateRole) -> list[Key]:
+        made = [key.signer.public_key for key in self.made if role in key.roles]
+        return [*made, *self.brought.get(role, ())]
+
+
 def init(
     directory: Path,
     *,
@@ -71,50 +92,106 @@ def init(
     root_threshold: int = 1,
     targets_keys: int = 1,
     targets_threshold: int = 1,
+    brought: Mapping[UpdateRole, Sequence[Key]] | None = None,
 ) -> list[KeyFile]:
     """Make all keys of a new update repository in `directory` and return the private files, those to hide first.
 
-    Raise `FileExistsError` if there is anything in `directory`, and `ValueError` for a threshold that the number of
-    keys cannot reach.
+    `brought` holds public halves of keys of root and targets that people have elsewhere, in hardware for example; what
+    these must sign is left unsigned (`first_unsigned` names it). Raise `FileExistsError` if there is anything in
+    `directory`, and `ValueError` for a threshold that the number of keys cannot reach.
     """
-    for role, count, threshold in (("root", root_keys, root_threshold), ("targets", targets_keys, targets_threshold)):
-        if not 1 <= threshold <= count:
+    plan = _Plan(
+        _generate(root_keys, targets_keys),
+        brought or {},
+        {UpdateRole.ROOT: root_threshold, UpdateRole.TARGETS: targets_threshold},
+    )
+    for role, threshold in plan.thresholds.items():
+        if not 1 <= threshold <= (count := len({key.keyid for key in plan.public(role)})):
             raise ValueError(f"a threshold of {threshold} cannot be reached with {count} {role} keys")
     if directory.exists() and any(directory.iterdir()):
         raise FileExistsError(f"there is something in {directory} already; keys are never overwritten")
-    keys = _generate(root_keys, targets_keys)
     partial = directory.with_name(f".{directory.name}.{os.getpid()}.partial")
     directory.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _write(partial, keys, {UpdateRole.ROOT: root_threshold, UpdateRole.TARGETS: targets_threshold})
+        _write(partial, plan)
         partial.rename(directory)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    return [KeyFile(directory / key.path, key.roles, key.keep_offline) for key in keys]
+    return [KeyFile(directory / key.path, key.roles, key.keep_offline) for key in plan.made]
+
+
+def generate(file: Path) -> Key:
+    """Make a private key in a new file, its public half in `NAME.pub` beside it, and return that."""
+    signer = CryptoSigner.generate_ecdsa()
+    _write_new(file, signer.private_bytes, mode=0o600)
+    _write_new(file.with_suffix(".pub"), signers_of.public_pem(signer.public_key), mode=0o644)
+    return signer.public_key
 
 
 def load(directory: Path) -> KeyRing:
-    """Load every private key below `directory`, which may be all that `init` wrote or its `online` part alone."""
+    """Load every private key below `directory`, which may be all that `init` wrote or its `online` part alone.
+
+    Raise `KeyProblem` if one cannot be had, or if people have not yet signed the first metadata.
+    """
     start = next((folder for folder in (directory, directory / _ONLINE) if (folder / _ROOT_FILE).is_file()), None)
     if start is None:
         raise KeyProblem(f"there is no {_ROOT_FILE} in {directory}; make keys with `wastelens keys init {directory}`")
+    if unsigned := first_unsigned(directory):
+        file, missing = next(iter(unsigned.items()))
+        raise KeyProblem(
+            f"{file} needs {missing} more: `wastelens keys sign {file} --root {start / _ROOT_FILE} --key ...`"
+        )
+    root, targets = ((start / name).read_bytes() for name in (_ROOT_FILE, _TARGETS_FILE))
     files = sorted(file for file in directory.rglob("*.pem") if file.parent.name != _PUBLIC)
-    return KeyRing(
-        trusted_root=(start / _ROOT_FILE).read_bytes(),
-        first_targets=(start / _TARGETS_FILE).read_bytes(),
-        signers=tuple(load_signer(file) for file in files),
-    )
+    uris = sorted(directory.rglob("*.uri"))
+    known = _named(root, targets)
+    return KeyRing(root, targets, (*map(load_file, files), *(_load_named(file, known) for file in uris)))
 
 
-def load_signer(file: Path) -> CryptoSigner:
-    """Load one private key. Raise `KeyProblem` if the file holds none of ours."""
+def first_unsigned(directory: Path) -> dict[Path, int]:
+    """Return those of the first metadata files that people must sign before the repository can start, with how many."""
+    online = next(folder for folder in (directory / _ONLINE, directory) if (folder / _ROOT_FILE).is_file())
     try:
-        return CryptoSigner(load_pem_private_key(file.read_bytes(), None))
-    except OSError as error:
-        raise KeyProblem(f"{file} cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError) as error:
-        raise KeyProblem(f"{file} is no private key without a passphrase: {error}") from error
+        root = Metadata[Root].from_bytes((online / _ROOT_FILE).read_bytes())
+        targets = Metadata[Targets].from_bytes((online / _TARGETS_FILE).read_bytes())
+    except (OSError, RepositoryError) as error:
+        raise KeyProblem(f"the first metadata in {online} cannot be read: {error}") from error
+    parts: list[tuple[str, UpdateRole, Metadata[Root] | Metadata[Targets]]] = [
+        (_ROOT_FILE, UpdateRole.ROOT, root),
+        (_TARGETS_FILE, UpdateRole.TARGETS, targets),
+    ]
+    missing = {
+        online / name: root.signed.get_verification_result(role, part.signed_bytes, part.signatures).missing
+        for name, role, part in parts
+    }
+    return {file: count for file, count in missing.items() if count}
+
+
+def _load_named(file: Path, known: Sequence[Key]) -> Signer:
+    """Open the key that a `.uri` file names."""
+    beside = file.with_suffix(".pub")
+    keys = [signers_of.load_public(beside)] if beside.is_file() else known
+    return signers_of.load_uri(file.read_text().strip(), keys, _secrets_beside(file))
+
+
+def _secrets_beside(file: Path) -> SecretsHandler:
+    def read(name: str) -> str:
+        secret = file.with_suffix(f".{name.lower()}")
+        if not secret.is_file():
+            raise KeyProblem(
+                f"the key of {file} asks for its {name}; write it to {secret}, readable by its owner alone"
+            )
+        return secret.read_text().strip()
+
+    return read
+
+
+def _named(root: bytes, targets: bytes) -> list[Key]:
+    """Return the keys that the first metadata names."""
+    delegations = Metadata[Targets].from_bytes(targets).signed.delegations
+    keys = dict(Metadata[Root].from_bytes(root).signed.keys)
+    return list((keys | (delegations.keys if delegations else {})).values())
 
 
 def _generate(root_keys: int, targets_keys: int) -> list[_NewKey]:
@@ -127,23 +204,29 @@ def _generate(root_keys: int, targets_keys: int) -> list[_NewKey]:
     return [_NewKey(name, roles, CryptoSigner.generate_ecdsa()) for name, roles in wanted]
 
 
-def _write(folder: Path, keys: list[_NewKey], thresholds: dict[UpdateRole, int]) -> None:
+def _write(folder: Path, plan: _Plan) -> None:
     for each in (folder, folder / _ONLINE, folder / _PUBLIC):
         each.mkdir(mode=0o700)
-    for key in keys:
+    for key in plan.made:
         _write_new(folder / key.path, key.signer.private_bytes, mode=0o600)
-        public = key.signer.public_key.keyval["public"].encode()
-        _write_new(folder / _PUBLIC / f"{key.name}.pem", public, mode=0o644)
-    signers = {role: [key.signer for key in keys if role in key.roles] for role in UpdateRole}
-    moment = datetime.now(UTC)
-    root = update_roles.first_root(signers, thresholds, moment)
-    targets = update_roles.first_targets(signers[UpdateRole.CHANNELS][0], moment)
-    first = {
-        _ROOT_FILE: update_roles.sign(root, signers[UpdateRole.ROOT]).to_bytes(),
-        _TARGETS_FILE: update_roles.sign(targets, signers[UpdateRole.TARGETS]).to_bytes(),
-    }
-    for name, content in first.items():
+        _write_new(folder / _PUBLIC / f"{key.name}.pem", signers_of.public_pem(key.signer.public_key), mode=0o644)
+    for role, brought in plan.brought.items():
+        for number, public in enumerate(brought, start=1):
+            _write_new(folder / _PUBLIC / f"{role}-brought-{number}.pem", signers_of.public_pem(public), mode=0o644)
+    for name, content in _first_metadata(plan).items():
         _write_new(folder / _ONLINE / name, content, mode=0o644)
+
+
+def _first_metadata(plan: _Plan) -> dict[str, bytes]:
+    """Signed with the keys that were made; those that were brought sign later."""
+    moment = datetime.now(UTC)
+    root = update_roles.first_root({role: plan.public(role) for role in UpdateRole}, plan.thresholds, moment)
+    targets = update_roles.first_targets(plan.public(UpdateRole.CHANNELS)[0], moment)
+    made = {role: [key.signer for key in plan.made if role in key.roles] for role in UpdateRole}
+    return {
+        _ROOT_FILE: update_roles.sign(root, made[UpdateRole.ROOT]).to_bytes(),
+        _TARGETS_FILE: update_roles.sign(targets, made[UpdateRole.TARGETS]).to_bytes(),
+    }
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:

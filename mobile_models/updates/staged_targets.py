@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from securesystemslib.exceptions import UnverifiedSignatureError
-from securesystemslib.signer import CryptoSigner, Signature
+from securesystemslib.signer import Signature, Signer
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.api.serialization import DeserializationError
 
@@ -86,7 +86,7 @@ def staged_sha256(staged: bytes) -> Sha256:
     return sha256(_parse(staged).signed_bytes)
 
 
-def sign_staged(staged: bytes, signer: CryptoSigner) -> StagedSignature:
+def sign_staged(staged: bytes, signer: Signer) -> StagedSignature:
     payload = _parse(staged).signed_bytes
     signature = signer.sign(payload)
     return StagedSignature(signature.keyid, signature.signature, sha256(payload))
@@ -107,7 +107,7 @@ def check_signature(root: Root, staged: bytes, signature: StagedSignature) -> No
 
 
 def combine(
-    root: Root, staged: bytes, signatures: Iterable[StagedSignature], signers: Iterable[CryptoSigner]
+    root: Root, staged: bytes, signatures: Iterable[StagedSignature], signers: Iterable[Signer]
 ) -> Metadata[Targets]:
     """Return `staged` with every one of `signatures` that counts, and a signature of each of `signers` that may."""
     metadata = _parse(staged)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import Key, Signer
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Signed, Snapshot, Targets, Timestamp
 
 _Signed = TypeVar("_Signed", Root, Timestamp, Snapshot, Targets)
@@ -55,38 +55,35 @@ def is_due(role: UpdateRole, signed: Signed, moment: datetime) -> bool:
     return signed.expires - moment < RENEW_BELOW[role]
 
 
-def held(signers: Iterable[CryptoSigner], delegator: Root | Targets, role: UpdateRole) -> list[CryptoSigner]:
+def held(signers: Iterable[Signer], delegator: Root | Targets, role: UpdateRole) -> list[Signer]:
     """Return those of `signers` that `delegator` lets sign for `role`."""
     allowed = set(delegator.get_delegated_role(role).keyids)
     return [signer for signer in signers if signer.public_key.keyid in allowed]
 
 
-def can_sign(signers: Iterable[CryptoSigner], delegator: Root | Targets, role: UpdateRole) -> bool:
+def can_sign(signers: Iterable[Signer], delegator: Root | Targets, role: UpdateRole) -> bool:
     """Whether `signers` alone reach the threshold of `role`."""
     return len(held(signers, delegator, role)) >= delegator.get_delegated_role(role).threshold
 
 
-def first_root(
-    signers: dict[UpdateRole, list[CryptoSigner]], thresholds: dict[UpdateRole, int], moment: datetime
-) -> Root:
+def first_root(keys: dict[UpdateRole, list[Key]], thresholds: dict[UpdateRole, int], moment: datetime) -> Root:
     """Return an unsigned version 1 that names the keys of the four top-level roles."""
     root = Root(expires=expiry(UpdateRole.ROOT, moment), consistent_snapshot=True)
     for role in (UpdateRole.ROOT, UpdateRole.TARGETS, UpdateRole.SNAPSHOT, UpdateRole.TIMESTAMP):
-        for signer in signers[role]:
-            root.add_key(signer.public_key, role)
+        for key in keys[role]:
+            root.add_key(key, role)
         root.roles[role].threshold = thresholds.get(role, 1)
     return root
 
 
-def first_targets(channels: CryptoSigner, moment: datetime) -> Targets:
+def first_targets(key: Key, moment: datetime) -> Targets:
     """Return an unsigned version 1 that names no model and delegates to `channels`."""
-    key = channels.public_key
     role = DelegatedRole(UpdateRole.CHANNELS, [key.keyid], 1, terminating=True, paths=list(CHANNELS_PATHS))
     delegations = Delegations({key.keyid: key}, {role.name: role})
     return Targets(expires=expiry(UpdateRole.TARGETS, moment), delegations=delegations)
 
 
-def sign(signed: _Signed, signers: Iterable[CryptoSigner]) -> Metadata[_Signed]:
+def sign(signed: _Signed, signers: Iterable[Signer]) -> Metadata[_Signed]:
     """Return metadata of `signed` with a signature of each of `signers`."""
     metadata = Metadata(signed)
     for signer in signers:
