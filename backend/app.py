@@ -23,6 +23,7 @@ from backend.doorbell import BackgroundDoorbell
 from backend.photo_sandbox import PhotoSandbox
 from backend.rate_limit import RateLimit
 from backend.settings import Settings
+from backend.update_files import UpdateFiles
 from mobile_models.photo import PhotoLimits
 
 MULTIPART_OVERHEAD_BYTES = 256 * 1024
@@ -33,8 +34,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.parts = parts_of(settings)
     app.add_middleware(BodyLimit, max_bytes=settings.max_photo_bytes + MULTIPART_OVERHEAD_BYTES)
     problems.install(app)
-    for module in pkgutil.iter_modules(backend.api.__path__):
-        router = getattr(importlib.import_module(f"backend.api.{module.name}"), "router", None)
+    names = [module.name for module in pkgutil.iter_modules(backend.api.__path__)]
+    for name in sorted(names, key=lambda name: name != "updates"):  # First what phones ask for most: routes are tried in order.
+        router = getattr(importlib.import_module(f"backend.api.{name}"), "router", None)
         if router is not None:
             app.include_router(router)
     return app
@@ -43,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
 def parts_of(settings: Settings) -> Parts:
     engine = database.connect(settings.resolved_database_url)
     storage = photo_store.open_store(settings, settings.resolved_storage_url)
+    updates = photo_store.open_store(settings, settings.resolved_updates_url)
     limits = PhotoLimits(max_bytes=settings.max_photo_bytes, max_pixels=settings.max_photo_pixels)
     sandbox = PhotoSandbox(limits, settings.stored_photo_edge_pixels)
     return Parts(
@@ -50,7 +53,8 @@ def parts_of(settings: Settings) -> Parts:
         engine=engine,
         doorbell=BackgroundDoorbell(settings),
         storage=storage,
-        updates=photo_store.open_store(settings, settings.resolved_updates_url),
+        updates=updates,
+        update_files=UpdateFiles(updates),
         sandbox=sandbox,
         photo_threads=CapacityLimiter(sandbox.processes),
         current_model=CurrentModel(engine, storage),

@@ -9,7 +9,18 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, NewType
 
-from sqlalchemy import JSON, BigInteger, Column, Enum, Index, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from backend.database import UtcDateTime, now
@@ -269,12 +280,11 @@ class ReleaseState(StrEnum):
     APPROVED = "approved"  # waits for the publisher
     AWAITING_SIGNATURES = "awaiting_signatures"
     PUBLISHED = "published"
-    HALTED = "halted"  # published, but offered to nobody; may be resumed
     WITHDRAWN = "withdrawn"  # for ever
 
 
 class Release(SQLModel, table=True):
-    """A model that may reach phones. Files lie in storage under `artefacts/releases/<version>/`."""
+    """A model that may be given to phones or not. Files lie in storage under `artefacts/releases/<version>/`."""
 
     __tablename__ = "releases"
     version: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False))
@@ -282,16 +292,18 @@ class Release(SQLModel, table=True):
     training_run_id: str | None = Field(default=None, foreign_key="training_runs.id")
     manifest: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     blessing: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    rollout_percent: float = Field(default=0.0, description="0 until approved; 100 makes it current")
-    salt: str = Field(default_factory=lambda: uuid.uuid4().hex, description="of the rollout's cohorts")
     created_at: datetime = _moment()
     published_at: datetime | None = _optional_moment()
+    retired_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, description="no longer kept for phones; it never comes back"
+    )
 
 
 class ReleaseApproval(SQLModel, table=True):
     __tablename__ = "release_approvals"
     version: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False))
     staff_id: int = Field(foreign_key="staff.id", primary_key=True)
+    reason: str = ""
     created_at: datetime = _moment()
 
 
@@ -306,8 +318,76 @@ class ReleaseSignature(SQLModel, table=True):
     created_at: datetime = _moment()
 
 
+class ReleaseChannel(SQLModel, table=True):
+    """Who runs what. The rows are made by the migration; locking them all keeps decisions about releases in order."""
+
+    __tablename__ = "release_channels"
+    name: str = Field(primary_key=True)
+    current_version: int | None = Field(default=None, description="for everybody; null: the bundled release")
+    return_to_bundled: bool = Field(default=False, description="until it ends everybody runs the bundled release")
+
+
+class RolloutState(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"  # stays as wide as it is
+    HALTED = "halted"  # offered to nobody; may be resumed
+    COMPLETED = "completed"  # its release became the channel's current one
+    WITHDRAWN = "withdrawn"  # for ever, with its release
+
+
+OPEN_ROLLOUT = (RolloutState.RUNNING, RolloutState.PAUSED)
+
+
+class Rollout(SQLModel, table=True):
+    """One release is brought to one channel."""
+
+    __tablename__ = "rollouts"
+    __table_args__ = (
+        Index(
+            "uq_rollouts_open_channel",
+            "channel",
+            unique=True,
+            sqlite_where=text("state IN ('running', 'paused')"),
+            postgresql_where=text("state IN ('running', 'paused')"),
+        ),
+    )
+    id: int | None = _serial()
+    channel: str = Field(foreign_key="release_channels.name")
+    version: int = Field(sa_column=Column(_Id, ForeignKey("releases.version"), nullable=False, index=True))
+    state: RolloutState = Field(default=RolloutState.RUNNING, sa_type=_one_of(RolloutState), index=True)
+    rollout_percent: float
+    plan: list[dict[str, float]] = Field(
+        sa_column=Column(JSON, nullable=False), description="percent and hours of each step (backend.rollout_plan)"
+    )
+    salt: str = Field(default_factory=lambda: uuid.uuid4().hex, description="of its cohorts")
+    conditions: dict[str, bool] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False), description="DownloadConditions"
+    )
+    came_from: int | None = Field(default=None, description="current before; null: the bundled release")
+    created_at: datetime = _moment()
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime, description="null: not published yet")
+    stage_started_at: datetime | None = Field(default=None, sa_type=UtcDateTime, description="at this percentage")
+    ended_at: datetime | None = _optional_moment()
+    reason: str = Field(default="", description="of its last change")
+    judged_at: datetime | None = _optional_moment()
+    judgement: str = Field(default="", description="why it was widened or not when it was last looked at")
+
+
+class PublishedPointer(SQLModel, table=True):
+    """Permanent history: what a channel told phones from `at` on, until its next row. Never changed, never deleted."""
+
+    __tablename__ = "published_pointers"
+    id: int | None = _serial()
+    at: datetime = _moment()
+    channel: str = Field(foreign_key="release_channels.name", index=True)
+    pointer: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), description="ChannelPointer")
+    metadata_versions: dict[str, int] = Field(
+        sa_column=Column(JSON, nullable=False), description="number of each role's metadata that said so"
+    )
+
+
 class AuditEvent(SQLModel, table=True):
-    """Permanent history: who did what to what, and why."""
+    """Permanent history: who did what to what, and why. Never changed, never deleted."""
 
     __tablename__ = "audit_events"
     id: int | None = _serial()

@@ -2,51 +2,43 @@
 
 Guarantees: python-tuf verifies all metadata in the specified order before anything in it is believed; an offered model
 is one that `targets` signed, whatever `channels` says; a download goes on where it was cut and is handed over only with
-the signed digest. Whatever is wrong is an `UpdateRefused` with a reason, and nothing that was installed is touched.
+the signed digest, also where it was put together from a patch. Whatever is wrong is an `UpdateRefused` with a reason,
+and nothing that was installed is touched.
 """
 
-import os
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import datetime
 from pathlib import Path
 
 import httpx
-from tuf.api import exceptions as tuf
 from tuf.api.metadata import TargetFile
-from tuf.ngclient import FetcherInterface, Updater
+from tuf.ngclient import Updater
 
-from mobile_models.document import Sha256, file_sha256, sha256
+from mobile_models.document import Sha256, sha256
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.updates import staged_targets, update_channel
+from mobile_models.updates import metadata_client, patches, staged_targets, target_download, update_channel
+from mobile_models.updates.known_time import LONG_AGO, Clock, KnownTime, system_clock
+from mobile_models.updates.metadata_client import HttpFetcher
+from mobile_models.updates.patches import PatchProblem
+from mobile_models.updates.refusals import RefusalReason, UpdateRefused, refusing_storage_errors
 from mobile_models.updates.update_channel import ChannelPointer, DownloadConditions
 
+__all__ = [
+    "DownloadedModel",
+    "HttpFetcher",
+    "ModelPatch",
+    "Offer",
+    "RefusalReason",
+    "UpdateRefused",
+    "UpdateSource",
+    "check_fits",
+    "download",
+    "download_model",
+    "look",
+]
+
 _DOCUMENT_LIMIT_BYTES = 1024 * 1024
-_METADATA_SECONDS = 60.0
-
-
-class RefusalReason(StrEnum):
-    UNREACHABLE = "unreachable"  # try again later; nothing is wrong with the release
-    NOT_PUBLISHED = "not_published"
-    TAMPERED_METADATA = "tampered_metadata"
-    EXPIRED_METADATA = "expired_metadata"
-    OLDER_METADATA = "older_metadata"
-    TAMPERED_FILE = "tampered_file"
-    OTHER_LABEL_SET = "other_label_set"
-    RUNTIME_TOO_OLD = "runtime_too_old"
-    APP_TOO_OLD = "app_too_old"
-    MODEL_BROKEN = "model_broken"
-    SELF_TEST_FAILED = "self_test_failed"
-
-
-class UpdateRefused(Exception):
-    """The phone keeps the model that it has."""
-
-    def __init__(self, reason: RefusalReason, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -60,6 +52,23 @@ class UpdateSource:
     directory: Path
     """Of this client alone; losing it loses the protection against older metadata."""
     http: httpx.Client
+    """Several phones of one process may share it."""
+    clock: Clock = system_clock
+    not_before: datetime = LONG_AGO
+    """When the app was made; a clock that says less is wrong."""
+
+    @property
+    def known_time(self) -> KnownTime:
+        return KnownTime(self.directory / "known_time.json", self.clock, self.not_before)
+
+
+@dataclass(frozen=True)
+class ModelPatch:
+    """Makes the offered model out of another one."""
+
+    old: Sha256
+    """Of the model file that it starts from."""
+    target: TargetFile
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,9 @@ class Offer:
     manifest_content: bytes
     model: TargetFile
     conditions: DownloadConditions
+    patches: tuple[ModelPatch, ...] = ()
+    """From models that are on this phone."""
+    is_candidate: bool = False
 
     @property
     def digest(self) -> Sha256:
@@ -77,29 +89,25 @@ class Offer:
         return sha256(self.manifest_content)
 
 
-def look(source: UpdateSource, channel: str, device_id: str) -> Offer | None:
+@dataclass(frozen=True)
+class DownloadedModel:
+    path: Path
+    patch_problem: str | None = None
+    """Why a patch that was there did not do, so that the whole model was downloaded."""
+
+
+def look(source: UpdateSource, channel: str, device_id: str, models: Iterable[Sha256] = ()) -> Offer | None:
     """Return the release that `channel` gives to this device; None for the one that came with the app.
 
-    Raise `UpdateRefused` if it cannot be reached or may not be believed.
+    `models` are the digests of the model files that the phone has. Raise `UpdateRefused` if it cannot be reached or may
+    not be believed.
     """
-    documents = source.directory / "documents"
-    for folder in (source.directory / "metadata", documents):
-        folder.mkdir(parents=True, exist_ok=True)
+    fetcher, known_time = HttpFetcher(source.http), source.known_time
     try:
-        client = Updater(
-            str(source.directory / "metadata"),
-            f"{source.url}/metadata/",
-            str(documents),
-            f"{source.url}/targets/",
-            HttpFetcher(source.http),
-            bootstrap=source.trusted_root,
-        )
-        client.refresh()
-        pointer = ChannelPointer.model_validate_json(_document(client, update_channel.target_path(channel)))
-        version = update_channel.choose(pointer, device_id)
-        return None if version is None else _offer(client, pointer, version)
-    except (tuf.RepositoryError, tuf.DownloadError) as error:
-        raise _refusal(error) from error
+        with metadata_client.refusing_metadata_errors(fetcher, known_time):
+            metadata, url = source.directory / "metadata", f"{source.url}/metadata/"
+            client = metadata_client.refreshed(metadata, url, source.trusted_root, fetcher, known_time)
+            return _choose(source, client, channel, device_id, models)
     except ValueError as error:  # Signed, and yet not readable for this version of the app.
         raise UpdateRefused(RefusalReason.APP_TOO_OLD, f"a signed document cannot be read: {error}") from error
 
@@ -107,24 +115,26 @@ def look(source: UpdateSource, channel: str, device_id: str) -> Offer | None:
 def download(source: UpdateSource, target: TargetFile, folder: Path) -> Path:
     """Return the path of `target` in `folder`, downloaded as far as it is not there.
 
-    Raise `UpdateRefused`: `unreachable` keeps what has come so far, `tampered_file` does not.
+    Raise `UpdateRefused`: `unreachable` keeps what has come so far, `tampered_file` and `disk_full` do not.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    digest = target.hashes["sha256"]
-    complete, partial = folder / digest, folder / f"{digest}.partial"
-    if complete.exists() and file_sha256(complete) == digest:
-        return complete
-    parent, _, name = target.path.rpartition("/")
-    url = f"{source.url}/targets/{parent}/{digest}.{name}"
-    resumed = _fetch_rest(source.http, url, partial, target.length)
-    if resumed and file_sha256(partial) != digest:  # The first part may have been damaged on this phone.
-        partial.unlink()
-        _fetch_rest(source.http, url, partial, target.length)
-    if file_sha256(partial) != digest:
-        partial.unlink()
-        raise UpdateRefused(RefusalReason.TAMPERED_FILE, f"{target.path} is not what was signed")
-    partial.replace(complete)
-    return complete
+    url = target_download.target_url(f"{source.url}/targets/", target)
+    return target_download.fetch(source.http, url, target, folder)
+
+
+def download_model(source: UpdateSource, offer: Offer, folder: Path, models: Mapping[Sha256, Path]) -> DownloadedModel:
+    """Bring the offered model into `folder`, by the patch from one of `models` where that moves fewer bytes.
+
+    Whatever is wrong with a patch, the whole model is downloaded instead. Raise `UpdateRefused` as `download` does.
+    """
+    patch, problem = _smallest_patch(offer, folder, models), None
+    if patch is not None:
+        try:
+            return DownloadedModel(_patched(source, offer, patch, folder, models[patch.old]))
+        except UpdateRefused as refusal:
+            if refusal.reason not in (RefusalReason.NOT_PUBLISHED, RefusalReason.TAMPERED_FILE):
+                raise  # The whole model would come no further.
+            problem = refusal.detail
+    return DownloadedModel(download(source, offer.model, folder), problem)
 
 
 def check_fits(offer: Offer, known: ReleaseManifest, *, runtime_version: str, app_version: str) -> None:
@@ -144,28 +154,18 @@ def check_fits(offer: Offer, known: ReleaseManifest, *, runtime_version: str, ap
         raise UpdateRefused(RefusalReason.APP_TOO_OLD, f"it needs app {needs_app}, this is {app_version}")
 
 
-class HttpFetcher(FetcherInterface):
-    """Fetches metadata for python-tuf, which limits the bytes; here the time is limited, too."""
-
-    def __init__(self, http: httpx.Client) -> None:
-        self._http = http
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        deadline = time.monotonic() + _METADATA_SECONDS
-        try:
-            with self._http.stream("GET", url, headers={"Cache-Control": "no-cache"}) as answer:
-                if answer.status_code != httpx.codes.OK:
-                    raise tuf.DownloadHTTPError(f"{url} answered {answer.status_code}", answer.status_code)
-                for chunk in answer.iter_bytes():
-                    if time.monotonic() > deadline:
-                        raise tuf.SlowRetrievalError(f"{url} took more than {_METADATA_SECONDS:.0f} s")
-                    yield chunk
-        except httpx.HTTPError as error:
-            raise tuf.DownloadError(f"{url} cannot be fetched: {error}") from error
+def _choose(
+    source: UpdateSource, client: Updater, channel: str, device_id: str, models: Iterable[Sha256]
+) -> Offer | None:
+    pointer = ChannelPointer.model_validate_json(_document(source, client, update_channel.target_path(channel)))
+    version = update_channel.choose(pointer, device_id)
+    return None if version is None else _offer(source, client, pointer, version, models)
 
 
-def _offer(client: Updater, pointer: ChannelPointer, version: int) -> Offer:
-    content = _document(client, staged_targets.manifest_path(version))
+def _offer(
+    source: UpdateSource, client: Updater, pointer: ChannelPointer, version: int, models: Iterable[Sha256]
+) -> Offer:
+    content = _document(source, client, staged_targets.manifest_path(version))
     manifest = ReleaseManifest.model_validate_json(content)
     model = client.get_targetinfo(staged_targets.model_path(version))
     if model is None:
@@ -175,72 +175,58 @@ def _offer(client: Updater, pointer: ChannelPointer, version: int) -> Offer:
         raise UpdateRefused(RefusalReason.TAMPERED_METADATA, f"the manifest of release {version} names another model")
     candidate = pointer.candidate
     conditions = candidate.conditions if candidate and candidate.version == version else DownloadConditions()
-    return Offer(manifest, content, model, conditions)
+    is_candidate = version != pointer.current
+    return Offer(manifest, content, model, conditions, _patches(client, manifest.model.sha256, models), is_candidate)
 
 
-def _document(client: Updater, path: str) -> bytes:
+def _patches(client: Updater, new: Sha256, models: Iterable[Sha256]) -> tuple[ModelPatch, ...]:
+    """Look the patches up in metadata that is here already."""
+    looked_up = ((old, client.get_targetinfo(patches.target_path(old, new))) for old in models if old != new)
+    return tuple(ModelPatch(old, target) for old, target in looked_up if target is not None)
+
+
+def _document(source: UpdateSource, client: Updater, path: str) -> bytes:
     target = client.get_targetinfo(path)
     if target is None:
         raise UpdateRefused(RefusalReason.NOT_PUBLISHED, f"there is no {path}")
     if target.length > _DOCUMENT_LIMIT_BYTES:
         raise UpdateRefused(RefusalReason.APP_TOO_OLD, f"{path} has {target.length} bytes")
-    return Path(client.find_cached_target(target) or client.download_target(target)).read_bytes()
+    folder = source.directory / "documents" / path.replace("/", "-")
+    found = download(source, target, folder)
+    for each in folder.iterdir():
+        if each != found:  # An older one of this name.
+            each.unlink()
+    return found.read_bytes()
 
 
-def _refusal(error: tuf.RepositoryError | tuf.DownloadError) -> UpdateRefused:
-    reasons: list[tuple[type[Exception], RefusalReason]] = [
-        (tuf.ExpiredMetadataError, RefusalReason.EXPIRED_METADATA),
-        (tuf.BadVersionNumberError, RefusalReason.OLDER_METADATA),
-        (tuf.DownloadLengthMismatchError, RefusalReason.TAMPERED_METADATA),
-        (tuf.RepositoryError, RefusalReason.TAMPERED_METADATA),
-        (tuf.DownloadError, RefusalReason.UNREACHABLE),
-    ]
-    return UpdateRefused(next(reason for kind, reason in reasons if isinstance(error, kind)), str(error))
+def _smallest_patch(offer: Offer, folder: Path, models: Mapping[Sha256, Path]) -> ModelPatch | None:
+    """Return the patch that leaves least to download, unless the whole model leaves less."""
+    usable = [patch for patch in offer.patches if patch.old in models]
+    if not usable:
+        return None
+    best = min(usable, key=lambda patch: target_download.missing_bytes(folder, patch.target))
+    missing = target_download.missing_bytes(folder, best.target)
+    return best if missing < target_download.missing_bytes(folder, offer.model) else None
 
 
-def _fetch_rest(http: httpx.Client, url: str, partial: Path, length: int) -> bool:
-    """Bring `partial` to `length` bytes; return whether the beginning was there already."""
-    have = partial.stat().st_size if partial.exists() else 0
-    if have >= length:
-        return True
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+def _patched(source: UpdateSource, offer: Offer, patch: ModelPatch, folder: Path, old: Path) -> Path:
+    """Raise `UpdateRefused` (`tampered_file`) if the patch does not make the signed model out of `old`."""
+    file = download(source, patch.target, folder)
+    complete = folder / offer.manifest.model.sha256
+    result = complete.with_suffix(".patched")
     try:
-        with http.stream("GET", url, headers=headers) as answer:
-            start = _start(answer, have)
-            _append(answer, partial, start, length)
-    except httpx.HTTPError as error:
-        raise UpdateRefused(RefusalReason.UNREACHABLE, f"{url} cannot be fetched: {error}") from error
-    if partial.stat().st_size < length:
-        raise UpdateRefused(RefusalReason.UNREACHABLE, f"{url} ended early")
-    return start > 0
-
-
-def _start(answer: httpx.Response, have: int) -> int:
-    """Return where the bytes of `answer` belong."""
-    if answer.status_code == httpx.codes.PARTIAL_CONTENT:
-        unit, _, place = answer.headers.get("Content-Range", "").partition(" ")
-        if unit == "bytes" and place.partition("-")[0] == str(have):
-            return have
-    if answer.status_code == httpx.codes.OK:
-        return 0
-    raise UpdateRefused(RefusalReason.UNREACHABLE, f"{answer.url} answered {answer.status_code}")
-
-
-def _append(answer: httpx.Response, partial: Path, start: int, length: int) -> None:
-    written = start
-    with partial.open("r+b" if start else "wb") as file:
-        file.seek(start)
-        file.truncate()
-        for chunk in answer.iter_raw():
-            written += len(chunk)
-            if written > length:
-                break
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    if written > length:
-        partial.unlink()
-        raise UpdateRefused(RefusalReason.TAMPERED_FILE, f"{answer.url} has more than the {length} bytes signed")
+        with refusing_storage_errors():
+            target_download.check_room(folder, offer.model.length)
+            patches.apply(old, file, result, offer.model.length)
+            if not target_download.is_intact(result, offer.model):
+                raise PatchProblem(f"{patch.target.path} makes another model than the one signed")
+            result.replace(complete)
+    except PatchProblem as error:
+        raise UpdateRefused(RefusalReason.TAMPERED_FILE, str(error)) from error
+    finally:
+        result.unlink(missing_ok=True)
+        file.unlink()
+    return complete
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -65,12 +65,23 @@ def trained(request: pytest.FixtureRequest) -> Iterator[Trained]:
     model = backbones.build(recipe, LABELS, "random")
     pixels, labels = pictures(recipe.input_edge)
     settle(model, pixels)
+    keep_all(model)
     backbones.set_trainable(model, recipe.stages[0])
-    careful = keras.optimizers.SGD(1e-3, global_clipnorm=1.0)
+    careful = keras.optimizers.SGD(1e-4, global_clipnorm=1.0)
     model.compile(careful, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    first, second, _ = (float(model.train_on_batch(pixels.astype(np.float32), labels)) for _ in range(3))
-    yield Trained(request.param, model, (first, second))
+    inputs = pixels.astype(np.float32)
+    before = float(model.test_on_batch(inputs, labels))
+    for _ in range(2):
+        model.train_on_batch(inputs, labels)
+    yield Trained(request.param, model, (before, float(model.test_on_batch(inputs, labels))))
     keras.backend.clear_session()
+
+
+def keep_all(model: keras.Model) -> None:
+    """Drop nothing: what two steps give would be a matter of luck."""
+    for layer in model.get_layer("backbone").layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
 
 
 def settle(model: keras.Model, pixels: NDArray[np.uint8]) -> None:
@@ -105,9 +116,9 @@ def test_its_facts_are_known_without_keras(trained: Trained) -> None:
 
 
 def test_it_learns_in_two_steps(trained: Trained) -> None:
-    first, second = trained.losses
-    assert np.isfinite(second)
-    assert second < first
+    before, after = trained.losses
+    assert np.isfinite(after)
+    assert after < before
 
 
 def test_it_comes_back_from_its_file(trained: Trained, tmp_path: Path) -> None:
