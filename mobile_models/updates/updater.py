@@ -191,10 +191,10 @@ def _document(source: UpdateSource, client: Updater, path: str) -> bytes:
         raise UpdateRefused(RefusalReason.NOT_PUBLISHED, f"there is no {path}")
     if target.length > _DOCUMENT_LIMIT_BYTES:
         raise UpdateRefused(RefusalReason.APP_TOO_OLD, f"{path} has {target.length} bytes")
-    folder = source.directory / "documents" / path.replace("/", "-")
+    folder = source.directory / "documents" / path.partition("/")[0]
     found = download(source, target, folder)
     for each in folder.iterdir():
-        if each != found:  # An older one of this name.
+        if each != found:  # Of an older state of the repository.
             each.unlink()
     return found.read_bytes()
 
@@ -216,17 +216,23 @@ def _patched(source: UpdateSource, offer: Offer, patch: ModelPatch, folder: Path
     result = complete.with_suffix(".patched")
     try:
         with refusing_storage_errors():
-            target_download.check_room(folder, offer.model.length)
-            patches.apply(old, file, result, offer.model.length)
-            if not target_download.is_intact(result, offer.model):
-                raise PatchProblem(f"{patch.target.path} makes another model than the one signed")
+            _apply(offer, patch, (old, file, result))
             result.replace(complete)
-    except PatchProblem as error:
-        raise UpdateRefused(RefusalReason.TAMPERED_FILE, str(error)) from error
     finally:
         result.unlink(missing_ok=True)
         file.unlink()
     return complete
+
+
+def _apply(offer: Offer, patch: ModelPatch, files: tuple[Path, Path, Path]) -> None:
+    old, file, result = files
+    target_download.check_room(result.parent, offer.model.length)
+    try:
+        patches.apply(old, file, result, offer.model.length)
+    except PatchProblem as error:
+        raise UpdateRefused(RefusalReason.TAMPERED_FILE, f"{patch.target.path}: {error}") from error
+    if not target_download.is_intact(result, offer.model):
+        raise UpdateRefused(RefusalReason.TAMPERED_FILE, f"{patch.target.path} makes another model than the one signed")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
