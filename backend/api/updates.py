@@ -1,8 +1,8 @@
 """`/updates`: the update repository as static files, from a folder or a bucket.
 
-Guarantees: `timestamp.json` is always asked for anew (and answered 304 where it has not changed); every other file never
-changes under its name and may be cached for ever; that a file is missing may not be cached. Downloads can be resumed.
-Web pages of any origin may read all of it. Nothing outside the two folders is served.
+Guarantees: `timestamp.json` is always asked for anew (and answered 304 where it has not changed); no other file ever
+changes under its name, and all may be cached for ever; that a file is missing may not be cached. Downloads can be
+resumed. Web pages of any origin may read everything. Nothing outside the two folders is served.
 """
 
 import functools

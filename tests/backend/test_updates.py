@@ -1,5 +1,6 @@
 """The update repository as static files, from a folder and from a bucket."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def world(
     store = photo_store.open_store(settings, settings.resolved_updates_url)
     obstore.put(store, TARGET, MODEL)
     obstore.put(store, "metadata/timestamp.json", b'{"version": 1}')
+    obstore.put(store, "metadata/1.root.json", b'{"version": 1}')
     obstore.put(store, "metadata/empty.json", b"")
     obstore.put(store, "secret.txt", b"outside of the two folders")
     with running(settings) as (client, _):
@@ -62,8 +64,52 @@ def test_metadata_is_asked_for_anew_and_answered_briefly_when_unchanged(
         same = get(client, "metadata/timestamp.json", if_none_match=header)
         assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
     obstore.put(store, "metadata/timestamp.json", b'{"version": 22}')
-    changed = get(client, "metadata/timestamp.json", if_none_match=tag)
+    while (changed := get(client, "metadata/timestamp.json", if_none_match=tag)).status_code == 304:
+        time.sleep(0.05)  # It is looked up about once a second.
     assert (changed.status_code, changed.content) == (200, b'{"version": 22}')
+
+
+def test_numbered_metadata_never_changes_and_what_is_missing_may_come_at_any_time(updates: httpx.Client) -> None:
+    assert get(updates, "metadata/1.root.json").headers["cache-control"] == "public, max-age=31536000, immutable"
+    missing = get(updates, "metadata/2.root.json")
+    assert (missing.status_code, missing.headers["cache-control"]) == (404, "no-cache")
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "status"),
+    [
+        ("metadata/timestamp.json", "", 200),
+        (TARGET, "bytes=5-9", 206),
+        ("metadata/2.root.json", "", 404),
+        (TARGET, "bytes=99999999-", 416),
+    ],
+)
+def test_pages_of_other_origins_may_read_every_answer(
+    updates: httpx.Client, path: str, asked: str, status: int
+) -> None:
+    answer = get(updates, path, origin="https://another-app.example", range=asked)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*")
+    exposed = answer.headers["access-control-expose-headers"].split(", ")
+    assert {"Content-Range", "ETag"} <= set(exposed)
+
+
+def test_a_browser_that_asks_first_may_send_ranges_and_conditions(updates: httpx.Client) -> None:
+    answer = updates.options(f"/updates/{TARGET}", headers={"Origin": "https://another-app.example"})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-methods"] == "GET, HEAD"
+    allowed = answer.headers["access-control-allow-headers"].split(", ")
+    assert {"Range", "If-Range", "If-None-Match", "Cache-Control"} <= set(allowed)
+
+
+def test_a_list_of_many_models_is_served_though_it_is_not_kept_in_memory(
+    world: tuple[httpx.Client, ObjectStore],
+) -> None:
+    client, store = world
+    long = b"[" + b" " * 100_000 + b"]"
+    obstore.put(store, "metadata/9.targets.json", long)
+    assert get(client, "metadata/9.targets.json").content == long
+    assert get(client, "metadata/9.targets.json", range="bytes=100000-").content == b" ]"
 
 
 def test_head_tells_everything_but_the_content(updates: httpx.Client) -> None:
