@@ -12,6 +12,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mobile_models.document import Document
+from mobile_models.field_report import FieldReport
 from phone.submission import Correction, Submission, SubmissionId
 
 NOT_SIGNED_IN = "not_signed_in"
@@ -86,6 +87,10 @@ class Server:
 
     def withdraw(self, submission_id: SubmissionId) -> None:
         self._ask("DELETE", f"/v1/submissions/{submission_id}")
+
+    def report(self, report: FieldReport) -> None:
+        """Send the counts of a day; the same report counts once."""
+        self._ask("POST", "/v1/field-reports", json=report.model_dump(mode="json"))
 
     def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
