@@ -6,6 +6,7 @@ Guarantees: it says all that phones may be given; what it does not name is taken
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from mobile_models.document import Sha256
 from mobile_models.updates.staged_targets import StagedSignature
 from mobile_models.updates.update_channel import ChannelPointer
 
@@ -25,12 +26,26 @@ class DesiredRelease:
 
 
 @dataclass(frozen=True)
+class DesiredPatch:
+    """A patch between two models that phones may be given (`patches`)."""
+
+    path: str
+    """`patches.target_path` of both models."""
+    length: int
+    sha256: Sha256
+    read: Callable[[], bytes]
+    """Called only while the patch is not in the repository."""
+
+
+@dataclass(frozen=True)
 class DesiredState:
     releases: tuple[DesiredRelease, ...]
     """All that may be given to phones. Another one that is published leaves `targets` when that is signed next."""
     channels: Mapping[str, ChannelPointer]
     unreadable: frozenset[int] = frozenset()
     """Further ones, whose files cannot be had at the moment: they stay as they are, published or not."""
+    patches: tuple[DesiredPatch, ...] = ()
+    """All that there should be; another one that is published leaves."""
 
     @property
     def versions(self) -> frozenset[int]:

@@ -7,14 +7,14 @@ call completes the work. A model is published only with the signatures that the 
 to what is not published. One publisher works at a time (its job's lease); a second one is noticed, not obeyed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from obstore.store import ObjectStore
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
-from mobile_models.updates import channel_targets, release_targets, repository_files, staged_targets
-from mobile_models.updates.desired_state import Awaiting, DesiredRelease, DesiredState
+from mobile_models.updates import channel_targets, patch_targets, release_targets, repository_files, staged_targets
+from mobile_models.updates.desired_state import Awaiting, DesiredPatch, DesiredRelease, DesiredState
 from mobile_models.updates.published_updates import Published, pointer, published_versions, verify
 from mobile_models.updates.repository_edit import RepositoryEdit
 from mobile_models.updates.repository_files import Chain, RepositoryInvalid
@@ -31,6 +31,7 @@ from mobile_models.updates.update_roles import UpdateRole
 
 __all__ = [
     "Awaiting",
+    "DesiredPatch",
     "DesiredRelease",
     "DesiredState",
     "Outcome",
@@ -64,6 +65,10 @@ class Outcome:
     """As published now."""
     warnings: tuple[str, ...]
     changed: bool
+    patches_refused: dict[str, str] = field(default_factory=dict)
+    """Path of a patch to the reason why it was left out."""
+    metadata_versions: dict[str, int] = field(default_factory=dict)
+    """Number of each role's metadata, as published now."""
 
 
 def create(store: ObjectStore, keys: KeyRing, *, moment: datetime | None = None) -> None:
@@ -95,7 +100,8 @@ def reconcile(store: ObjectStore, keys: KeyRing, desired: DesiredState, *, momen
     awaiting, refused = release_targets.bring(edit, desired)
     release_targets.drop_and_renew(edit, desired.versions)
     available = frozenset(staged_targets.releases_in(edit.chain.targets.signed))
-    channels = channel_targets.point(edit, desired)
+    patches, patches_refused = patch_targets.bring(edit, desired.patches)
+    channels = channel_targets.point(edit, desired, patches)
     changed = edit.publish()
     return Outcome(
         published=tuple(sorted(available - before)),
@@ -105,6 +111,8 @@ def reconcile(store: ObjectStore, keys: KeyRing, desired: DesiredState, *, momen
         channels=channels,
         warnings=_warnings(edit),
         changed=changed,
+        patches_refused=patches_refused,
+        metadata_versions={str(role): edit.chain.signed(role).version for role in UpdateRole},
     )
 
 
