@@ -4,7 +4,7 @@ Guarantees: `reconcile` makes the repository agree with what is desired, as ofte
 not written again. Files come first, then targets, channels and snapshot under new numbers, the timestamp last, so that
 a phone sees the repository before or after, never in between, also when the publisher is killed at any point; the next
 call completes the work. A model is published only with the signatures that the root asks for. A channel never points
-to what is not published. One publisher works at a time (its job's lease); a second one is noticed, not obeyed.
+to what is not published. One publisher works at a time: a second one waits, or is refused and changes nothing.
 """
 
 from dataclasses import dataclass, field
@@ -13,11 +13,19 @@ from datetime import UTC, datetime
 from obstore.store import ObjectStore
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
-from mobile_models.updates import channel_targets, patch_targets, release_targets, repository_files, staged_targets
+from mobile_models.updates import (
+    channel_targets,
+    patch_targets,
+    pending_metadata,
+    release_targets,
+    repository_files,
+    repository_lock,
+    staged_targets,
+)
 from mobile_models.updates.desired_state import Awaiting, DesiredPatch, DesiredRelease, DesiredState
 from mobile_models.updates.published_updates import Published, pointer, published_versions, verify
 from mobile_models.updates.repository_edit import RepositoryEdit
-from mobile_models.updates.repository_files import Chain, RepositoryInvalid
+from mobile_models.updates.repository_files import LONG_AGO, Chain, RepositoryBusy, RepositoryInvalid
 from mobile_models.updates.signing_keys import KeyRing
 from mobile_models.updates.staged_targets import (
     SignatureRefused,
@@ -36,6 +44,7 @@ __all__ = [
     "DesiredState",
     "Outcome",
     "Published",
+    "RepositoryBusy",
     "RepositoryInvalid",
     "SignatureRefused",
     "StagedSignature",
@@ -49,8 +58,6 @@ __all__ = [
     "staged_sha256",
     "verify",
 ]
-
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -73,46 +80,56 @@ class Outcome:
 
 def create(store: ObjectStore, keys: KeyRing, *, moment: datetime | None = None) -> None:
     """Make an empty repository that starts from the root in `keys`; do nothing if there is one."""
+    with repository_lock.held(store):
+        _create(store, keys, moment or datetime.now(UTC))
+
+
+def reconcile(store: ObjectStore, keys: KeyRing, desired: DesiredState, *, moment: datetime | None = None) -> Outcome:
+    """Make the repository agree with `desired` as far as the keys and signatures at hand allow, and renew what is due.
+
+    Raise `RepositoryInvalid` if the repository is not ours or damaged, `RepositoryBusy` if another publisher is faster,
+    `KeyProblem` if an online key is missing.
+    """
+    moment = moment or datetime.now(UTC)
+    with repository_lock.held(store):
+        _create(store, keys, moment)
+        return _reconcile(RepositoryEdit.of(store, keys, moment), desired)
+
+
+def _create(store: ObjectStore, keys: KeyRing, moment: datetime) -> None:
     if repository_files.is_there(store):
         return
     root, targets = Metadata[Root].from_bytes(keys.trusted_root), Metadata[Targets].from_bytes(keys.first_targets)
     repository_files.put_numbered(store, UpdateRole.ROOT, root.signed.version, keys.trusted_root)
     repository_files.put_numbered(store, UpdateRole.TARGETS, targets.signed.version, keys.first_targets)
     # Nothing leads anywhere yet, and expired parts are signed anew.
-    timestamp, snapshot = Metadata(Timestamp(expires=_LONG_AGO)), Metadata(Snapshot(expires=_LONG_AGO))
+    timestamp, snapshot = Metadata(Timestamp(expires=LONG_AGO)), Metadata(Snapshot(expires=LONG_AGO))
     empty = Chain(root, timestamp, snapshot, targets, Metadata(Targets()))
-    edit = RepositoryEdit(store, keys.signers, empty, moment or datetime.now(UTC))
+    edit = RepositoryEdit(store, keys.signers, empty, moment)
     edit.set_channels({})
     edit.publish()
 
 
-def reconcile(store: ObjectStore, keys: KeyRing, desired: DesiredState, *, moment: datetime | None = None) -> Outcome:
-    """Make the repository agree with `desired` as far as the keys and signatures at hand allow, and renew what is due.
-
-    Raise `RepositoryInvalid` if the repository is not ours or damaged, `KeyProblem` if an online key is missing.
-    """
-    moment = moment or datetime.now(UTC)
-    create(store, keys, moment=moment)
-    edit = RepositoryEdit(store, keys.signers, repository_files.read_chain(store, keys.trusted_root), moment)
+def _reconcile(edit: RepositoryEdit, desired: DesiredState) -> Outcome:
     before = frozenset(staged_targets.releases_in(edit.chain.targets.signed))
+    waiting = pending_metadata.take_up(edit)
     edit.renew_root()
-    edit.take_renewed_targets()
     awaiting, refused = release_targets.bring(edit, desired)
     release_targets.drop_and_renew(edit, desired.versions)
     available = frozenset(staged_targets.releases_in(edit.chain.targets.signed))
     patches, patches_refused = patch_targets.bring(edit, desired.patches)
     channels = channel_targets.point(edit, desired, patches)
     changed = edit.publish()
+    pending_metadata.clear(edit)
     return Outcome(
         published=tuple(sorted(available - before)),
         available=available,
         awaiting=awaiting,
         refused=refused,
         channels=channels,
-        warnings=_warnings(edit),
+        warnings=(*waiting, *_warnings(edit)),
         changed=changed,
         patches_refused=patches_refused,
-        metadata_versions={str(role): edit.chain.signed(role).version for role in UpdateRole},
     )
 
 

@@ -1,13 +1,13 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import obstore
 import pytest
 from obstore.store import MemoryStore, ObjectStore
+from tuf.api.metadata import Metadata
 
 from mobile_models.updates import renewal, repository, signing_keys
 from mobile_models.updates.repository_edit import RepositoryEdit
-from mobile_models.updates.repository_files import find_numbered, read_chain
+from mobile_models.updates.repository_files import find_numbered, put_pending, read_chain
 from mobile_models.updates.signing_keys import KeyProblem, KeyRing
 from mobile_models.updates.update_roles import UpdateRole
 from tests import updates
@@ -43,7 +43,7 @@ def _published(store: ObjectStore, role: UpdateRole) -> bytes:
 
 
 def _put(store: ObjectStore, content: bytes) -> None:
-    obstore.put(store, f"metadata/{renewal.file_name(content)}", content)
+    put_pending(store, UpdateRole(Metadata.from_bytes(content).signed.type), content)
 
 
 def test_two_people_renew_targets_and_the_publisher_takes_it_up(
@@ -55,7 +55,8 @@ def test_two_people_renew_targets_and_the_publisher_takes_it_up(
     begun = renewal.renew(targets, root, [anna], NEAR_THE_END)
     assert renewal.missing_signatures(begun, root) == 1
     _put(store, begun)
-    repository.reconcile(store, worker, desired(1, current=1))
+    waiting = repository.reconcile(store, worker, desired(1, current=1))
+    assert "targets 3 is signed by too few people, 1 missing" in waiting.warnings[0]
     assert read_chain(store).targets.signed.version == before.version, "one signature is not enough"
 
     finished = renewal.countersign(begun, root, [bert])
@@ -68,10 +69,11 @@ def test_two_people_renew_targets_and_the_publisher_takes_it_up(
     assert repository.verify(store, worker.trusted_root).versions == {1}
 
 
-def test_a_renewed_root_is_believed_at_once(store: ObjectStore, city: Path, worker: KeyRing) -> None:
+def test_a_renewed_root_is_taken_up(store: ObjectStore, city: Path, worker: KeyRing) -> None:
     signer = signing_keys.load_signer(city / "root-1.pem")
     renewed = renewal.renew(worker.trusted_root, worker.trusted_root, [signer], NEAR_THE_END)
     _put(store, renewed)
+    assert repository.reconcile(store, worker, desired(1, current=1)).changed
     assert read_chain(store, worker.trusted_root).root.signed.version == 2
     repository.verify(store, worker.trusted_root)
 

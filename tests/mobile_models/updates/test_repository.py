@@ -14,7 +14,13 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
 from mobile_models.updates import repository, signing_keys
-from mobile_models.updates.repository import DesiredRelease, DesiredState, RepositoryInvalid, SignatureRefused
+from mobile_models.updates.repository import (
+    DesiredRelease,
+    DesiredState,
+    RepositoryBusy,
+    RepositoryInvalid,
+    SignatureRefused,
+)
 from mobile_models.updates.repository_edit import RepositoryEdit
 from mobile_models.updates.repository_files import read_chain
 from mobile_models.updates.signing_keys import KeyProblem, KeyRing
@@ -415,7 +421,7 @@ def test_a_second_publisher_at_the_same_time_is_noticed(keys: KeyRing) -> None:
     repository.reconcile(store, keys, desired(1, current=1))
     first, second = (RepositoryEdit(store, keys.signers, read_chain(store), NOW) for _ in range(2))
     first.set_channels({})
-    with pytest.raises(RepositoryInvalid, match="second publisher"):
+    with pytest.raises(RepositoryBusy, match="second publisher"):
         second.set_channels({})
     first.publish()
     repository.verify(store, keys.trusted_root)

@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
 from mobile_models.updates import repository, updater
-from mobile_models.updates.repository import RepositoryInvalid
+from mobile_models.updates.repository import RepositoryBusy
 from mobile_models.updates.repository_files import put_numbered
 from mobile_models.updates.signing_keys import KeyRing
 from mobile_models.updates.update_roles import UpdateRole
@@ -74,7 +74,7 @@ def test_publishing_goes_on_and_verifies(bucket: S3Store, keys: KeyRing) -> None
 def test_a_numbered_file_is_never_overwritten(bucket: S3Store) -> None:
     content = bytes(obstore.get(bucket, "metadata/1.targets.json").bytes())
     put_numbered(bucket, UpdateRole.TARGETS, 1, content)
-    with pytest.raises(RepositoryInvalid, match="exists with other content"):
+    with pytest.raises(RepositoryBusy, match="exists with other content"):
         put_numbered(bucket, UpdateRole.TARGETS, 1, b"{}")
     assert bytes(obstore.get(bucket, "metadata/1.targets.json").bytes()) == content
 

@@ -1,0 +1,77 @@
+"""Files in a store: a folder, a bucket or memory.
+
+Guarantees: a file is written whole, and in a folder through to the disk; caches are told which files never change.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+if TYPE_CHECKING:
+    from obstore import PutMode
+
+
+def read(store: ObjectStore, path: str) -> bytes:
+    return bytes(obstore.get(store, path).bytes())
+
+
+def find(store: ObjectStore, path: str) -> bytes | None:
+    try:
+        return read(store, path)
+    except FileNotFoundError:
+        return None
+
+
+def read_tagged(store: ObjectStore, path: str) -> tuple[bytes, str | None]:
+    """Return a file's content, and what the store calls this version of it."""
+    found = obstore.get(store, path)
+    return bytes(found.bytes()), found.meta["e_tag"]
+
+
+def tag(store: ObjectStore, path: str) -> str | None:
+    try:
+        return obstore.head(store, path)["e_tag"]
+    except FileNotFoundError:
+        return None
+
+
+def put(store: ObjectStore, path: str, content: bytes, mode: "PutMode", *, immutable: bool = True) -> str | None:
+    """Write a file and return what the store calls this version of it."""
+    kind = "application/json" if path.endswith(".json") else "application/octet-stream"
+    cache = "public, max-age=31536000, immutable" if immutable else "no-cache"
+    # Only a bucket keeps these; in a folder, whoever serves it sets them.
+    attributes = {"Content-Type": kind, "Cache-Control": cache} if isinstance(store, S3Store) else {}
+    written_as = obstore.put(store, path, content, attributes=attributes, mode=mode)["e_tag"]
+    if isinstance(store, LocalStore) and store.prefix is not None:
+        written = Path(store.prefix, path)
+        for each in (written, written.parent):
+            _sync(each)
+    return written_as
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def delete(store: ObjectStore, path: str) -> None:
+    """Delete a file if it is there."""
+    try:
+        obstore.delete(store, path)
+    except FileNotFoundError:
+        return
+
+
+def ages(store: ObjectStore, folder: str) -> Iterator[tuple[str, datetime]]:
+    """Yield the path of each file below `folder`, and when it was written."""
+    for page in obstore.list(store, folder):
+        for found in page:
+            yield found["path"], found["last_modified"]
