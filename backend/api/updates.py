@@ -36,6 +36,8 @@ _ANY_ORIGIN = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, ETag",
 }
+_UNCHANGED = ("ETag", "Cache-Control", *_ANY_ORIGIN)
+"""What an answer 304 says (RFC 9110, 15.4.5); the rest the client has."""
 _PREFLIGHT = _ANY_ORIGIN | {
     "Access-Control-Allow-Methods": "GET, HEAD",
     "Access-Control-Allow-Headers": "Cache-Control, If-None-Match, If-Range, Range",
@@ -75,7 +77,7 @@ def _missing() -> Response:
 async def _answer(path: str, file: UpdateFile, request: Request, files: UpdateFiles) -> Response:
     headers = dict(_headers(path, file.tag, file.modified_at))
     if _names(request.headers.get("if-none-match", ""), headers["ETag"]):
-        return Response(status_code=304, headers=headers)
+        return Response(status_code=304, headers={name: headers[name] for name in _UNCHANGED})
     try:
         asked = _asked_range(request, headers["ETag"], file.size)
     except ValueError as error:
