@@ -19,9 +19,10 @@ from sqlmodel import Session, col, select
 from backend.database import transaction
 from backend.errors import Unavailable
 from backend.release_files import MANIFEST, MODEL, release_key
-from backend.tables import Release, ReleaseState
+from backend.tables import Release, ReleaseChannel
 from mobile_models.classifier import Classifier, ModelError
 from mobile_models.manifest import ReleaseManifest
+from mobile_models.updates.update_channel import STABLE
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +32,16 @@ RETRY_SECONDS = 60.0
 
 
 def current_version(session: Session) -> int | None:
-    """Return the release that everybody gets: the newest one that is published to 100 %."""
-    statement = (
-        select(Release.version)
-        .where(Release.state == ReleaseState.PUBLISHED, col(Release.rollout_percent) >= 100)
-        .order_by(col(Release.version).desc())
-        .limit(1)
-    )
-    return session.exec(statement).one_or_none()
+    """Return the release that everybody gets: the current one of `stable`, or the bundled one where it went back."""
+    stable = session.get(ReleaseChannel, STABLE)
+    if stable is None or stable.return_to_bundled or stable.current_version is None:
+        return _bundled_version(session)
+    return stable.current_version
+
+
+def _bundled_version(session: Session) -> int | None:
+    bundled = select(Release.version).where(col(Release.training_run_id).is_(None))
+    return session.exec(bundled.order_by(col(Release.version).desc()).limit(1)).one_or_none()
 
 
 class CurrentModel:

@@ -9,8 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from backend.rollout_plan import RolloutPlan
 
 PREFIX = "WASTELENS_"
 _REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +37,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = Field(default="", description="address that phones use; empty: http://host:port")
+    timezone: str = Field(default="UTC", description="of the city, for the times that pages show, such as Asia/Saigon")
+    map_tile_hosts: str = Field(default="", description="origins of map tiles, such as https://tiles.example.org")
     trusted_proxies: str = Field(
         default="127.0.0.1,::1", description="addresses or networks whose X-Forwarded-For is believed"
     )
@@ -87,7 +91,49 @@ class Settings(BaseSettings):
     retrain_after_gold_labels: int = Field(default=500, ge=0, description="0: never by count")
     retrain_minimum_per_class: int = Field(default=10, ge=0)
     approvals_needed: int = Field(default=1, ge=1, le=2)
+    approve_automatically: bool = Field(
+        default=False, description="approve what beat the release that is current, without people"
+    )
+    rollout_plan: str = Field(
+        default="5:24, 25:24, 50:24, 100",
+        description="PERCENT:HOURS of each step, where whoever approves says no other",
+    )
+    releases_kept: int = Field(default=5, ge=1, description="newest releases that phones can be sent back to")
+    kept_while_used_by_percent: float = Field(
+        default=1.0, ge=0, le=100, description="a release that more of the phones still run is kept, too"
+    )
     targets_threshold: int = Field(default=1, ge=1)
+    field_reports_per_device_per_hour: int = Field(
+        default=100, ge=1, description="a phone that was away for a month brings thirty at once"
+    )
+    smallest_cell_phones: int = Field(
+        default=5, ge=1, description="figures of fewer phones are not told, those of a rarer phone model as `other`"
+    )
+    compared_answers_per_phone_and_day: int = Field(default=20, ge=1, description="so that no phone outvotes others")
+    evidence_block_seconds: int = Field(
+        default=600, ge=1, description="a rollout is judged by reports up to the end of the last such block"
+    )
+    halt_alpha: float = Field(default=0.02, gt=0, le=0.2, description="chance that a harmless rollout is ever halted")
+    tolerated_failure_fraction: float = Field(
+        default=0.01, gt=0, lt=0.5, description="of phones whose self-test or loading may fail without a halt"
+    )
+    tolerated_worsening_fraction: float = Field(
+        default=0.01, ge=0, lt=0.5, description="corrected so much more often, a release is not halted"
+    )
+    rejections_to_halt: int = Field(
+        default=5, ge=1, description="phones that reject a release which no phone has passed yet, to halt at once"
+    )
+    widen_alpha: float = Field(default=0.05, gt=0, le=0.2, description="chance to widen what is worse by the margin")
+    widen_margin_fraction: float = Field(
+        default=0.03, gt=0, lt=0.5, description="a rollout widens once it is not corrected so much more often"
+    )
+    widen_answers_needed: int = Field(default=300, ge=1, description="of the candidate, at each step")
+    widen_without_proof_days: float = Field(
+        default=7.0, gt=0, description="at one step without any sign of harm, where answers are too few to prove it"
+    )
+    answers_correlation: float = Field(
+        default=0.1, ge=0, le=1, description="of the answers of one phone: residents differ in how much they correct"
+    )
     features_dir: Path | None = Field(
         default=None, description="where a train worker keeps features of photos for later runs; empty: with its work"
     )
@@ -99,6 +145,11 @@ class Settings(BaseSettings):
     train_threads: int = Field(default=0, ge=0, description="0: as many as there are cores")
     job_lease_seconds: float = Field(default=60.0, gt=0)
     sweep_seconds: float = Field(default=20.0, gt=0)
+
+    @field_validator("rollout_plan")
+    @classmethod
+    def _is_a_plan(cls, given: str) -> str:
+        return str(RolloutPlan.parse(given))
 
     @classmethod
     def settings_customise_sources(

@@ -11,9 +11,10 @@ import logging
 import obstore
 from sqlmodel import Session
 
-from backend import releases
+from backend import desired_updates, publisher, retention
+from backend.database import now
+from backend.desired_updates import Desired, WantedRelease
 from backend.release_files import MANIFEST, MODEL, release_key
-from backend.releases import Desired, WantedRelease
 from mobile_models.updates import repository, signing_keys
 from mobile_models.updates.repository import DesiredRelease, DesiredState, Outcome
 from workers.claim import Settle, Task, Work
@@ -25,20 +26,21 @@ log = logging.getLogger(__name__)
 def _publish(work: Work) -> Settle:
     place = work.place
     with place.transaction() as session:
-        wanted = releases.desired_state(session)
+        retention.retire(session, place.settings, {}, now())
+        wanted = desired_updates.read(session)
     keys = signing_keys.load(place.settings.resolved_keys_dir)
     desired = _desired(place, wanted)
     work.check()
     outcome = repository.reconcile(place.updates, keys, desired)
     for version, awaiting in outcome.awaiting.items():
-        obstore.put(place.storage, releases.staged_key(version), awaiting.staged)
+        obstore.put(place.storage, publisher.staged_key(version), awaiting.staged)
     for version, reason in outcome.refused.items():
         log.error("release %d cannot be published: %s", version, reason)
     problems = _problems(desired, outcome)
 
     def settle(session: Session) -> None:
-        releases.settle_published(session, outcome)
-        releases.note_problems(session, problems)
+        desired_updates.settle(session, outcome, now())
+        publisher.note_problems(session, problems)
 
     return settle
 
@@ -83,7 +85,7 @@ def _desired_release(place: Workplace, release: WantedRelease) -> DesiredRelease
 
 def _staged(place: Workplace, version: int) -> bytes | None:
     try:
-        return bytes(obstore.get(place.storage, releases.staged_key(version)).bytes())
+        return bytes(obstore.get(place.storage, publisher.staged_key(version)).bytes())
     except FileNotFoundError:
         return None
 
@@ -91,7 +93,7 @@ def _staged(place: Workplace, version: int) -> bytes | None:
 def _give_up(session: Session, _: str, reason: str) -> None:
     """No release is failed for it: they stay approved, and the hourly look at the repository tries again."""
     log.error("the update repository could not be brought up to date: %s", reason)
-    releases.note_problems(session, ["the update repository could not be brought up to date; see the publisher's log"])
+    publisher.note_problems(session, ["the update repository could not be brought up to date; see the publisher's log"])
 
 
 PUBLISH = Task(act=_publish, give_up=_give_up)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, String, cast, delete,
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from backend import job_queue, photo_store, releases, snapshots, training_runs
+from backend import job_queue, photo_store, publisher, snapshots, training_runs
 from backend.current_model import current_version
 from backend.database import connect, now
 from backend.settings import Settings
@@ -136,7 +136,7 @@ def _pending_without_job(session: Session) -> list[tuple[JobKind, str]]:
         *((JobKind.INSPECT, photo_id) for photo_id in session.exec(photos.limit(AT_ONCE))),
         *((JobKind.FREEZE, str(snapshot_id)) for snapshot_id in session.exec(frozen_later.limit(AT_ONCE))),
         *((JobKind.RETRAIN, run_id) for run_id in session.exec(runs.limit(AT_ONCE))),
-        *((JobKind.PUBLISH, releases.UPDATES) for _ in session.exec(approved.limit(1))),
+        *((JobKind.PUBLISH, publisher.UPDATES) for _ in session.exec(approved.limit(1))),
     ]
 
 
@@ -179,7 +179,7 @@ def _scheduled_mode(session: Session, settings: Settings) -> TrainingMode:
 def re_sign_updates(place: Workplace) -> None:
     """The publisher looks at every expiry, and does nothing where nothing is near."""
     with place.transaction() as session:
-        releases.ask_publisher(session)
+        publisher.ask(session)
 
 
 def remove_what_has_expired(place: Workplace) -> None:

@@ -7,7 +7,7 @@ import obstore
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from backend import migrations, releases
+from backend import migrations, publisher
 from backend.api import problems
 from backend.api.dependencies import Parts, PartsOfServer
 from backend.current_model import current_version
@@ -42,7 +42,7 @@ def ready(parts: PartsOfServer) -> Health | Response:
     missing = {name: problem for name, check in checks.items() if (problem := _try(check, parts)) is not None}
     if not missing:
         with transaction(parts.engine) as session:
-            return Health(warnings=releases.current_problems(session) or None)
+            return Health(warnings=publisher.current_problems(session) or None)
     detail = "; ".join(f"{name}: {problem}" for name, problem in missing.items())
     return problems.answer(503, "not_ready", "Not ready to serve", detail, missing=missing)
 

@@ -1,4 +1,7 @@
-"""`/v1/releases`: approving, rolling out, halting, withdrawing, and signing where no server sees the key."""
+"""`/v1/releases`: approving and withdrawing, and signing where no server sees the key.
+
+`widen`, `pause`, `resume` and `halt` act on the release's rollout that is under way, else on its newest one.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -8,8 +11,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
-from backend import audit_log, releases
+from backend import audit_log, channels, publisher, releases, rollouts
 from backend.api.dependencies import CurrentSettings, Parts, PartsOfServer, Transaction, transaction_of
+from backend.api.rollout_bodies import ReasonBody, RolloutAnswer, TermsBody, WidenBody
 from backend.api.staff_dependencies import Engineer
 from backend.database import RowNumber, Text
 from backend.errors import Conflict, DomainError
@@ -23,35 +27,37 @@ from mobile_models.updates.staged_targets import SignatureRefused
 router = APIRouter(prefix="/v1/releases", tags=["releases"])
 
 
-class ReasonBody(BaseModel):
-    reason: Text = Field(min_length=1, max_length=500)
-    """For the permanent history."""
-
-
-class RolloutBody(BaseModel):
-    rollout_percent: float = Field(gt=0, le=100)
-    reason: Text = Field(default="", max_length=500)
-
-
 class SignatureBody(BaseModel):
     key_id: Text = Field(max_length=200)
     signature: str = Field(max_length=2000, pattern=r"^[0-9a-f]+$")
     staged_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class Approval(BaseModel):
+    name: str
+    at: datetime
+    reason: str
+
+
 class ReleaseAnswer(BaseModel):
     version: int
     state: ReleaseState
-    rollout_percent: float
     training_run_id: str | None
     created_at: datetime
     published_at: datetime | None
+    retired_at: datetime | None
+    """Since when phones can no longer be sent to it."""
     manifest: dict[str, Any]
     blessing: dict[str, Any]
     approvals: int
     approvals_needed: int
+    approved_by: list[Approval]
     signed_by: list[str]
     """Ids of the keys whose signatures were sent in."""
+    current_on: list[str]
+    """Channels whose current release it is."""
+    rollouts: list[RolloutAnswer]
+    """Newest first."""
 
 
 class Event(BaseModel):
@@ -85,20 +91,29 @@ def one(version: RowNumber, _: Engineer, session: Transaction, settings: Current
 
 @router.post("/{version}/approve")
 def approve(
-    version: RowNumber, given: RolloutBody, person: Engineer, session: Transaction, settings: CurrentSettings
+    version: RowNumber, given: TermsBody, person: Engineer, session: Transaction, settings: CurrentSettings
 ) -> ReleaseAnswer:
-    """Approve a proposed release for a share of the phones. It may take two people, and then signatures."""
-    row = releases.approve(session, settings, person, version, given.rollout_percent, given.reason)
+    """Approve a proposed release and say how it is rolled out. It may take two people, and then signatures."""
+    row = releases.approve(session, settings, person, version, given.terms(settings), given.reason)
     return _answer(session, settings, row)
 
 
 @router.post("/{version}/widen")
 def widen(
-    version: RowNumber, given: RolloutBody, person: Engineer, session: Transaction, settings: CurrentSettings
+    version: RowNumber, given: WidenBody, person: Engineer, session: Transaction, settings: CurrentSettings
 ) -> ReleaseAnswer:
     """Offer it to more phones; 100 makes it the current release."""
-    row = releases.widen(session, person, version, given.rollout_percent, given.reason)
-    return _answer(session, settings, row)
+    rollouts.widen(session, person.name, rollouts.meant(session, version), given.rollout_percent, given.reason)
+    return _answer(session, settings, releases.find(session, version))
+
+
+@router.post("/{version}/pause")
+def pause(
+    version: RowNumber, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
+) -> ReleaseAnswer:
+    """Keep its rollout as wide as it is."""
+    rollouts.pause(session, person.name, rollouts.meant(session, version), given.reason)
+    return _answer(session, settings, releases.find(session, version))
 
 
 @router.post("/{version}/halt")
@@ -106,16 +121,17 @@ def halt(
     version: RowNumber, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
 ) -> ReleaseAnswer:
     """Offer it to nobody; phones go back to the one before. It can be resumed."""
-    row = releases.halt(session, person, version, given.reason)
-    return _answer(session, settings, row)
+    rollouts.halt(session, person.name, rollouts.meant(session, version), given.reason)
+    return _answer(session, settings, releases.find(session, version))
 
 
 @router.post("/{version}/resume")
 def resume(
     version: RowNumber, given: ReasonBody, person: Engineer, session: Transaction, settings: CurrentSettings
 ) -> ReleaseAnswer:
-    row = releases.resume(session, person, version, given.reason)
-    return _answer(session, settings, row)
+    """Let its rollout go on, after it was paused or halted."""
+    rollouts.resume(session, person.name, rollouts.meant(session, version), given.reason)
+    return _answer(session, settings, releases.find(session, version))
 
 
 @router.post("/{version}/withdraw")
@@ -150,15 +166,19 @@ def add_signature(version: RowNumber, given: SignatureBody, person: Engineer, pa
 
 def _staged(parts: Parts, version: int) -> bytes:
     try:
-        return bytes(obstore.get(parts.storage, releases.staged_key(version)).bytes())
+        return bytes(obstore.get(parts.storage, publisher.staged_key(version)).bytes())
     except FileNotFoundError:
         raise Conflict(f"Release {version} has nothing to sign (yet).", code="nothing_staged") from None
 
 
 def _answer(session: Session, settings: Settings, row: Release) -> ReleaseAnswer:
+    approved = releases.approvals(session, row.version)
     return ReleaseAnswer(
-        **row.model_dump(exclude={"salt"}),
-        approvals=releases.approvals(session, row.version),
+        **row.model_dump(),
+        approvals=len(approved),
         approvals_needed=settings.approvals_needed,
+        approved_by=[Approval(name=name, at=each.created_at, reason=each.reason) for name, each in approved],
         signed_by=[signature.key_id for signature in releases.signatures(session, row.version)],
+        current_on=[each.name for each in channels.every(session) if each.current_version == row.version],
+        rollouts=[RolloutAnswer.of(each) for each in rollouts.of_release(session, row.version)],
     )

@@ -9,6 +9,7 @@ import obstore
 import pytest
 from obstore.store import MemoryStore, ObjectStore
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from backend.api.dependencies import Parts
 from backend.current_model import CHECK_SECONDS, RETRY_SECONDS, CurrentModel
@@ -16,7 +17,7 @@ from backend.database import transaction
 from backend.errors import Unavailable
 from backend.release_files import release_key
 from backend.settings import Settings
-from backend.tables import Release, ReleaseState
+from backend.tables import DatasetSnapshotRow, Release, ReleaseChannel, Rollout, TrainingMode, TrainingRun
 from mobile_models.classifier import Classifier
 from tests import pictures, tiny_model
 from tests.backend.world import Resident, publish_release, register, running
@@ -116,9 +117,9 @@ def later(clock: Clock, model: CurrentModel, seconds: float = CHECK_SECONDS) -> 
     return model.classifier().manifest.version
 
 
-def set_state(engine: Engine, version: int, state: ReleaseState) -> None:
+def set_channel(engine: Engine, **columns: object) -> None:
     with transaction(engine) as session:
-        session.get_one(Release, version).state = state
+        session.get_one(ReleaseChannel, "stable").sqlmodel_update(columns)
 
 
 def test_it_looks_again_only_after_a_while(
@@ -135,17 +136,32 @@ def test_it_looks_again_only_after_a_while(
     assert later(clock, model) == 2
 
 
-def test_it_goes_back_when_the_newest_release_is_withdrawn(
+def test_it_goes_back_with_the_channel_and_to_the_bundled_release(
     engine: Engine, memory: ObjectStore, clock: Clock, model: CurrentModel, tmp_path: Path
 ) -> None:
     publish_release(engine, memory, tmp_path, 1)
     publish_release(engine, memory, tmp_path, 2)
     assert later(clock, model) == 2
-    set_state(engine, 2, ReleaseState.WITHDRAWN)
+    with transaction(engine) as session:  # Unlike the first, this one was made by a run.
+        session.get_one(Release, 2).training_run_id = _run(session)
+    set_channel(engine, return_to_bundled=True)
     assert later(clock, model) == 1
-    set_state(engine, 1, ReleaseState.HALTED)
-    with pytest.raises(Unavailable):
-        later(clock, model)
+    set_channel(engine, return_to_bundled=False)
+    assert later(clock, model) == 2
+    set_channel(engine, current_version=None)
+    assert later(clock, model) == 1
+
+
+def _run(session: Session) -> str:
+    session.add(DatasetSnapshotRow(id=1, requested_by="ada"))
+    session.flush()
+    run = TrainingRun(
+        recipe={}, mode=TrainingMode.FINE_TUNE, weights="", seed=1, snapshot_id=1, trigger="hand", requested_by="ada",
+        release_version=2,
+    )  # fmt: skip
+    session.add(run)
+    session.flush()
+    return run.id
 
 
 @pytest.mark.parametrize("damage", ["model", "manifest", "missing"])
@@ -172,8 +188,9 @@ def test_a_release_for_some_phones_only_is_not_the_servers(
 ) -> None:
     publish_release(engine, memory, tmp_path, 1)
     publish_release(engine, memory, tmp_path, 2)
+    set_channel(engine, current_version=1)
     with transaction(engine) as session:
-        session.get_one(Release, 2).rollout_percent = 5
+        session.add(Rollout(channel="stable", version=2, rollout_percent=5, plan=[]))
     assert later(clock, model) == 1
 
 

@@ -15,6 +15,7 @@ from backend.tables import Job, JobKind, Release, ReleaseState, TrainingMode, Tr
 from mobile_models.evaluation import Verdict
 from mobile_models.label_set import TRASHNET
 from tests.backend.staff_world import blessing, frozen_snapshot, gold, manifest, proposed, run
+from tests.backend.world import make_current
 from training.recipe import load
 from training.run_directory import Progress
 
@@ -82,8 +83,9 @@ def test_a_run_waits_for_its_snapshot_but_not_for_one_that_failed(session: Sessi
 
 
 def test_fine_tuning_starts_from_the_champion(session: Session, settings: Settings) -> None:
-    session.add(Release(version=1, state=ReleaseState.PUBLISHED, rollout_percent=100, manifest={}, blessing={}))
+    session.add(Release(version=1, state=ReleaseState.PUBLISHED, manifest={}, blessing={}))
     session.flush()
+    make_current(session, 1)
     asked = run(session, settings, mode=TrainingMode.FINE_TUNE)
     assert (asked.weights, asked.champion_version) == ("champion", 1)
 

@@ -15,9 +15,9 @@ import obstore
 import uvicorn
 from obstore.store import ObjectStore
 from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
-from backend import photo_store
+from backend import channels, photo_store
 from backend.api.dependencies import Parts
 from backend.database import transaction
 from backend.release_files import release_key
@@ -98,10 +98,19 @@ def publish_release(engine: Engine, storage: ObjectStore, folder: Path, version:
                 state=ReleaseState.PUBLISHED,
                 manifest=json.loads((release / "manifest.json").read_text()),
                 blessing=json.loads((release / "blessing.json").read_text()),
-                rollout_percent=100,
             )
         )
+        session.flush()
+        make_current(session, version)
     return release
+
+
+def make_current(session: Session, version: int) -> None:
+    """Say that everybody has this release."""
+    for channel in channels.every(session):
+        channel.current_version = version
+        session.add(channel)
+    session.flush()
 
 
 def photo_rows(parts: Parts) -> list[Photo]:
