@@ -63,11 +63,11 @@ class TampersMetadata(Mirror):
 
 
 class TampersModels(Mirror):
-    """Answers every download of a model, a manifest or a patch with other bytes of the same length."""
+    """Answers every download of a model or a patch with other bytes of the same length."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
-        if "/updates/targets/models/" not in path and "/updates/targets/patches/" not in path:
+        if not path.endswith(".model.tflite") and "/updates/targets/patches/" not in path:
             return super().handle_request(request)
         answer = self._whole(request)
         if answer.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
@@ -128,7 +128,7 @@ class Endless(Mirror):
     """Never stops sending: metadata on even days, models on odd ones."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        wanted = "/updates/metadata/" if self.day % 2 == 0 else "/updates/targets/models/"
+        wanted = "/updates/metadata/" if self.day % 2 == 0 else ".model.tflite"
         if self.is_fair_yet or wanted not in request.url.path:
             return super().handle_request(request)
         return httpx.Response(httpx.codes.OK, stream=_EndlessStream())

@@ -216,7 +216,7 @@ class _Played(httpx.BaseTransport):
         asked = _Request(str(request.url), tuple(sorted(request.headers.items())))
         answer = self._next(asked)
         self.exchanges.append((asked, answer))
-        return httpx.Response(answer.status, headers=answer.headers, content=answer.content)
+        return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(answer.content))
 
     def _next(self, asked: _Request) -> _Answer:
         if len(self.exchanges) < len(self._answers):
