@@ -1,18 +1,24 @@
 """A phone: it classifies without a network, keeps what the resident says, and follows signed updates.
 
 Guarantees: classifying and keeping need no network. An update that is refused leaves the model that runs untouched and
-says why. The phone knows its own id and token only; nothing about the person who holds it is kept or sent.
+says why. What was met with a release is counted and reported (`phone.usage`). The phone knows its own id and token
+only; nothing about the person who holds it is kept or sent.
 """
 
 import importlib.metadata
+import platform
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from mobile_models.manifest import ReleaseManifest
 from mobile_models.updates import update_channel, updater
+from mobile_models.updates.known_time import Clock, system_clock
+from mobile_models.updates.refusals import RefusalReason, UpdateRefused
 from mobile_models.updates.update_channel import DownloadConditions
 from mobile_models.updates.updater import Offer, UpdateSource
 from phone import durable_file, server
@@ -20,6 +26,7 @@ from phone.model_store import ActiveModel, ModelStore, runtime_version
 from phone.outbox import Outbox, Refusal, Sent
 from phone.server import Registration, Server, ServerUnreachable, SubmissionStatus
 from phone.submission import Answer, Prediction, Submission, SubmissionId
+from phone.usage import PhoneKind, Usage
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 300.0
 
@@ -61,17 +68,22 @@ class Phone:
         bundled_release: Path,
         *,
         channel: str = update_channel.STABLE,
+        clock: Clock = system_clock,
     ) -> None:
         """Raise `UpdateRefused` if not even the bundled release runs here."""
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._channel = channel
-        self._models = ModelStore(directory / "models", bundled_release)
-        self._active = self._models.open_best()
-        self.outbox = Outbox(directory / "outbox")
         address = server_url.rstrip("/")
         self._http = server.connect(address)
-        self._source = UpdateSource(f"{address}/updates", trusted_root, directory / "updates", self._http)
+        bundled = ReleaseManifest.read(bundled_release / "manifest.json")
+        self._source = UpdateSource(
+            f"{address}/updates", trusted_root, directory / "updates", self._http, clock, bundled.created_at
+        )
+        self._usage = Usage(directory / "usage.json", _kind(), channel, bundled.version, self._source.known_time.now)
+        self._models = ModelStore(directory / "models", bundled_release, self._usage)
+        self._active = self._models.open_best()
+        self.outbox = Outbox(directory / "outbox")
 
     def close(self) -> None:
         self._http.close()
@@ -98,7 +110,8 @@ class Phone:
     def classify(self, photo: bytes) -> Answer:
         """Raise `mobile_models.photo.PhotoError` if this is no photo that can be read."""
         model = self._active
-        said = model.classifier.classify(photo)
+        said = self._models.classify(model, photo)
+        self._usage.answered(model.version, said.milliseconds)
         return Answer(Prediction(label=said.label, scores=said.scores, release=model.version), said.milliseconds)
 
     def keep(self, photo: bytes, answer: Answer, chosen: Submission = _NOTHING_CHOSEN) -> SubmissionId:
@@ -108,22 +121,30 @@ class Phone:
         """
         if chosen.correction is not None:
             self._active.classifier.manifest.label_set.index(chosen.correction)
-        return self.outbox.add(photo, chosen.model_copy(update={"prediction": answer.prediction}))
+        said = answer.prediction
+        submission_id = self.outbox.add(photo, chosen.model_copy(update={"prediction": said}))
+        self._usage.kept(submission_id, said.release, said.label, chosen.correction)
+        return submission_id
 
     def correct(self, submission_id: SubmissionId, label: str) -> None:
         """Say what it really is, also long after the photo was sent. Raise `ValueError` for an unknown label."""
         self._active.classifier.manifest.label_set.index(label)
         self.outbox.correct(submission_id, label)
+        self._usage.said(submission_id, label)
 
     def withdraw(self, submission_id: SubmissionId) -> None:
         self.outbox.withdraw(submission_id)
+        self._usage.forget(submission_id)
 
     def status(self, submission_id: SubmissionId) -> SubmissionStatus:
         """Raise `ServerUnreachable`, `ServerRefused`."""
         return self._known_server().status(submission_id)
 
     def send(self, *, attempts: int = 5, sleep: Callable[[float], None] = time.sleep) -> Sent:
-        """Send the outbox, waiting longer after each failure. Raise `ServerUnreachable` once `attempts` have failed."""
+        """Send outbox and field reports, waiting longer after each failure.
+
+        Raise `ServerUnreachable` once `attempts` have failed.
+        """
         delivered, refused = 0, tuple[Refusal, ...]()
         for attempt in range(1, attempts + 1):
             sent = self._send_once()
@@ -138,10 +159,19 @@ class Phone:
     def update(self, surroundings: Surroundings = _ANYWHERE) -> UpdateState:
         """Follow the channel. Raise `UpdateRefused`; then the model that ran goes on running."""
         offer = self._look()
+        self._report()
         if offer is None or offer.digest == self._models.bundled_digest:
             return self._return_to_bundled()
         if offer.digest == self._active.digest:
             return UpdateState.UP_TO_DATE
+        try:
+            return self._follow(offer, surroundings)
+        except UpdateRefused as refusal:
+            if refusal.reason != RefusalReason.UNREACHABLE:
+                self._usage.refused(offer.manifest.version, refusal.reason)
+            raise
+
+    def _follow(self, offer: Offer, surroundings: Surroundings) -> UpdateState:
         self._models.check_not_refused(offer.digest)
         known = self._models.bundled_manifest
         updater.check_fits(offer, known, runtime_version=runtime_version(), app_version=_app_version())
@@ -151,32 +181,68 @@ class Phone:
         return UpdateState.UPDATED
 
     def _send_once(self) -> Sent:
-        if not self.outbox.waiting():
+        self._usage.close_days(self.release)
+        if not self.outbox.waiting() and not self._usage.waiting:
             return Sent(0, ())
         try:
             return self._send_registered()
-        except ServerUnreachable as failure:  # This phone cannot be registered yet.
+        except ServerUnreachable as failure:  # This phone cannot be registered yet, or its reports have to wait.
             return Sent(0, (), failure)
 
     def _send_registered(self) -> Sent:
         """A server that has forgotten this phone has forgotten all that it sent: it begins again under a new name."""
         try:
-            return self.outbox.send(self._known_server())
+            return self._send_all(self._known_server())
         except server.ServerRefused as refusal:
             if refusal.code != server.NOT_SIGNED_IN:
                 raise
-        return self.outbox.send(Server(self._http, self._register_anew().token))
+        return self._send_all(Server(self._http, self._register_anew().token))
+
+    def _send_all(self, known: Server) -> Sent:
+        sent = self.outbox.send(known)
+        if sent.failure is not None:
+            return sent
+        try:
+            self._send_reports(known)
+        except ServerUnreachable as failure:
+            return replace(sent, failure=failure)
+        return sent
+
+    def _send_reports(self, known: Server) -> None:
+        for report in self._usage.waiting:
+            try:
+                known.report(report)
+            except server.ServerRefused as refusal:
+                if refusal.code == server.NOT_SIGNED_IN:
+                    raise
+                # Anything else, a day too long ago for example, will not be taken tomorrow either.
+            self._usage.settle(report)
+
+    def _report(self) -> None:
+        """Use the contact for what is due; an update does not fail because the server takes no reports."""
+        self._usage.close_days(self.release)
+        if self._usage.waiting:
+            with suppress(ServerUnreachable, server.ServerRefused):  # They wait for the next contact.
+                self._send_reports(self._known_server())
 
     def _look(self) -> Offer | None:
         try:
             device_id = self.register().device_id
         except (ServerUnreachable, server.ServerRefused) as error:
-            raise updater.UpdateRefused(updater.RefusalReason.UNREACHABLE, str(error)) from error
-        return updater.look(self._source, self._channel, device_id)
+            raise UpdateRefused(RefusalReason.UNREACHABLE, str(error)) from error
+        offer = updater.look(self._source, self._channel, device_id, self._models.models())
+        pointer = updater.pointer_seen_last(self._source)
+        if pointer is not None:
+            self._usage.saw(pointer, device_id)
+        return offer
 
     def _prepare(self, offer: Offer) -> ActiveModel:
         def download() -> Path:
-            return updater.download(self._source, offer.model, self._models.downloads)
+            models = self._models.models()
+            downloaded = updater.download_model(self._source, offer, self._models.downloads, models)
+            if downloaded.patch_problem is not None:
+                self._usage.refused(offer.manifest.version, RefusalReason.PATCH_FAILED)
+            return downloaded.path
 
         return self._models.prepare(offer.digest, offer.manifest_content, download)
 
@@ -187,11 +253,15 @@ class Phone:
         return UpdateState.RETURNED_TO_BUNDLED
 
     def _swap(self, model: ActiveModel) -> None:
-        self._models.activate(model.digest)
+        self._models.activate(model)
         self._active = model
 
     def _known_server(self) -> Server:
         return Server(self._http, self.register().token)
+
+
+def _kind() -> PhoneKind:
+    return PhoneKind(f"{platform.system()} {platform.machine()}", _app_version(), runtime_version())
 
 
 def _app_version() -> str:

@@ -1,6 +1,7 @@
 """Files that survive a crash and a power cut.
 
-Guarantees: once `write` returns, the content is on the disk; until then, a reader sees what was there before.
+Guarantees: once `write` returns, the content is on the disk; until then, and where it fails, a reader sees what was
+there before.
 """
 
 import os
@@ -9,13 +10,21 @@ from pathlib import Path
 
 def write(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     partial = path.with_name(f"{path.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        _write(partial, content, mode)
+        partial.replace(path)
+    except OSError:  # Most likely the disk is full; then half a file only takes room.
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    partial.replace(path)
-    sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:

@@ -41,8 +41,8 @@ class KnownTime:
         self._clock = clock
         self._not_before = not_before
 
-    def now(self, root_version: int) -> datetime:
-        """Return the time to judge by, for a phone that has verified the root of this version."""
+    def now(self, root_version: int = 0) -> datetime:
+        """Return the time to judge by; what an older root than `root_version` has proven does not count."""
         known = self._known()
         remembered = known.moment if known is not None and known.root_version >= root_version else LONG_AGO
         return max(self._clock(), remembered, self._not_before)

@@ -25,6 +25,7 @@ class RefusalReason(StrEnum):
     MODEL_BROKEN = "model_broken"
     SELF_TEST_FAILED = "self_test_failed"
     CRASHED = "crashed"  # the process died while it was loaded, or gave its first answer
+    PATCH_FAILED = "patch_failed"  # only counted: the whole model was downloaded instead
     DISK_FULL = "disk_full"
     STORAGE_FAILED = "storage_failed"
 

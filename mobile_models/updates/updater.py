@@ -36,6 +36,7 @@ __all__ = [
     "download",
     "download_model",
     "look",
+    "pointer_seen_last",
 ]
 
 _DOCUMENT_LIMIT_BYTES = 1024 * 1024
@@ -81,7 +82,6 @@ class Offer:
     conditions: DownloadConditions
     patches: tuple[ModelPatch, ...] = ()
     """From models that are on this phone."""
-    is_candidate: bool = False
 
     @property
     def digest(self) -> Sha256:
@@ -112,6 +112,15 @@ def look(source: UpdateSource, channel: str, device_id: str, models: Iterable[Sh
         raise UpdateRefused(RefusalReason.APP_TOO_OLD, f"a signed document cannot be read: {error}") from error
 
 
+def pointer_seen_last(source: UpdateSource) -> ChannelPointer | None:
+    """Return what the channel said when it was last verified; None if this phone has never seen it."""
+    try:
+        content = next((source.directory / "documents" / "channels").glob("[0-9a-f]" * 64)).read_bytes()
+        return ChannelPointer.model_validate_json(content)
+    except (StopIteration, ValueError):
+        return None
+
+
 def download(source: UpdateSource, target: TargetFile, folder: Path) -> Path:
     """Return the path of `target` in `folder`, downloaded as far as it is not there.
 
@@ -124,8 +133,10 @@ def download(source: UpdateSource, target: TargetFile, folder: Path) -> Path:
 def download_model(source: UpdateSource, offer: Offer, folder: Path, models: Mapping[Sha256, Path]) -> DownloadedModel:
     """Bring the offered model into `folder`, by the patch from one of `models` where that moves fewer bytes.
 
-    Whatever is wrong with a patch, the whole model is downloaded instead. Raise `UpdateRefused` as `download` does.
+    Whatever is wrong with a patch, the whole model is downloaded instead. What `folder` has of other offers is removed.
+    Raise `UpdateRefused` as `download` does.
     """
+    _remove_others(offer, folder)
     patch, problem = _smallest_patch(offer, folder, models), None
     if patch is not None:
         try:
@@ -175,8 +186,7 @@ def _offer(
         raise UpdateRefused(RefusalReason.TAMPERED_METADATA, f"the manifest of release {version} names another model")
     candidate = pointer.candidate
     conditions = candidate.conditions if candidate and candidate.version == version else DownloadConditions()
-    is_candidate = version != pointer.current
-    return Offer(manifest, content, model, conditions, _patches(client, manifest.model.sha256, models), is_candidate)
+    return Offer(manifest, content, model, conditions, _patches(client, manifest.model.sha256, models))
 
 
 def _patches(client: Updater, new: Sha256, models: Iterable[Sha256]) -> tuple[ModelPatch, ...]:
@@ -197,6 +207,13 @@ def _document(source: UpdateSource, client: Updater, path: str) -> bytes:
         if each != found:  # Of an older state of the repository.
             each.unlink()
     return found.read_bytes()
+
+
+def _remove_others(offer: Offer, folder: Path) -> None:
+    wanted = {target_download.digest(target) for target in (offer.model, *(patch.target for patch in offer.patches))}
+    for path in folder.glob("*"):
+        if path.name.partition(".")[0] not in wanted:
+            path.unlink()
 
 
 def _smallest_patch(offer: Offer, folder: Path, models: Mapping[Sha256, Path]) -> ModelPatch | None:
