@@ -8,16 +8,21 @@ import importlib
 import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import ModuleType
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
 import backend.api
+import backend.console
 from backend import database, photo_store
 from backend.api import problems
 from backend.api.body_limit import BodyLimit
 from backend.api.dependencies import Parts
+from backend.console import problem_pages
+from backend.console.pages import STATIC
 from backend.current_model import CurrentModel
 from backend.doorbell import BackgroundDoorbell
 from backend.photo_sandbox import PhotoSandbox
@@ -34,13 +39,20 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.parts = parts_of(settings)
     app.add_middleware(BodyLimit, max_bytes=settings.max_photo_bytes + MULTIPART_OVERHEAD_BYTES)
     problems.install(app)
-    names = [module.name for module in pkgutil.iter_modules(backend.api.__path__)]
+    problem_pages.install(app)
     # Routes are tried in order, and phones ask for updates far more often than for anything else.
-    for name in sorted(names, key=lambda name: name != "updates"):
-        router = getattr(importlib.import_module(f"backend.api.{name}"), "router", None)
+    for module in sorted(
+        _modules(backend.api) + _modules(backend.console), key=lambda name: name != "backend.api.updates"
+    ):
+        router = getattr(importlib.import_module(module), "router", None)
         if router is not None:
             app.include_router(router)
+    app.mount("/console/static", StaticFiles(directory=STATIC))
     return app
+
+
+def _modules(package: ModuleType) -> list[str]:
+    return [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
 
 
 def parts_of(settings: Settings) -> Parts:

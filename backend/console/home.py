@@ -1,0 +1,29 @@
+"""`/console`: what waits for whom, at one look."""
+
+from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
+
+from backend import review_queue, training_runs
+from backend.api.dependencies import PartsOfServer, Transaction
+from backend.console import pages
+from backend.console.visitor import Reviewer
+from backend.current_model import current_version
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/console/")
+def without_slash() -> Response:
+    return RedirectResponse("/console", 308)
+
+
+@router.get("/console")
+def home(visitor: Reviewer, parts: PartsOfServer, session: Transaction) -> Response:
+    return pages.render(
+        "home.html",
+        visitor,
+        parts.settings,
+        queue=review_queue.queue_counts(session, visitor.person),
+        runs=training_runs.newest(session, limit=5),
+        current=current_version(session),
+    )

@@ -1,0 +1,101 @@
+"""Rendering: a template and what it shows, to an answer.
+
+Guarantees: everything is escaped unless it was made by a template; an unknown name in a template is an error and not
+an empty place. Every answer carries the headers of `safety`.
+"""
+
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from backend.console import safety
+from backend.console.language import LANGUAGES, Language
+from backend.console.visitor import SAID, THEMES, Reader, Visitor
+from backend.database import now
+from backend.settings import Settings
+from mobile_models.document import sha256
+
+FOLDER = Path(__file__).parent
+STATIC = FOLDER / "static"
+
+
+def _(text: str) -> str:
+    """Marks a text for the catalogues; the templates translate it."""
+    return text
+
+
+NAVIGATION = (
+    ("review", "/console/review", _("Review")),
+    ("data", "/console/data", _("Data")),
+    ("guidance", "/console/guidance", _("Guidance")),
+    ("models", "/console/models", _("Models")),
+    ("people", "/console/people", _("People")),
+)
+"""Section, address and text of what stands at the top of each page."""
+
+
+def render(template: str, reader: Reader, settings: Settings, *, status: int = 200, **shown: Any) -> HTMLResponse:
+    """Return the page. Templates see `shown`, and `visitor` (none before signing in), `language`, `theme`, `csrf`."""
+    found = _environment(reader.language).get_template(template)
+    visitor = reader if isinstance(reader, Visitor) else None
+    content = found.render(
+        visitor=visitor,
+        language=reader.language,
+        theme=reader.theme,
+        said=reader.said,
+        csrf=visitor.csrf if visitor else "",
+        languages=LANGUAGES,
+        themes=THEMES,
+        **shown,
+    )
+    answer = HTMLResponse(content, status, headers=safety.headers(settings.map_tile_hosts))
+    if reader.said:
+        answer.delete_cookie(SAID, path="/console", httponly=True, samesite="lax")
+    return answer
+
+
+def redirect(location: str, *, said: str = "") -> Response:
+    """Send the visitor to a page of ours after a form (303); `said` is shown there once."""
+    answer = RedirectResponse(location, 303, headers=safety.headers())
+    if said:
+        answer.set_cookie(SAID, said.encode().hex(), max_age=60, path="/console", httponly=True, samesite="lax")
+    return answer
+
+
+def here(path: str) -> str:
+    """Return `path` if it leads into the console, else the console's first page: nobody is sent elsewhere."""
+    inside = path == "/console" or path.startswith(("/console/", "/console?"))
+    return path if inside and "\\" not in path and "//" not in path else "/console"
+
+
+@cache
+def static_url(name: str) -> str:
+    """Return the address of a file in `static/`, which changes with its content."""
+    return f"/console/static/{name}?{sha256((STATIC / name).read_bytes())[:12]}"
+
+
+@cache
+def _environment(language: Language) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(language.texts, newstyle=True)  # type: ignore[attr-defined]
+    environment.filters |= {
+        "date": language.date,
+        "moment": language.moment,
+        "ago": lambda value: language.ago(value, now()),
+        "number": language.number,
+        "percent": language.percent,
+        "isoformat": datetime.isoformat,
+    }
+    environment.globals |= {"static": static_url, "navigation": NAVIGATION}
+    return environment

@@ -1,0 +1,153 @@
+"""Who looks at a page: a member of the staff by cookie, in a language, with light or dark colours.
+
+Guarantees: the session's cookie is never readable by script, never sent by other sites' forms, and over HTTPS never
+sent without it. Whoever is not signed in is sent to the sign-in page and comes back to where they wanted to go.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from backend import staff
+from backend.api.dependencies import Parts, PartsOfServer
+from backend.console import language, safety
+from backend.console.language import Language
+from backend.database import transaction
+from backend.errors import NotSignedIn
+from backend.settings import Settings
+from backend.staff import Person
+from backend.tables import Role
+
+Theme = Literal["auto", "light", "dark"]
+THEMES: tuple[Theme, ...] = ("auto", "light", "dark")
+SIGN_IN = "/console/sign-in"
+SAID = "wastelens_said"
+_LANGUAGE, _THEME = "wastelens_language", "wastelens_theme"
+_YEAR_SECONDS = 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Anybody who reads a page, signed in or not."""
+
+    language: Language
+    theme: Theme
+    said: str
+    """What the last form has to say, shown once."""
+
+
+@dataclass(frozen=True)
+class Visitor(Reader):
+    """Somebody of the staff."""
+
+    person: Person
+    token: str
+
+    @property
+    def csrf(self) -> str:
+        return safety.secret_of(self.token)
+
+
+class SignInNeeded(NotSignedIn):
+    """`then` is where the visitor wanted to go."""
+
+    def __init__(self, then: str) -> None:
+        super().__init__("Sign in to see this page.")
+        self.then = then
+
+    @property
+    def location(self) -> str:
+        return f"{SIGN_IN}?then={quote(self.then)}"
+
+
+def reader_of(request: Request, settings: Settings) -> Reader:
+    code = language.choose(request.cookies.get(_LANGUAGE), request.headers.get("accept-language", ""))
+    theme: Theme = next((each for each in THEMES if each == request.cookies.get(_THEME)), "auto")
+    return Reader(language.language(code, ZoneInfo(settings.timezone)), theme, _said(request.cookies.get(SAID, "")))
+
+
+async def reader(request: Request, parts: PartsOfServer) -> Reader:
+    safety.check_origin(request)
+    return reader_of(request, parts.settings)
+
+
+AnyReader = Annotated[Reader, Depends(reader)]
+
+
+def signed_in(role: Role) -> Callable[[Request, Parts, Reader], Awaitable[Visitor]]:
+    """A dependency: the visitor, who has at least `role`."""
+
+    async def dependency(request: Request, parts: PartsOfServer, read: AnyReader) -> Visitor:
+        token = request.cookies.get(cookie_name(parts.settings), "")
+        if not token:
+            raise SignInNeeded(_wanted(request))
+        try:
+            person = await run_in_threadpool(_person, parts, token)
+        except NotSignedIn:
+            raise SignInNeeded(_wanted(request)) from None
+        staff.require(person, role)
+        await safety.check_secret(request, token)
+        return Visitor(read.language, read.theme, read.said, person, token)
+
+    return dependency
+
+
+Reviewer = Annotated[Visitor, Depends(signed_in(Role.REVIEWER))]
+Engineer = Annotated[Visitor, Depends(signed_in(Role.ENGINEER))]
+Administrator = Annotated[Visitor, Depends(signed_in(Role.ADMINISTRATOR))]
+
+
+def cookie_name(settings: Settings) -> str:
+    """Over HTTPS a `__Host-` cookie, which no neighbouring host can set (RFC 6265bis, 4.1.3)."""
+    return "__Host-wastelens" if is_secure(settings) else "wastelens"
+
+
+def is_secure(settings: Settings) -> bool:
+    return settings.resolved_public_url.startswith("https://")
+
+
+def remember_session(answer: Response, settings: Settings, token: str) -> None:
+    answer.set_cookie(
+        cookie_name(settings),
+        token,
+        max_age=settings.staff_session_hours * 3600,
+        path="/",
+        secure=is_secure(settings),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def forget_session(answer: Response, settings: Settings) -> None:
+    answer.delete_cookie(cookie_name(settings), path="/", secure=is_secure(settings), httponly=True, samesite="lax")
+
+
+def remember_preferences(answer: Response, settings: Settings, code: str, theme: Theme) -> None:
+    for name, value in ((_LANGUAGE, code), (_THEME, theme)):
+        answer.set_cookie(
+            name, value, max_age=_YEAR_SECONDS, path="/", secure=is_secure(settings), httponly=True, samesite="lax"
+        )
+
+
+def _said(cookie: str) -> str:
+    try:
+        return bytes.fromhex(cookie).decode()
+    except ValueError:  # Not ours.
+        return ""
+
+
+def _person(parts: Parts, token: str) -> Person:
+    with transaction(parts.engine) as session:
+        return staff.authenticate(session, token)
+
+
+def _wanted(request: Request) -> str:
+    """After a form that could not be sent, one comes back to the page that it was on."""
+    if request.method == "GET":
+        return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return "/console"
