@@ -49,6 +49,11 @@ def hand_in(store: ObjectStore, *contents: bytes) -> None:
         repository_files.put_pending(store, UpdateRole(_parsed(content).signed.type), content)
 
 
+def waits(store: ObjectStore) -> bool:
+    """Whether anything has been handed in and is not published yet."""
+    return any(repository_files.find_pending(store, role) for role in (UpdateRole.ROOT, UpdateRole.TARGETS))
+
+
 def take_up(edit: RepositoryEdit) -> tuple[str, ...]:
     """Make what waits a part of `edit`, as far as it can be published; return in words what cannot."""
     problems: list[str] = []

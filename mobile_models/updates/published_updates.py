@@ -37,9 +37,8 @@ def pointer(store: ObjectStore, channel: str) -> ChannelPointer | None:
 def verify(store: ObjectStore, trusted_root: bytes) -> Published:
     """Read everything as a phone does, with every file. Raise `RepositoryInvalid` if a phone would refuse anything."""
     with tempfile.TemporaryDirectory() as folder:
-        reader = _StoreReader(store)
         try:
-            client = Updater(folder, "metadata/", folder, "targets/", reader, bootstrap=trusted_root)
+            client = open_client(store, Path(folder), trusted_root)
             client.refresh()
             chain = repository_files.read_chain(store, trusted_root)
             for path in (*chain.targets.signed.targets, *chain.channels.signed.targets):
@@ -50,6 +49,11 @@ def verify(store: ObjectStore, trusted_root: bytes) -> Published:
         except (RepositoryError, DownloadError) as error:
             raise RepositoryInvalid(f"a phone would refuse the update repository: {error}") from error
     return Published(frozenset(staged_targets.releases_in(chain.targets.signed)), pointers(store, chain))
+
+
+def open_client(store: ObjectStore, folder: Path, trusted_root: bytes) -> Updater:
+    """Return python-tuf's client on `store`; it keeps what it has seen in `folder`, as a phone does."""
+    return Updater(str(folder), "metadata/", str(folder), "targets/", _StoreReader(store), bootstrap=trusted_root)
 
 
 def pointers(store: ObjectStore, chain: Chain) -> dict[str, ChannelPointer]:

@@ -9,10 +9,12 @@ to what is not published. One publisher works at a time: a second one waits, or 
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from obstore.store import ObjectStore
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
+from mobile_models.document import Sha256
 from mobile_models.updates import (
     channel_targets,
     patch_targets,
@@ -48,6 +50,7 @@ __all__ = [
     "RepositoryInvalid",
     "SignatureRefused",
     "StagedSignature",
+    "as_published",
     "check_signature",
     "create",
     "pointer",
@@ -131,6 +134,19 @@ def _reconcile(edit: RepositoryEdit, desired: DesiredState) -> Outcome:
         changed=changed,
         patches_refused=patches_refused,
     )
+
+
+def as_published(store: ObjectStore) -> DesiredState:
+    """Return the state that `reconcile` finds already made: for taking up new keys, and nothing else."""
+    chain = repository_files.read_chain(store)
+    patches = tuple(
+        DesiredPatch(
+            path, target.length, Sha256(target.hashes["sha256"]), partial(repository_files.read_target, store, target)
+        )
+        for path, target in chain.channels.signed.targets.items()
+        if path.startswith(patch_targets.FOLDER)
+    )
+    return DesiredState((), {}, frozenset(staged_targets.releases_in(chain.targets.signed)), patches)
 
 
 def check_signature(store: ObjectStore, staged: bytes, signature: StagedSignature) -> None:

@@ -5,7 +5,7 @@ import pytest
 from obstore.store import MemoryStore, ObjectStore
 from tuf.api.metadata import Metadata
 
-from mobile_models.updates import renewal, repository, signing_keys
+from mobile_models.updates import offline_metadata, renewal, repository, signing_keys
 from mobile_models.updates.repository_edit import RepositoryEdit
 from mobile_models.updates.repository_files import find_numbered, put_pending, read_chain
 from mobile_models.updates.signing_keys import KeyProblem, KeyRing
@@ -52,15 +52,15 @@ def test_two_people_renew_targets_and_the_publisher_takes_it_up(
     anna, bert = (signing_keys.load_signer(city / name) for name in (ANNA, BERT))
     before = read_chain(store).targets.signed
     root, targets = worker.trusted_root, _published(store, UpdateRole.TARGETS)
-    begun = renewal.renew(targets, root, [anna], NEAR_THE_END)
-    assert renewal.missing_signatures(begun, root) == 1
+    begun = renewal.renew(targets, [root], [anna], moment=NEAR_THE_END)
+    assert offline_metadata.missing_signatures(begun, [root]) == 1
     _put(store, begun)
     waiting = repository.reconcile(store, worker, desired(1, current=1))
     assert "targets 3 is signed by too few people, 1 missing" in waiting.warnings[0]
     assert read_chain(store).targets.signed.version == before.version, "one signature is not enough"
 
-    finished = renewal.countersign(begun, root, [bert])
-    assert renewal.missing_signatures(finished, root) == 0
+    finished = offline_metadata.sign(begun, [root], [bert])
+    assert offline_metadata.missing_signatures(finished, [root]) == 0
     _put(store, finished)
     assert repository.reconcile(store, worker, desired(1, current=1)).changed
     after = read_chain(store).targets.signed
@@ -71,7 +71,7 @@ def test_two_people_renew_targets_and_the_publisher_takes_it_up(
 
 def test_a_renewed_root_is_taken_up(store: ObjectStore, city: Path, worker: KeyRing) -> None:
     signer = signing_keys.load_signer(city / "root-1.pem")
-    renewed = renewal.renew(worker.trusted_root, worker.trusted_root, [signer], NEAR_THE_END)
+    renewed = renewal.renew(worker.trusted_root, [worker.trusted_root], [signer], moment=NEAR_THE_END)
     _put(store, renewed)
     assert repository.reconcile(store, worker, desired(1, current=1)).changed
     assert read_chain(store, worker.trusted_root).root.signed.version == 2
@@ -89,15 +89,15 @@ def test_a_list_that_says_something_else_is_not_taken_up(store: ObjectStore, cit
 def test_a_key_that_may_not_sign_is_refused(store: ObjectStore, city: Path, worker: KeyRing) -> None:
     signer = signing_keys.load_signer(city / "root-1.pem")
     with pytest.raises(KeyProblem, match="may not sign targets"):
-        renewal.renew(_published(store, UpdateRole.TARGETS), worker.trusted_root, [signer])
+        renewal.renew(_published(store, UpdateRole.TARGETS), [worker.trusted_root], [signer])
 
 
 @pytest.mark.parametrize("content", [b"{}", b"hello"])
 def test_another_file_is_refused(content: bytes, worker: KeyRing) -> None:
     with pytest.raises(KeyProblem, match="no metadata"):
-        renewal.renew(content, worker.trusted_root, [])
+        renewal.renew(content, [worker.trusted_root], [])
 
 
 def test_what_the_publisher_signs_itself_is_refused(store: ObjectStore, worker: KeyRing) -> None:
     with pytest.raises(KeyProblem, match="signed by the publisher itself"):
-        renewal.renew(_published(store, UpdateRole.SNAPSHOT), worker.trusted_root, [])
+        renewal.renew(_published(store, UpdateRole.SNAPSHOT), [worker.trusted_root], [])
