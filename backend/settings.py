@@ -103,6 +103,19 @@ class Settings(BaseSettings):
         default=1.0, ge=0, le=100, description="a release that more of the phones still run is kept, too"
     )
     targets_threshold: int = Field(default=1, ge=1)
+    notices_webhook_url: str = Field(
+        default="", description="where staff are told at once, signed as Standard Webhooks; https outside development"
+    )
+    notices_webhook_secret: str = Field(default="", description="whsec_ and 24 to 64 bytes in base64")
+    notices_email_to: str = Field(default="", description="addresses, with commas; empty: no e-mail")
+    notices_email_from: str = ""
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="none is for development alone"
+    )
+    smtp_user: str = ""
+    smtp_password: str = ""
     field_reports_per_device_per_hour: int = Field(
         default=100, ge=1, description="a phone that was away for a month brings thirty at once"
     )

@@ -373,6 +373,28 @@ class Rollout(SQLModel, table=True):
     judgement: str = Field(default="", description="why it was widened or not when it was last looked at")
 
 
+class PatchState(StrEnum):
+    REQUESTED = "requested"
+    READY = "ready"
+    NOT_SMALLER = "not_smaller"  # hardly smaller than the whole model, or not at all
+    FAILED = "failed"
+
+
+class Patch(SQLModel, table=True):
+    """What turns the model of one release into that of another. Its file lies below `artefacts/patches/`."""
+
+    __tablename__ = "patches"
+    from_version: int = Field(sa_column=Column(_Id, ForeignKey("releases.version"), primary_key=True))
+    to_version: int = Field(sa_column=Column(_Id, ForeignKey("releases.version"), primary_key=True))
+    state: PatchState = Field(default=PatchState.REQUESTED, sa_type=_one_of(PatchState), index=True)
+    method: str | None = Field(default=None, description="mobile_models.updates.patches.Method, in lower case")
+    size_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    sha256: str | None = None
+    requested_at: datetime = _moment()
+    ended_at: datetime | None = _optional_moment()
+    error: str | None = None
+
+
 class PublishedPointer(SQLModel, table=True):
     """Permanent history: what a channel told phones from `at` on, until its next row. Never changed, never deleted."""
 
@@ -384,6 +406,93 @@ class PublishedPointer(SQLModel, table=True):
     metadata_versions: dict[str, int] = Field(
         sa_column=Column(JSON, nullable=False), description="number of each role's metadata that said so"
     )
+
+
+class FieldReceipt(SQLModel, table=True):
+    """What was counted once already. A digest, so that nobody reads from it which phone reported; gone after weeks."""
+
+    __tablename__ = "field_receipts"
+    digest: str = Field(primary_key=True)
+    day: date = Field(index=True, description="of the report")
+
+
+class FieldDay(SQLModel, table=True):
+    """What phones met on a UTC day: one count by name (backend.field_counts), from all phones together."""
+
+    __tablename__ = "field_days"
+    day: date = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    version: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False))
+    arm: str = Field(primary_key=True, description="mobile_models.field_report.Arm")
+    name: str = Field(primary_key=True)
+    number: int = Field(sa_type=BigInteger)
+
+
+class FieldWeek(SQLModel, table=True):
+    """The same by kind of phone, in weeks: a day of a rare phone would tell of one person."""
+
+    __tablename__ = "field_weeks"
+    week: date = Field(primary_key=True, description="its Monday")
+    version: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False))
+    phone_model: str = Field(primary_key=True)
+    app_version: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    number: int = Field(sa_type=BigInteger)
+
+
+class FieldBlock(SQLModel, table=True):
+    """What rollouts are judged by, in blocks of the time at which it came in: each look finds what earlier ones saw."""
+
+    __tablename__ = "field_blocks"
+    received_at: datetime = Field(sa_type=UtcDateTime, primary_key=True, description="begin of the block")
+    day: date = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    version: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False))
+    arm: str = Field(primary_key=True)
+    phones: int = Field(description="that gave answers")
+    answers: int = Field(description="no more of one phone than settings.compared_answers_per_phone_and_day")
+    corrected: int
+    passed: int = Field(description="phones that installed it and met no failure")
+    failed: int = Field(description="phones that met a failure of self-test or loading, or went back by themselves")
+    rejected: int = Field(description="phones that got a file which is not this model, or does not pass its self-tests")
+
+
+class NoticeState(StrEnum):
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"  # given up, with the last error
+
+
+class NoticeWay(StrEnum):
+    WEBHOOK = "webhook"
+    EMAIL = "email"
+
+
+class Notice(SQLModel, table=True):
+    """Something that staff should know at once. It goes out by each way that is set up (NoticeDelivery)."""
+
+    __tablename__ = "notices"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    subject: str
+    text: str
+    created_at: datetime = _moment(index=True)
+    addressed_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, index=True, description="when its deliveries were made from the settings"
+    )
+
+
+class NoticeDelivery(SQLModel, table=True):
+    """The outbox: a row is claimed by moving `available_at` on, sent outside any transaction, then settled."""
+
+    __tablename__ = "notice_deliveries"
+    __table_args__ = (Index("ix_notice_deliveries_state_available_at", "state", "available_at"),)
+    notice_id: str = Field(foreign_key="notices.id", primary_key=True)
+    way: NoticeWay = Field(sa_column=Column(_one_of(NoticeWay), primary_key=True))
+    state: NoticeState = Field(default=NoticeState.WAITING, sa_type=_one_of(NoticeState))
+    attempts: int = 0
+    available_at: datetime = _moment()
+    settled_at: datetime | None = _optional_moment()
+    error: str | None = None
 
 
 class AuditEvent(SQLModel, table=True):
@@ -403,6 +512,7 @@ class JobKind(StrEnum):
     FREEZE = "freeze"  # subject: dataset snapshot id
     RETRAIN = "retrain"  # subject: training run id
     PUBLISH = "publish"  # subject: "updates"; makes the update repository agree with the database
+    PATCH = "patch"  # subject: "<from version>-<to version>"
 
 
 class JobState(StrEnum):
