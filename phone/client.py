@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from mobile_models.field_report import Arm
 from mobile_models.manifest import ReleaseManifest
 from mobile_models.updates import update_channel, updater
 from mobile_models.updates.known_time import Clock, system_clock
@@ -92,6 +93,11 @@ class Phone:
     def release(self) -> int:
         """Version of the model in use."""
         return self._active.version
+
+    @property
+    def arm(self) -> Arm:
+        """On which side of a rollout this phone is with its release."""
+        return self._usage.arm(self.release)
 
     @property
     def labels(self) -> tuple[str, ...]:

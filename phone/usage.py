@@ -198,7 +198,8 @@ class Usage:
     def _today(self) -> date:
         return self._now().astimezone(UTC).date()
 
-    def _arm(self, version: int) -> Arm:
+    def arm(self, version: int) -> Arm:
+        """Return on which side of a rollout this phone counts `version` today."""
         counted = self._counted
         is_fresh = counted.seen_on is not None and counted.seen_on >= self._today() - timedelta(days=1)
         pointer = counted.pointer if is_fresh else None
@@ -206,7 +207,7 @@ class Usage:
 
     def _entry(self, version: int) -> DayUse:
         """Return what is counted today, begun where it is new."""
-        new = DayUse(day=self._today(), use=ReleaseUse(version=version, arm=self._arm(version)))
+        new = DayUse(day=self._today(), use=ReleaseUse(version=version, arm=self.arm(version)))
         return next((each for each in self._counted.open if each.key == new.key), new)
 
     def _newest_answer(self, version: int) -> DayUse | None:
