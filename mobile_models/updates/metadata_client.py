@@ -62,6 +62,11 @@ def refreshed(metadata: Path, url: str, trusted_root: bytes, fetcher: HttpFetche
     return client
 
 
+def is_consistent(client: Updater) -> bool:
+    """Whether target files lie under their digests; those of our own repositories do."""
+    return client._trusted_set.root.consistent_snapshot is True
+
+
 @contextmanager
 def refusing_metadata_errors(fetcher: HttpFetcher, known_time: KnownTime) -> Iterator[None]:
     try:

@@ -28,10 +28,10 @@ _LEAST_BYTES = 16 * 1024
 """What must come in each window; less is no download but somebody who holds the phone up."""
 
 
-def target_url(targets_url: str, target: TargetFile) -> str:
-    """Return where a consistent snapshot keeps `target` (specification, 6.2)."""
+def target_url(targets_url: str, target: TargetFile, is_consistent: bool = True) -> str:
+    """Return where `target` lies: under its digest in a consistent snapshot (specification, section 6.2)."""
     parent, slash, name = target.path.rpartition("/")
-    return f"{targets_url}{parent}{slash}{digest(target)}.{name}"
+    return f"{targets_url}{parent}{slash}{digest(target)}.{name}" if is_consistent else f"{targets_url}{target.path}"
 
 
 def digest(target: TargetFile) -> str:

@@ -1,14 +1,21 @@
 """Phones, the city's signed updates, and its server."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from obstore.store import LocalStore
 
+from mobile_models.updates import repository
+from mobile_models.updates.repository import DesiredState
 from mobile_models.updates.signing_keys import KeyRing
-from phone.client import Phone
+from phone.client import Phone, UpdateState
 from tests import tiny_model, updates
-from tests.updates import StaticServer
+from tests.updates import StaticServer, desired
+
+NOW = datetime.now(UTC)
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +40,22 @@ def web(tmp_path: Path) -> Iterator[StaticServer]:
         yield server
 
 
+class City:
+    def __init__(self, web: StaticServer, keys: KeyRing) -> None:
+        self.folder = web.folder / "updates"
+        self.store = LocalStore(self.folder, mkdir=True)
+        self.web, self.keys = web, keys
+
+    def publish(self, state: DesiredState, moment: datetime = NOW) -> None:
+        outcome = repository.reconcile(self.store, self.keys, state, moment=moment)
+        assert not outcome.refused and not outcome.awaiting
+
+
+@pytest.fixture
+def city(web: StaticServer, keys: KeyRing) -> City:
+    return City(web, keys)
+
+
 MakePhone = Callable[..., Phone]
 
 
@@ -41,10 +64,19 @@ def make_phone(tmp_path: Path, bundled: Path, keys: KeyRing) -> Iterator[MakePho
     """Open a phone, or the same phone again after it was switched off."""
     opened: list[Phone] = []
 
-    def make(url: str, name: str = "phone") -> Phone:
-        opened.append(Phone(tmp_path / name, url, keys.trusted_root, bundled))
+    def make(url: str, name: str = "phone", **options: Any) -> Phone:
+        opened.append(Phone(tmp_path / name, url, keys.trusted_root, bundled, **options))
         return opened[-1]
 
     yield make
     for phone in opened:
         phone.close()
+
+
+@pytest.fixture
+def phone(city: City, make_phone: MakePhone) -> Phone:
+    """A phone that runs release 2 and has release 1, the bundled one, to go back to."""
+    city.publish(desired(1, 2, current=2))
+    phone = make_phone(city.web.url)
+    assert (phone.release, phone.update(), phone.release) == (1, UpdateState.UPDATED, 2)
+    return phone

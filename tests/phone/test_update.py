@@ -3,51 +3,20 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from obstore.store import LocalStore
 
 from mobile_models.document import sha256
 from mobile_models.label_set import Label, LabelSet
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.updates import repository
-from mobile_models.updates.repository import DesiredState
-from mobile_models.updates.signing_keys import KeyRing
 from mobile_models.updates.update_channel import Candidate, ChannelPointer, DownloadConditions
 from mobile_models.updates.updater import RefusalReason, UpdateRefused
 from phone.client import Phone, Surroundings, UpdateState
 from tests import pictures, tiny_model, updates
-from tests.phone.conftest import MakePhone
-from tests.updates import StaticServer, desired, release
-
-NOW = datetime.now(UTC)
-
-
-class City:
-    def __init__(self, web: StaticServer, keys: KeyRing) -> None:
-        self.folder = web.folder / "updates"
-        self.store = LocalStore(self.folder, mkdir=True)
-        self.web, self.keys = web, keys
-
-    def publish(self, state: DesiredState, moment: datetime = NOW) -> None:
-        outcome = repository.reconcile(self.store, self.keys, state, moment=moment)
-        assert not outcome.refused and not outcome.awaiting
-
-
-@pytest.fixture
-def city(web: StaticServer, keys: KeyRing) -> City:
-    return City(web, keys)
-
-
-@pytest.fixture
-def phone(city: City, make_phone: MakePhone) -> Phone:
-    """A phone that runs release 2 and has release 1, the bundled one, to go back to."""
-    city.publish(desired(1, 2, current=2))
-    phone = make_phone(city.web.url)
-    assert (phone.release, phone.update(), phone.release) == (1, UpdateState.UPDATED, 2)
-    return phone
+from tests.phone.conftest import NOW, City, MakePhone
+from tests.updates import desired, release
 
 
 def _refusal(phone: Phone) -> RefusalReason:
