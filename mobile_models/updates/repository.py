@@ -8,7 +8,7 @@ to what is not published. One publisher works at a time: a second one waits, or 
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from obstore.store import ObjectStore
@@ -22,6 +22,7 @@ from mobile_models.updates import (
     release_targets,
     repository_files,
     repository_lock,
+    retention,
     staged_targets,
 )
 from mobile_models.updates.desired_state import Awaiting, DesiredPatch, DesiredRelease, DesiredState
@@ -87,16 +88,28 @@ def create(store: ObjectStore, keys: KeyRing, *, moment: datetime | None = None)
         _create(store, keys, moment or datetime.now(UTC))
 
 
-def reconcile(store: ObjectStore, keys: KeyRing, desired: DesiredState, *, moment: datetime | None = None) -> Outcome:
+def reconcile(
+    store: ObjectStore,
+    keys: KeyRing,
+    desired: DesiredState,
+    *,
+    moment: datetime | None = None,
+    grace: timedelta = retention.GRACE,
+) -> Outcome:
     """Make the repository agree with `desired` as far as the keys and signatures at hand allow, and renew what is due.
 
-    Raise `RepositoryInvalid` if the repository is not ours or damaged, `RepositoryBusy` if another publisher is faster,
-    `KeyProblem` if an online key is missing.
+    What phones cannot be led to any more is deleted once that has been so for `grace`. Raise `RepositoryInvalid` if the
+    repository is not ours or damaged, `RepositoryBusy` if another publisher is faster, `KeyProblem` if an online key is
+    missing.
     """
     moment = moment or datetime.now(UTC)
     with repository_lock.held(store):
         _create(store, keys, moment)
-        return _reconcile(RepositoryEdit.of(store, keys, moment), desired)
+        edit = RepositoryEdit.of(store, keys, moment)
+        before = edit.chain
+        outcome = _reconcile(edit, desired)
+        retention.prune(store, before, edit.chain, moment, grace)
+        return outcome
 
 
 def _create(store: ObjectStore, keys: KeyRing, moment: datetime) -> None:

@@ -161,8 +161,12 @@ def numbers_in_use(store: ObjectStore) -> dict[str, dict[int, datetime]]:
     return found
 
 
+def numbered_file(role: UpdateRole, version: int) -> str:
+    return f"metadata/{version}.{role}.json"
+
+
 def find_numbered(store: ObjectStore, role: UpdateRole, version: int) -> bytes | None:
-    return stored_files.find(store, f"metadata/{version}.{role}.json")
+    return stored_files.find(store, numbered_file(role, version))
 
 
 def put_numbered(store: ObjectStore, role: UpdateRole, version: int, content: bytes) -> None:
@@ -170,7 +174,7 @@ def put_numbered(store: ObjectStore, role: UpdateRole, version: int, content: by
 
     Writing the same again is allowed; raise `RepositoryBusy` if there is another file of this number.
     """
-    path = f"metadata/{version}.{role}.json"
+    path = numbered_file(role, version)
     try:
         stored_files.put(store, path, content, "create")
     except AlreadyExistsError:
@@ -244,7 +248,7 @@ def _roots(store: ObjectStore, trusted_root: bytes) -> Iterator[Metadata[Root]]:
 
 
 def _numbered(store: ObjectStore, role: UpdateRole, version: int) -> Metadata[Any]:
-    return Metadata.from_bytes(stored_files.read(store, f"metadata/{version}.{role}.json"))
+    return Metadata.from_bytes(stored_files.read(store, numbered_file(role, version)))
 
 
 def _verified(delegator: Root | Targets, role: UpdateRole, metadata: Metadata[_Delegated]) -> Metadata[_Delegated]:
