@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select
 from backend.database import transaction
 from backend.errors import Unavailable
 from backend.release_files import MANIFEST, MODEL, release_key
-from backend.tables import Release, ReleaseChannel
+from backend.tables import Release, ReleaseChannel, ReleaseState
 from mobile_models.classifier import Classifier, ModelError
 from mobile_models.manifest import ReleaseManifest
 from mobile_models.updates.update_channel import STABLE
@@ -40,7 +40,8 @@ def current_version(session: Session) -> int | None:
 
 
 def _bundled_version(session: Session) -> int | None:
-    bundled = select(Release.version).where(col(Release.training_run_id).is_(None))
+    is_bundled = col(Release.training_run_id).is_(None)
+    bundled = select(Release.version).where(is_bundled, Release.state == ReleaseState.PUBLISHED)
     return session.exec(bundled.order_by(col(Release.version).desc()).limit(1)).one_or_none()
 
 

@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from cli import keys, recipes, releases, staff
+from cli import channels, keys, recipes, releases, rollouts, staff
 from cli.classify import classify
 from cli.compare import compare
 from cli.crossvalidate import crossvalidate
@@ -38,7 +38,14 @@ app = typer.Typer(
 for command in (run, classify, train, crossvalidate, tune, reproduce, evaluate, compare, demo, prepare, health):
     app.command()(command)
 app.command("import")(import_gold)
-for name, group in (("recipes", recipes.app), ("releases", releases.app), ("staff", staff.app), ("keys", keys.app)):
+for name, group in (
+    ("recipes", recipes.app),
+    ("releases", releases.app),
+    ("rollouts", rollouts.app),
+    ("channels", channels.app),
+    ("staff", staff.app),
+    ("keys", keys.app),
+):
     app.add_typer(group, name=name)
 
 

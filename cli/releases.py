@@ -1,20 +1,31 @@
-"""`wastelens releases`: look at releases, approve, halt and withdraw them, and sign them with a key of one's own."""
+"""`wastelens releases`: look at releases, approve, halt and withdraw them, sign them, and read their history."""
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.server import SERVER, TOKEN, Server
+from cli.rollout_terms import (
+    CHANNEL,
+    CHARGING,
+    IDLE,
+    MAY_REASON,
+    PERCENT,
+    PLAN,
+    REASON,
+    UNMETERED,
+    WIDER,
+    rollout_words,
+    terms,
+)
+from cli.server import LOCAL, SERVER, TOKEN, Server
 
 app = typer.Typer(no_args_is_help=True, help="Releases: approve, roll out, halt, withdraw, sign.")
 
-LOCAL = "http://127.0.0.1:8000"
 VERSION = Annotated[int, typer.Argument(help="Version of the release.", min=1)]
-REASON = Annotated[str, typer.Option(help="Why; kept for ever.")]
-PERCENT = Annotated[float, typer.Option(help="Share of the phones, in percent.", min=0.01, max=100)]
 
 
 @app.command("list")
@@ -29,8 +40,8 @@ def list_releases(server: SERVER = LOCAL, token: TOKEN = "") -> None:
     for release in releases:
         table.add_row(
             str(release["version"]),
-            release["state"],
-            f"{release['rollout_percent']:g} %",
+            "retired" if release["retired_at"] else release["state"],
+            _phones(release),
             f"{release['manifest']['evaluation']['accuracy']:.3f}",
             release["blessing"]["verdict"] + (" (no champion)" if release["blessing"]["rubber_stamped"] else ""),
             f"{release['approvals']} of {release['approvals_needed']}",
@@ -39,24 +50,54 @@ def list_releases(server: SERVER = LOCAL, token: TOKEN = "") -> None:
     Console().print(table)
 
 
+def _phones(release: dict[str, Any]) -> str:
+    current = [f"current on {name}" for name in release["current_on"]]
+    rollouts = [rollout for rollout in release["rollouts"] if rollout["state"] in ("running", "paused", "halted")]
+    return ", ".join(current + [rollout_words(rollout) for rollout in rollouts]) or "-"
+
+
 @app.command()
-def approve(
-    version: VERSION, percent: PERCENT = 5, reason: REASON = "", server: SERVER = LOCAL, token: TOKEN = ""
+def approve(  # noqa: PLR0913, PLR0917  # Each is an option that a person gives by name.
+    version: VERSION,
+    percent: PERCENT = None,
+    plan: PLAN = None,
+    channel: CHANNEL = "stable",
+    unmetered: UNMETERED = False,
+    charging: CHARGING = False,
+    idle: IDLE = False,
+    reason: MAY_REASON = "",
+    server: SERVER = LOCAL,
+    token: TOKEN = "",
 ) -> None:
-    """Approve a proposed release for a share of the phones.
+    """Approve a proposed release and say how it is rolled out; by default as the city's plan has it.
 
     Example: wastelens releases approve 2 --percent 5 --reason "better on trash"
     """
-    _act(server, token, version, "approve", {"rollout_percent": percent, "reason": reason})
+    body = terms(percent, plan, channel, unmetered, charging, idle) | {"reason": reason}
+    with Server(server, token) as connection:
+        release = connection.post(f"/v1/releases/{version}/approve", body)
+    approvals = f"approvals {release['approvals']} of {release['approvals_needed']}"
+    rollout = next(iter(release["rollouts"]), None)
+    share = "" if rollout is None else f" at {rollout['rollout_percent']:g} % of the phones of {rollout['channel']}"
+    typer.echo(f"Release {version} is {release['state']}{share}, {approvals}.")
 
 
 @app.command()
-def widen(version: VERSION, percent: PERCENT, reason: REASON = "", server: SERVER = LOCAL, token: TOKEN = "") -> None:
+def widen(version: VERSION, percent: WIDER, reason: MAY_REASON = "", server: SERVER = LOCAL, token: TOKEN = "") -> None:
     """Offer a release to more phones; 100 makes it the current one.
 
     Example: wastelens releases widen 2 --percent 100
     """
     _act(server, token, version, "widen", {"rollout_percent": percent, "reason": reason})
+
+
+@app.command()
+def pause(version: VERSION, reason: REASON, server: SERVER = LOCAL, token: TOKEN = "") -> None:
+    """Keep a release's rollout as wide as it is.
+
+    Example: wastelens releases pause 2 --reason "over the holidays"
+    """
+    _act(server, token, version, "pause", {"reason": reason})
 
 
 @app.command()
@@ -70,7 +111,7 @@ def halt(version: VERSION, reason: REASON, server: SERVER = LOCAL, token: TOKEN 
 
 @app.command()
 def resume(version: VERSION, reason: REASON, server: SERVER = LOCAL, token: TOKEN = "") -> None:
-    """Offer a halted release again.
+    """Let a release's rollout go on that was paused or halted.
 
     Example: wastelens releases resume 2 --reason "it was the camera"
     """
@@ -84,6 +125,42 @@ def withdraw(version: VERSION, reason: REASON, server: SERVER = LOCAL, token: TO
     Example: wastelens releases withdraw 2 --reason "glass goes wrong"
     """
     _act(server, token, version, "withdraw", {"reason": reason})
+
+
+@app.command()
+def history(
+    export: Annotated[
+        Path | None, typer.Option(help="Write everything to this file: .csv or .jsonl.", dir_okay=False)
+    ] = None,
+    subject: Annotated[str, typer.Option(help="Only of one thing, for example release/3 or channel/stable.")] = "",
+    server: SERVER = LOCAL,
+    token: TOKEN = "",
+) -> None:
+    """Show who decided what and why, and what phones were told.
+
+    Example: wastelens releases history --export history.csv
+    """
+    query = f"?subject={quote(subject)}" if subject else ""
+    with Server(server, token) as connection:
+        if export is None:
+            _show_history(connection, query)
+            return
+        if export.suffix not in (".csv", ".jsonl"):
+            typer.echo("Name the file .csv or .jsonl, as which it is to be written.", err=True)
+            raise typer.Exit(1)
+        export.write_bytes(connection.get_bytes(f"/v1/history/export{export.suffix}{query}"))
+    typer.echo(f"Wrote {export}.")
+
+
+def _show_history(connection: Server, query: str) -> None:
+    table, after = Table("when", "who", "what", "of", "detail"), 0
+    while after is not None:
+        page = connection.get(f"/v1/history{query}{'&' if query else '?'}after={after}&limit=500")
+        for event in page["events"]:
+            detail = ", ".join(f"{name}: {value}" for name, value in event["detail"].items() if value not in ("", None))
+            table.add_row(event["at"][:19], event["actor"], event["action"], event["subject"], detail)
+        after = page["after"]
+    Console().print(table)
 
 
 @app.command()
@@ -125,5 +202,6 @@ def _show(version: int, releases: dict[int, Any], digest: str) -> None:
 def _act(server: str, token: str, version: int, act: str, body: dict[str, Any]) -> None:
     with Server(server, token) as connection:
         release = connection.post(f"/v1/releases/{version}/{act}", body)
-    approvals = f", approvals {release['approvals']} of {release['approvals_needed']}" if act == "approve" else ""
-    typer.echo(f"Release {version} is {release['state']} at {release['rollout_percent']:g} % of the phones{approvals}.")
+    rollout = next(iter(release["rollouts"]), None)
+    words = "" if rollout is None else f", its rollout {rollout_words(rollout)}"
+    typer.echo(f"Release {version} is {release['state']}{words}.")

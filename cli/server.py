@@ -10,6 +10,7 @@ import httpx
 import typer
 
 SERVER = Annotated[str, typer.Option(help="Address of the server.", envvar="WASTELENS_SERVER")]
+LOCAL = "http://127.0.0.1:8000"
 TOKEN = Annotated[str, typer.Option(help="From `wastelens staff sign-in`.", envvar="WASTELENS_TOKEN")]
 
 

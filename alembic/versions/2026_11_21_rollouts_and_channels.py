@@ -4,7 +4,6 @@ Revision ID: rollouts_and_channels
 Revises: three_retraining_modes
 """
 
-import json
 from typing import Any
 
 import sqlalchemy as sa

@@ -5,7 +5,7 @@ import obstore
 from obstore.store import ObjectStore
 from sqlalchemy import Engine, text
 
-from backend import releases
+from backend import publisher
 from backend.database import transaction
 
 
@@ -40,17 +40,17 @@ def test_with_another_database_than_its_own_it_is_not_ready(
 
 def test_with_a_broken_database_it_tells_nothing_of_the_inside(client: httpx.Client, engine: Engine) -> None:
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE releases"))
+        connection.execute(text("ALTER TABLE release_channels RENAME TO lost"))
     answer = client.get("/readyz")
     assert answer.json()["missing"] == {"model": "cannot be reached"}
-    assert "releases" not in answer.text
+    assert "release_channels" not in answer.text
 
 
 def test_what_will_expire_is_a_warning_of_a_server_that_is_ready(
     client: httpx.Client, release: Path, engine: Engine
 ) -> None:
     with transaction(engine) as session:
-        releases.note_problems(session, ["root expires on 2027-01-01, and too few of its keys are here"])
+        publisher.note_problems(session, ["root expires on 2027-01-01, and too few of its keys are here"])
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json()["warnings"] == ["root expires on 2027-01-01, and too few of its keys are here"]

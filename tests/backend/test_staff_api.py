@@ -9,9 +9,9 @@ import obstore
 import pytest
 from sqlmodel import select, update
 
-from backend import releases as release_steps
+from backend import desired_updates, publisher
 from backend.api.dependencies import Parts
-from backend.database import transaction
+from backend.database import now, transaction
 from backend.settings import Settings
 from backend.tables import AuditEvent, Photo, PhotoState, Release, ReleaseState, Role
 from mobile_models.updates import repository, signing_keys
@@ -272,20 +272,22 @@ def test_a_release_is_approved_signed_by_two_and_seen_with_its_history(
     assert (answer["state"], len(answer["signed_by"])) == (ReleaseState.PUBLISHED, 2)
     assert [event["action"] for event in answer["history"]][-1] == "release.published"
     assert engineer.post("/v1/releases/2/halt", reason="").status_code == 422
-    assert engineer.post("/v1/releases/2/halt", reason="glass goes wrong").json()["state"] == "halted"
+    halted = engineer.post("/v1/releases/2/halt", reason="glass goes wrong").json()
+    assert [rollout["state"] for rollout in halted["rollouts"]] == ["halted"]
+    assert [(each["name"], each["reason"]) for each in halted["approved_by"]] == [("eve", "better")]
 
 
 def _publish(parts: Parts, keys: signing_keys.KeyRing, staged: bytes | None) -> bytes:
     """What the publish worker does with release 2, without the worker."""
     with transaction(parts.engine) as session:
-        wanted = next(each for each in release_steps.desired_state(session).releases if each.version == 2)
+        wanted = next(each for each in desired_updates.read(session).releases if each.version == 2)
         model = tiny_model.model_bytes(2)
         document = tiny_model.manifest(model, 2).to_bytes()
         desired = repository.DesiredRelease(2, document, lambda: model, staged, wanted.signatures)
         outcome = repository.reconcile(parts.updates, keys, repository.DesiredState((desired,), {}))
-        release_steps.settle_published(session, outcome)
+        desired_updates.settle(session, outcome, now())
     if 2 in outcome.awaiting:
-        obstore.put(parts.storage, release_steps.staged_key(2), outcome.awaiting[2].staged)
+        obstore.put(parts.storage, publisher.staged_key(2), outcome.awaiting[2].staged)
         return outcome.awaiting[2].staged
     return b""
 

@@ -10,9 +10,9 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from backend import first_start, releases
+from backend import desired_updates, first_start, publisher, releases
 from backend.api.dependencies import Parts
-from backend.database import transaction
+from backend.database import now, transaction
 from backend.settings import Settings
 from backend.tables import Release, ReleaseState, Role
 from cli import import_gold
@@ -162,7 +162,7 @@ def test_a_release_is_approved_signed_halted_and_listed(
     with transaction(parts.engine) as session:
         proposed(session, settings)
     approved = runner.invoke(release_commands.app, ["approve", "2", "--percent", "5"])
-    assert "Release 2 is approved at 5 % of the phones, approvals 1 of 1." in approved.output
+    assert "Release 2 is approved at 5 % of the phones of stable, approvals 1 of 1." in approved.output
     keys = _await_signatures(parts, tmp_path)
     command = ["sign", "2", "--key", str(keys / updates.ANNA)]
     assert runner.invoke(release_commands.app, command, input="n\n").exit_code == 1
@@ -189,9 +189,9 @@ def _await_signatures(parts: Parts, tmp_path: Path) -> Path:
     model = tiny_model.model_bytes(2)
     release = DesiredRelease(2, tiny_model.manifest(model, 2).to_bytes(), lambda: model)
     outcome = repository.reconcile(parts.updates, keys, DesiredState((release,), {}))
-    obstore.put(parts.storage, releases.staged_key(2), outcome.awaiting[2].staged)
+    obstore.put(parts.storage, publisher.staged_key(2), outcome.awaiting[2].staged)
     with transaction(parts.engine) as session:
-        releases.settle_published(session, outcome)
+        desired_updates.settle(session, outcome, now())
         assert session.get_one(Release, 2).state == ReleaseState.AWAITING_SIGNATURES
     return tmp_path / "keys"
 

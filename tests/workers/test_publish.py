@@ -5,11 +5,12 @@ from pathlib import Path
 
 import obstore
 import pytest
-from sqlmodel import col, select, update
+from sqlmodel import select
 
-from backend import audit_log, job_queue, releases
+from backend import audit_log, job_queue, publisher, releases, rollouts
 from backend.release_files import release_key
-from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, ReleaseState
+from backend.staff import Person
+from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, ReleaseState, Role
 from mobile_models.updates import repository, signing_keys
 from mobile_models.updates.repository import StagedSignature
 from tests.workers.world import add_release
@@ -51,7 +52,7 @@ def offline_keys(place: Workplace, tmp_path: Path) -> Path:
 
 def sign(place: Workplace, version: int, key: Path) -> None:
     """What `wastelens releases sign` does, with a key that no server sees."""
-    staged = bytes(obstore.get(place.storage, releases.staged_key(version)).bytes())
+    staged = bytes(obstore.get(place.storage, publisher.staged_key(version)).bytes())
     made: StagedSignature = repository.sign_staged(staged, signing_keys.load_signer(key))
     repository.check_signature(place.updates, staged, made)
     with place.transaction() as session:
@@ -82,7 +83,7 @@ def test_a_release_in_steps_is_a_candidate_beside_the_current_one(place: Workpla
 
 
 def test_publishing_what_is_published_changes_nothing(place: Workplace, keys: Path) -> None:
-    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
+    add_release(place, 1, ReleaseState.PUBLISHED, rollout_percent=100)
     publish(place)
     before = {found["path"]: found["e_tag"] for chunk in obstore.list(place.updates) for found in chunk}
     assert publish(place) == Outcome.DONE
@@ -116,7 +117,7 @@ def test_without_its_keys_the_publisher_says_so_and_gives_nothing_up(place: Work
 def test_a_release_whose_files_are_damaged_holds_up_no_other(
     place: Workplace, keys: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
+    add_release(place, 1, ReleaseState.PUBLISHED, rollout_percent=100)
     add_release(place, 2, ReleaseState.APPROVED, rollout_percent=5)
     obstore.put(place.storage, "artefacts/releases/2/model.tflite", b"damaged")
     assert publish(place) == Outcome.DONE
@@ -142,12 +143,12 @@ def test_what_is_near_its_expiry_is_signed_anew(place: Workplace, keys: Path, mo
 def test_a_withdrawn_release_is_no_longer_offered_and_phones_go_back_to_the_bundled_one(
     place: Workplace, keys: Path
 ) -> None:
-    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
-    add_release(place, 2, ReleaseState.APPROVED, rollout_percent=100)
+    add_release(place, 1, ReleaseState.PUBLISHED, rollout_percent=100)
+    add_release(place, 2, ReleaseState.APPROVED, rollout_percent=100, by_run=True)
     publish(place)
     assert verify(place).channels["stable"].current == 2
     with place.transaction() as session:
-        session.execute(update(Release).where(col(Release.version) == 2).values(state=ReleaseState.WITHDRAWN))
+        releases.withdraw(session, Person(1, "ada", Role.ENGINEER), 2, "glass goes wrong")
     publish(place)
     published = verify(place)
     assert published.versions == {1}
@@ -156,7 +157,7 @@ def test_a_withdrawn_release_is_no_longer_offered_and_phones_go_back_to_the_bund
 
 def problems(place: Workplace) -> list[str]:
     with place.transaction() as session:
-        return releases.current_problems(session)
+        return publisher.current_problems(session)
 
 
 def lose(place: Workplace, version: int, file: str) -> None:
@@ -167,18 +168,18 @@ def lose(place: Workplace, version: int, file: str) -> None:
 def test_a_release_that_lost_its_files_keeps_no_halt_from_phones_and_is_reported(
     place: Workplace, keys: Path, lost: str
 ) -> None:
-    add_release(place, 1, ReleaseState.APPROVED, rollout_percent=100)
+    add_release(place, 1, ReleaseState.PUBLISHED, rollout_percent=100)
     add_release(place, 2, ReleaseState.APPROVED, rollout_percent=5)
     publish(place)
+    with place.transaction() as session:
+        rollouts.halt(session, "ada", rollouts.meant(session, 2), "glass goes wrong")
     add_release(place, 3, ReleaseState.APPROVED, rollout_percent=5)
     lose(place, 1, lost)
     lose(place, 3, lost)
-    with place.transaction() as session:
-        session.get_one(Release, 2).state = ReleaseState.HALTED
     assert publish(place) == Outcome.DONE
     published = verify(place)
     assert published.versions == {1, 2}, "what phones have is not taken back"
-    assert published.channels["stable"].versions == frozenset(), "phones go back to the bundled release"
+    assert published.channels["stable"].versions == {1}, "phones go back to the release before"
     assert states(place)[3] == ReleaseState.APPROVED, "it can still be published once its files are back"
     assert problems(place) == [f"the files of release {version} are not in storage" for version in (1, 3)]
 
@@ -194,7 +195,7 @@ def test_keys_that_expire_are_a_warning_until_they_are_renewed(
             publish(place)
     assert [warning.split(" expires")[0] for warning in problems(place)] == ["root", "targets"]
     with place.transaction() as session:
-        assert len(audit_log.history(session, releases.UPDATES)) == 1, "the same twice is one event"
+        assert len(audit_log.history(session, publisher.UPDATES)) == 1, "the same twice is one event"
     publish(place)
     assert problems(place) == []
 

@@ -23,6 +23,7 @@ from backend.tables import (
     PhotoId,
     PhotoState,
     Release,
+    ReleaseChannel,
     ReleaseState,
     TrainingMode,
     TrainingRun,
@@ -277,6 +278,7 @@ def test_a_champion_withdrawn_before_the_run_began_is_not_started_from(place: Wo
     run_id = ask_for_training(place, snapshot_id, mode=TrainingMode.FINE_TUNE)
     with place.transaction() as session:
         session.execute(update(Release).values(state=ReleaseState.WITHDRAWN))
+        session.execute(update(ReleaseChannel).values(current_version=None))
     assert retrain(place, run_id) == Outcome.GIVEN_UP
     assert "no release to start from" in (read_run(place, run_id).error or "")
 

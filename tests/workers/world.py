@@ -8,12 +8,14 @@ from pathlib import Path
 
 import obstore
 from PIL import Image
-from sqlmodel import select
+from sqlmodel import Session, select
 
-from backend import photo_store, snapshots, training_runs
+from backend import channels, photo_store, rollouts, snapshots, training_runs
 from backend.database import now
 from backend.release_files import release_key
 from backend.tables import (
+    DatasetSnapshotRow,
+    DatasetSnapshotState,
     Device,
     Job,
     JobKind,
@@ -25,11 +27,14 @@ from backend.tables import (
     Prediction,
     Release,
     ReleaseState,
+    Rollout,
     TrainingMode,
     TrainingRun,
+    TrainingRunState,
 )
 from mobile_models import photo as photos
 from mobile_models.document import sha256
+from tests.backend.world import make_current
 from tests.pictures import COLOURS, draw
 from tests.tiny_model import release_folder
 from training import recipe
@@ -51,16 +56,56 @@ def publish_release(place: Workplace, version: int = 1) -> None:
     add_release(place, version, ReleaseState.PUBLISHED, rollout_percent=100)
 
 
-def add_release(place: Workplace, version: int, state: ReleaseState, rollout_percent: float) -> None:
-    """A row with its files in storage."""
+def add_release(
+    place: Workplace, version: int, state: ReleaseState, rollout_percent: float, *, by_run: bool = False
+) -> None:
+    """A row with its files in storage: current if published to everybody, else with a rollout under way.
+
+    Only one that was made `by_run` can be taken back; the others are as good as bundled.
+    """
     with tempfile.TemporaryDirectory() as made:
         folder = release_folder(Path(made), version)
         for file in folder.iterdir():
             obstore.put(place.storage, release_key(version, file.name), file.read_bytes())
         manifest, blessing = (json.loads((folder / f"{name}.json").read_bytes()) for name in ("manifest", "blessing"))
-    row = Release(version=version, state=state, manifest=manifest, blessing=blessing, rollout_percent=rollout_percent)
     with place.transaction() as session:
-        session.add(row)
+        run_id = _ended_run(session, version) if by_run else None
+        session.add(Release(version=version, state=state, manifest=manifest, blessing=blessing, training_run_id=run_id))
+        session.flush()
+        if state == ReleaseState.PUBLISHED and rollout_percent == 100:
+            make_current(session, version)
+        else:
+            add_rollout(session, version, rollout_percent)
+
+
+def _ended_run(session: Session, version: int) -> str:
+    snapshot = DatasetSnapshotRow(requested_by="ada", state=DatasetSnapshotState.FROZEN)
+    session.add(snapshot)
+    session.flush()
+    assert snapshot.id is not None
+    run = TrainingRun(
+        recipe={}, mode=TrainingMode.FINE_TUNE, weights="random", seed=1, snapshot_id=snapshot.id, trigger="hand",
+        requested_by="ada", release_version=version, state=TrainingRunState.BLESSED,
+    )  # fmt: skip
+    session.add(run)
+    session.flush()
+    return run.id
+
+
+def add_rollout(session: Session, version: int, percent: float, **columns: object) -> Rollout:
+    """One that is under way on `stable`, by hand."""
+    came_from = channels.find(session, "stable").current_version
+    plan = [{"percent": percent, "hours": 0.0}]
+    values = {"channel": "stable", "rollout_percent": percent, "plan": plan, "came_from": came_from}
+    rollout = Rollout(version=version, **(values | columns))
+    session.add(rollout)
+    session.flush()
+    return rollout
+
+
+def find_rollout(place: Workplace, version: int) -> Rollout:
+    with place.transaction() as session:
+        return rollouts.of_release(session, version)[0]
 
 
 def receive(place: Workplace, picture: Image.Image, predicted: str | None = None, **columns: object) -> PhotoId:
