@@ -19,6 +19,7 @@ QUEUES = {
     JobKind.FREEZE: "train",
     JobKind.RETRAIN: "train",
     JobKind.PUBLISH: "publish",
+    JobKind.PATCH: "inspect",  # Half a minute of work must not keep the publisher from a halt.
 }
 CONNECT_SECONDS = 2
 WAITING_BELLS = 1000

@@ -22,6 +22,7 @@ from backend.tables import JobKind
 from workers import claim, upkeep
 from workers.freeze_snapshot import FREEZE_SNAPSHOT
 from workers.inspect_photo import INSPECT_PHOTO
+from workers.make_patches import MAKE_PATCH
 from workers.publish import PUBLISH
 from workers.retrain import RETRAIN
 from workers.workplace import Workplace, open_workplace
@@ -32,6 +33,7 @@ REDIS_VISIBILITY_SECONDS = 3600
 _settings = Settings()
 _stopping = threading.Event()
 _one_training = threading.Lock()
+_one_patch = threading.Lock()
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -110,6 +112,16 @@ def _publish(job_id: int) -> None:
     claim.work_through(workplace(), JobKind.PUBLISH, job_id, PUBLISH)
 
 
+def _make_patch(job_id: int) -> None:
+    """One in a process at a time, for the sake of its memory."""
+    if not _one_patch.acquire(blocking=False):
+        return
+    try:
+        claim.work_through(workplace(), JobKind.PATCH, job_id, MAKE_PATCH)
+    finally:
+        _one_patch.release()
+
+
 def _keep_up() -> None:
     upkeep.run(workplace())
 
@@ -132,6 +144,7 @@ for _kind, _task in (
     (JobKind.FREEZE, _freeze),
     (JobKind.RETRAIN, _retrain),
     (JobKind.PUBLISH, _publish),
+    (JobKind.PATCH, _make_patch),
 ):
     app.task(_task, name=f"wastelens.{_kind}")
 app.task(_keep_up, name="wastelens.upkeep")

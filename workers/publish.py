@@ -7,16 +7,18 @@ signed anew.
 """
 
 import logging
+from dataclasses import replace
 
 import obstore
 from sqlmodel import Session
 
-from backend import desired_updates, publisher, retention
+from backend import desired_updates, patches, publisher, retention
 from backend.database import now
 from backend.desired_updates import Desired, WantedRelease
+from backend.patches import ReadyPatch
 from backend.release_files import MANIFEST, MODEL, release_key
 from mobile_models.updates import repository, signing_keys
-from mobile_models.updates.repository import DesiredRelease, DesiredState, Outcome
+from mobile_models.updates.repository import DesiredPatch, DesiredRelease, DesiredState, Outcome
 from workers.claim import Settle, Task, Work
 from workers.workplace import Workplace
 
@@ -28,18 +30,22 @@ def _publish(work: Work) -> Settle:
     with place.transaction() as session:
         retention.retire(session, place.settings, {}, now())
         wanted = desired_updates.read(session)
+        patches.ask_for_wanted(session, now())
+        ready = patches.ready(session, now())
     keys = signing_keys.load(place.settings.resolved_keys_dir)
-    desired = _desired(place, wanted)
+    desired = replace(_desired(place, wanted), patches=tuple(_desired_patch(place, patch) for patch in ready))
     work.check()
     outcome = repository.reconcile(place.updates, keys, desired)
     for version, awaiting in outcome.awaiting.items():
         obstore.put(place.storage, publisher.staged_key(version), awaiting.staged)
     for version, reason in outcome.refused.items():
         log.error("release %d cannot be published: %s", version, reason)
+    lost = [patch.pair for patch in ready if patch.path in outcome.patches_refused]
     problems = _problems(desired, outcome)
 
     def settle(session: Session) -> None:
         desired_updates.settle(session, outcome, now())
+        patches.make_again(session, lost, now())
         publisher.note_problems(session, problems)
 
     return settle
@@ -81,6 +87,13 @@ def _desired_release(place: Workplace, release: WantedRelease) -> DesiredRelease
         staged=_staged(place, release.version),
         signatures=release.signatures,
     )
+
+
+def _desired_patch(place: Workplace, patch: ReadyPatch) -> DesiredPatch:
+    def read() -> bytes:
+        return bytes(obstore.get(place.storage, patch.pair.key).bytes())
+
+    return DesiredPatch(patch.path, patch.size_bytes, patch.sha256, read)
 
 
 def _staged(place: Workplace, version: int) -> bytes | None:

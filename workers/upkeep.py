@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from backend import job_queue, photo_store, publisher, snapshots, training_runs
 from backend.current_model import current_version
 from backend.database import connect, now
+from backend.patches import Pair
 from backend.settings import Settings
 from backend.tables import (
     DatasetSnapshotRow,
@@ -24,6 +25,8 @@ from backend.tables import (
     Job,
     JobKind,
     JobState,
+    Patch,
+    PatchState,
     Photo,
     PhotoState,
     Release,
@@ -35,7 +38,7 @@ from backend.tables import (
     TrainingRun,
 )
 from training import recipe
-from workers import kept_features
+from workers import kept_features, make_patches
 from workers.workplace import Workplace
 
 log = logging.getLogger(__name__)
@@ -137,7 +140,14 @@ def _pending_without_job(session: Session) -> list[tuple[JobKind, str]]:
         *((JobKind.FREEZE, str(snapshot_id)) for snapshot_id in session.exec(frozen_later.limit(AT_ONCE))),
         *((JobKind.RETRAIN, run_id) for run_id in session.exec(runs.limit(AT_ONCE))),
         *((JobKind.PUBLISH, publisher.UPDATES) for _ in session.exec(approved.limit(1))),
+        *((JobKind.PATCH, subject) for subject in _patches_without_job(session)),
     ]
+
+
+def _patches_without_job(session: Session) -> list[str]:
+    rows = session.exec(select(Patch).where(Patch.state == PatchState.REQUESTED)).all()
+    jobs = set(session.exec(select(Job.subject).where(*_is_pending(JobKind.PATCH))).all())
+    return [subject for row in rows if (subject := Pair(row.from_version, row.to_version).subject) not in jobs]
 
 
 def _has_no_job(kind: JobKind, subject: SQLColumnExpression[str]) -> ColumnElement[bool]:
@@ -228,4 +238,5 @@ PERIODIC: dict[Duty, timedelta] = {
     remove_orphan_photos: timedelta(hours=1),
     kept_features.forget_withdrawn: timedelta(hours=1),
     forget_delivered_messages: timedelta(hours=1),
+    make_patches.forget_unwanted: timedelta(hours=1),
 }
