@@ -12,7 +12,7 @@ from dataclasses import replace
 import obstore
 from sqlmodel import Session
 
-from backend import desired_updates, patches, publisher, retention
+from backend import desired_updates, field_reports, patches, publisher, retention
 from backend.database import now
 from backend.desired_updates import Desired, WantedRelease
 from backend.patches import ReadyPatch
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 def _publish(work: Work) -> Settle:
     place = work.place
     with place.transaction() as session:
-        retention.retire(session, place.settings, {}, now())
+        retention.retire(session, place.settings, field_reports.releases_in_use(session, now()), now())
         wanted = desired_updates.read(session)
         patches.ask_for_wanted(session, now())
         ready = patches.ready(session, now())

@@ -38,7 +38,7 @@ from backend.tables import (
     TrainingRun,
 )
 from training import recipe
-from workers import kept_features, make_patches
+from workers import kept_features, make_patches, widen_rollout
 from workers.workplace import Workplace
 
 log = logging.getLogger(__name__)
@@ -233,6 +233,8 @@ def forget_delivered_messages(place: Workplace) -> None:
 
 PERIODIC: dict[Duty, timedelta] = {
     ask_for_retraining: timedelta(minutes=10),
+    widen_rollout.approve_what_may_be: timedelta(minutes=10),
+    widen_rollout.look_after_rollouts: timedelta(minutes=5),
     re_sign_updates: timedelta(hours=1),
     remove_what_has_expired: timedelta(hours=1),
     remove_orphan_photos: timedelta(hours=1),

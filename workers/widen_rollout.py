@@ -1,0 +1,92 @@
+"""Look after rollouts: what does harm is halted, what does well is widened by its plan, and the reason is kept.
+
+Guarantees: each rollout is judged and changed in one transaction, under the lock that people's decisions take, too; so
+of several schedulers at once one widens, and a duty that was killed has done all of it or nothing. A rollout that
+cannot be judged hinders no other one. Paused rollouts are halted as well, but never widened.
+"""
+
+import logging
+from datetime import datetime
+
+from sqlmodel import Session
+
+from backend import channels, field_evidence, notices, releases, rollouts
+from backend.database import now
+from backend.field_evidence import Judgement, Verdict
+from backend.rollout_plan import RolloutPlan
+from backend.tables import OPEN_ROLLOUT, Rollout, RolloutState
+from workers.workplace import Workplace
+
+log = logging.getLogger(__name__)
+
+NAME = "widen_rollout"
+"""As the actor of what it decides."""
+
+
+def look_after_rollouts(place: Workplace) -> None:
+    """Judge each rollout that some phones follow."""
+    with place.transaction() as session:
+        under_way = [rollout.id for rollout in rollouts.under_way(session)]
+    for rollout_id in under_way:
+        try:
+            with place.transaction() as session:
+                look_after(session, place, rollout_id or 0, now())
+        except Exception:
+            log.exception("rollout %s could not be looked after and will be the next time", rollout_id)
+
+
+def look_after(session: Session, place: Workplace, rollout_id: int, moment: datetime) -> None:
+    """Do what the evidence at `moment` says, if the rollout is still under way."""
+    channels.lock(session)
+    rollout = rollouts.find(session, rollout_id)
+    if rollout.state not in OPEN_ROLLOUT:
+        return
+    judgement = field_evidence.judge(session, place.settings, rollout, moment)
+    if judgement.verdict == Verdict.HALT:
+        _halt(session, rollout, judgement, moment)
+        return
+    percent, reason = next_step(rollout, judgement, moment)
+    rollouts.note_judgement(session, rollout, reason, moment)
+    if percent is not None:
+        rollouts.widen(session, NAME, rollout, percent, reason, moment=moment)
+
+
+def next_step(rollout: Rollout, judgement: Judgement, moment: datetime) -> tuple[float | None, str]:
+    """Return how wide it becomes now, None if it stays, and why. Pure."""
+    said = " ".join(judgement.reasons)
+    plan = RolloutPlan.of(rollout.plan)
+    percent = plan.next_percent(rollout.rollout_percent)
+    if rollout.state == RolloutState.PAUSED:
+        return None, "It is paused; resume it to let it widen."
+    if judgement.verdict == Verdict.HOLD or rollout.stage_started_at is None:
+        return None, said
+    if percent is None:
+        return None, f"Its plan ends at {rollout.rollout_percent:g} %; widen it by hand. {said}"
+    widens_at = rollout.stage_started_at + plan.stay(rollout.rollout_percent)
+    if moment < widens_at:
+        return None, f"It stays at {rollout.rollout_percent:g} % until {widens_at:%Y-%m-%d %H:%M} UTC. {said}"
+    return percent, said
+
+
+def _halt(session: Session, rollout: Rollout, judgement: Judgement, moment: datetime) -> None:
+    reason = " ".join(judgement.reasons)
+    rollouts.note_judgement(session, rollout, reason, moment)
+    percent = rollout.rollout_percent
+    rollouts.halt(session, NAME, rollout, reason, moment=moment)
+    notices.tell_staff(
+        session,
+        f"The rollout of release {rollout.version} on {rollout.channel} has halted by itself",
+        f"{reason}\n\nIt was at {percent:g} % of the phones; they go back to the release before at their next check. "
+        f"Look at the reports (`GET /v1/releases/{rollout.version}/field`), then withdraw it "
+        f"(`wastelens releases withdraw {rollout.version} --reason ...`), or resume it "
+        f"(`wastelens rollouts resume {rollout.id} --reason ...`).",
+        moment=moment,
+    )
+
+
+def approve_what_may_be(place: Workplace) -> None:
+    """Where the settings want no people for it: start the rollout of a model that beat the current one."""
+    with place.transaction() as session:
+        release = releases.approve_automatically(session, place.settings, moment=now())
+    if release is not None:
+        log.info("release %d was approved automatically", release.version)
