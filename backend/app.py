@@ -74,6 +74,7 @@ def parts_of(settings: Settings) -> Parts:
         registrations=RateLimit(settings.registrations_per_address_per_hour, 3600),
         sign_ins=RateLimit(settings.sign_ins_per_address_per_minute, 60),
         classifications=RateLimit(settings.classifications_per_device_per_minute, 60),
+        field_reports=RateLimit(settings.field_reports_per_device_per_hour, 3600),
     )
 
 

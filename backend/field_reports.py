@@ -45,7 +45,7 @@ _WRONG_CLOCK = timedelta(minutes=10)
 _IN_USE = timedelta(days=21)
 _APP_VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}")
 _REJECTING = frozenset({RefusalReason.TAMPERED_FILE, RefusalReason.MODEL_BROKEN, RefusalReason.SELF_TEST_FAILED})
-_FAILING = frozenset({RefusalReason.MODEL_BROKEN, RefusalReason.SELF_TEST_FAILED})
+_FAILING = frozenset({RefusalReason.MODEL_BROKEN, RefusalReason.SELF_TEST_FAILED, RefusalReason.CRASHED})
 
 
 class Count(StrEnum):

@@ -44,6 +44,7 @@ class Parts:
     registrations: RateLimit
     sign_ins: RateLimit
     classifications: RateLimit
+    field_reports: RateLimit
 
 
 async def parts(request: Request) -> Parts:
