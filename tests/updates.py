@@ -3,8 +3,9 @@
 import functools
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -62,6 +63,12 @@ class StaticServer(ThreadingHTTPServer):
         """Cut the connection after so many bytes of a model."""
         self.tamper: Callable[[str, bytes], bytes] = lambda _, content: content
         """What somebody on the way makes of a file."""
+        self.cut: Callable[[str, bytes], bytes] = lambda _, content: content
+        """What of a body arrives before the connection ends."""
+        self.endless, self.dripping = "", ""
+        """Endings of paths that are answered without end: as fast as possible, or byte by byte."""
+        self.missing_status = 404
+        self.posted: list[tuple[str, bytes]] = []
         self.bodies: list[tuple[str, int]] = []
         """Path and bytes sent of each answer."""
         self.ranges: list[str] = []
@@ -81,8 +88,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.server.folder / self.path.lstrip("/")
+        for ending, chunk, pause in ((self.server.endless, bytes(65536), 0.0), (self.server.dripping, b" ", 0.02)):
+            if ending and self.path.endswith(ending):
+                return self._answer_for_ever(chunk, pause)
         if not path.is_file():
-            return self._answer(404, b"", {})
+            # Roots that are not there yet are always answered 404: it is how a phone finds the newest one.
+            return self._answer(404 if path.name.endswith(".root.json") else self.server.missing_status, b"", {})
         content, asked = self.server.tamper(self.path, path.read_bytes()), self.headers.get("Range")
         if asked is None or self.server.ignores_ranges:
             return self._answer(200, content, {})
@@ -92,7 +103,17 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(206, content[start:], {"Content-Range": place})
 
     def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.posted.append((self.path, content))
         self._answer(201, json.dumps({"device_id": "phone-1", "token": "secret"}).encode(), {})
+
+    def _answer_for_ever(self, chunk: bytes, pause_seconds: float) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(ConnectionError):  # Until the phone has had enough.
+            while True:
+                self.wfile.write(chunk)
+                time.sleep(pause_seconds)
 
     def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -100,6 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         sent = content[: self.server.cut_after] if self.path.endswith(".tflite") else content
+        sent = self.server.cut(self.path, sent)
         self.wfile.write(sent)
         self.server.bodies.append((self.path, len(sent)))
 

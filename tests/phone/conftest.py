@@ -50,6 +50,11 @@ class City:
         outcome = repository.reconcile(self.store, self.keys, state, moment=moment)
         assert not outcome.refused and not outcome.awaiting
 
+    def newest_files(self) -> list[Path]:
+        """The files of the repository, newest first."""
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(files, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
 
 @pytest.fixture
 def city(web: StaticServer, keys: KeyRing) -> City:
