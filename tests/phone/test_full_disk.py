@@ -110,6 +110,7 @@ def test_on_a_real_disk_that_is_full_the_phone_answers_refuses_and_later_updates
     city.publish(desired(1, 2, 3, current=3))
     left_bytes, ballast = 0, small_disk / "photos-of-the-holiday"
     while phone.release == 2:
+        ballast.unlink(missing_ok=True)
         ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free - left_bytes))
         try:
             phone.update()
