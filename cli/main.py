@@ -10,6 +10,7 @@ from cli.compare import compare
 from cli.crossvalidate import crossvalidate
 from cli.demo.command import demo
 from cli.evaluate import evaluate
+from cli.fleet.command import fleet
 from cli.import_gold import import_gold
 from cli.operate import health, prepare
 from cli.reproduce import reproduce
@@ -21,6 +22,7 @@ EXAMPLES = (
     "wastelens run --port 8001",
     "wastelens classify photo.jpg",
     "wastelens demo",
+    "wastelens fleet --phones 1000 --scenario worse",
     "wastelens import photos/ --source trashnet --licence MIT",
     "wastelens train mobilenet_v2 --data photos/ --weights imagenet",
     "wastelens releases approve 2 --percent 5 --reason 'better on glass'",
@@ -35,7 +37,7 @@ app = typer.Typer(
     help="Waste recognition that a city runs itself.",
     epilog="[bold]Examples[/bold]\n\n" + "\n\n".join(EXAMPLES),
 )
-for command in (run, classify, train, crossvalidate, tune, reproduce, evaluate, compare, demo, prepare, health):
+for command in (run, classify, train, crossvalidate, tune, reproduce, evaluate, compare, demo, fleet, prepare, health):
     app.command()(command)
 app.command("import")(import_gold)
 for name, group in (

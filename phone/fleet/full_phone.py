@@ -45,7 +45,7 @@ class FullPhone:
 
     def __init__(self, person: Person, world: World, bundled: Path, things: Sequence[Photo]) -> None:
         """Raise `UpdateRefused` if not even the bundled release runs here."""
-        self._world, self._things, self._day = world, things, 0
+        self.person, self._world, self._things, self._day = person, world, things, 0
         folder = world.scratch / f"full-phone-{person.number}"
         self._phone = Phone(folder, world.server_url, world.trusted_root, bundled, clock=self._clock)
         self.person = replace(person, device_id=self._phone.register().device_id)

@@ -60,7 +60,7 @@ class LightPhone:
             with httpx.Client(base_url=self._world.server_url, transport=line, trust_env=False) as http:
                 self._visit(http, day, around, lived)
         photos = residents.photos(dice, self.person.habit.photos_per_day)
-        lived.release, lived.arm = self.release, self._arm(day)
+        lived.release, lived.arm = self.release, self._arm(day, self.release)
         lived.use = residents.live(dice, photos, self._world.truths[self.release].accuracy)
         self._reports.write(self._world, day, lived)
         return lived
@@ -74,7 +74,9 @@ class LightPhone:
             self._follow(http, offer, around, lived)
         except UpdateRefused as refused:
             lived.refused = refused.reason
-            lived.refused_version = None if offer is None else offer.manifest.version
+            if offer is not None:
+                lived.refused_version = offer.manifest.version
+                lived.refused_arm = self._arm(day, lived.refused_version)
         if lived.traffic.received_bytes > _NO_END_BYTES:
             lived.breach = "read data without end"
 
@@ -142,10 +144,10 @@ class LightPhone:
     def _at_hand(self) -> set[int]:
         return {self._bundled, self._previous, self.release}
 
-    def _arm(self, day: int) -> Arm:
+    def _arm(self, day: int, version: int) -> Arm:
         """A pointer counts on the day on which it was verified and on the next one."""
         pointer = self._pointer[1] if self._pointer is not None and day - self._pointer[0] <= 1 else None
-        return field_report.arm_of(pointer, self.person.device_id, self.release, self._bundled)
+        return field_report.arm_of(pointer, self.person.device_id, version, self._bundled)
 
 
 def _share(path: Path, shared: Path) -> None:

@@ -74,16 +74,18 @@ class Outcome:
         return f"Phones behind malicious mirrors were harmed: {'; '.join(self.breaches[:3])}."
 
 
-def would_run(persons: Sequence[Person], fits: Sequence[bool], plan: Plan, truth: Truth, days: int) -> int:
-    """Count the phones that would run the release if the plan went on by the calendar; `fits` is theirs."""
-    return sum(
-        _would_run(person, plan, days)
-        for person, does_fit in zip(persons, fits, strict=True)
-        if does_fit and truth.opening(person.model) in (Opening.OPENS, Opening.CRASHES)
-    )
+def would_run(persons: Sequence[Person], plan: Plan, truth: Truth, days: int) -> int:
+    """Count the phones that would run the release if the plan went on by the calendar."""
+    return sum(_can_run(person, truth) and _would_get(person, plan, days) for person in persons)
 
 
-def _would_run(person: Person, plan: Plan, days: int) -> bool:
+def _can_run(person: Person, truth: Truth) -> bool:
+    """A release that ends the app on some phones has been run by them, too."""
+    opens = truth.opening(person.model) in (Opening.OPENS, Opening.CRASHES)
+    return opens and person.can_run_new_releases
+
+
+def _would_get(person: Person, plan: Plan, days: int) -> bool:
     return any(
         person.is_online(day) and update_channel.in_cohort(person.device_id, plan.salt, plan.percent(day))
         for day in range(days)

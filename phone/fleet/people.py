@@ -7,7 +7,7 @@ those of an invented city, chosen so that everything that may go wrong with an u
 import random
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -55,13 +55,15 @@ class Mischief(StrEnum):
     ENDLESS = "endless"
 
 
+OLD_APP_SHARE, OLD_APP, OLD_RUNTIME = 0.04, "0.0", "1.4"
+"""Too old for every release but the one that came with the app."""
 MODELS = (
     PhoneModel("Aster 12", 0.30, 14, 8, "2.3"),
     PhoneModel("Aster 9", 0.22, 31, 6, "2.3"),
     PhoneModel("Birch Mini", 0.18, 55, 4, "2.3"),
     PhoneModel("Cedar Go", 0.15, 120, 2, "2.3"),
     PhoneModel("Dahlia X", 0.10, 22, 6, "2.3"),
-    PhoneModel("Elder 5", 0.05, 210, 2, "1.4"),  # Its runtime is too old for every release but the bundled one.
+    PhoneModel("Elder 5", 0.05, 210, 2, OLD_RUNTIME),
 )
 NETWORKS = (
     Network("home", 0.62, 0.03, 0.002, 0.005, 0.95),
@@ -79,7 +81,6 @@ CLOCK_ERRORS = (
     (timedelta(days=-900), 0.015),
     (timedelta(days=900), 0.015),
 )
-OLD_APP_SHARE, OLD_APP = 0.04, "0.0"
 MISCHIEF_SHARE = 0.02
 _PLACES = uuid.UUID("5d0f6e0e-1a55-4c3e-9d7b-6c3c5f0a7a11")
 
@@ -99,6 +100,12 @@ class Person:
     app_version: str
     mischief: Mischief | None
 
+    @property
+    def can_run_new_releases(self) -> bool:
+        """Whether app, runtime and clock allow it."""
+        is_new = self.app_version != OLD_APP and self.model.runtime_version != OLD_RUNTIME
+        return is_new and self.clock_error < timedelta(days=1)
+
     def is_online(self, day: int) -> bool:
         """Whether the phone sees the server on this day of the city; everybody is spread over their own period."""
         return (day + self.number) % self.habit.online_every_days == 0
@@ -106,6 +113,19 @@ class Person:
 
 def people(count: int, seed: int, app_version: str) -> tuple[Person, ...]:
     return tuple(_person(number, seed, app_version) for number in range(count))
+
+
+def enthusiast(person: Person, app_version: str) -> Person:
+    """Return them with a new phone, a good network and the habit to use both: what a full phone needs."""
+    return replace(
+        person,
+        model=MODELS[0],
+        network=NETWORKS[0],
+        habit=HABITS[0],
+        clock_error=timedelta(0),
+        app_version=app_version,
+        mischief=None,
+    )
 
 
 def chance(seed: int, *place: int | str) -> random.Random:

@@ -30,6 +30,7 @@ class PhoneDay:
     refused: RefusalReason | None = None
     refused_version: int | None = None
     """None where it was refused before a release was known."""
+    refused_arm: Arm = Arm.UNSEEN
     installed: int | None = None
     crashed: bool = False
     postponed: bool = False

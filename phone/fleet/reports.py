@@ -9,7 +9,7 @@ import uuid
 import httpx
 
 from mobile_models import field_report
-from mobile_models.field_report import Arm, FieldReport, ReleaseUse
+from mobile_models.field_report import FieldReport, ReleaseUse
 from mobile_models.updates.updater import RefusalReason
 from phone.fleet import people
 from phone.fleet.people import Person
@@ -80,18 +80,17 @@ class Reports:
         )
 
     def _refusal(self, lived: PhoneDay) -> ReleaseUse | None:
-        """What happened with a release that this phone does not run."""
-        if lived.refused is None or lived.refused_version is None:
+        """What happened with a release that this phone does not run, as `phone.usage` counts it."""
+        version, reason = lived.refused_version, lived.refused
+        if version is None or reason is None or reason is RefusalReason.UNREACHABLE or version == lived.release:
             return None
-        told = (lived.refused_version, lived.refused)
-        if told in self._told:
+        if (version, reason) in self._told:
             return None
-        self._told.add(told)
+        self._told.add((version, reason))
         return ReleaseUse(
-            version=lived.refused_version,
-            arm=Arm.CANDIDATE,
-            refused={lived.refused.value: 1},
-            self_test_failed=int(lived.refused is RefusalReason.SELF_TEST_FAILED),
+            version=version,
+            arm=lived.refused_arm,
+            refused={reason.value: 1},
+            self_test_failed=int(reason is RefusalReason.SELF_TEST_FAILED),
             load_crashes=int(lived.crashed),
-            rolled_back=int(lived.crashed),
         )

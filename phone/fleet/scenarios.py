@@ -34,7 +34,7 @@ class Opening(StrEnum):
 
 CRASHING_MODELS = frozenset({"Birch Mini", "Cedar Go"})
 """Phones on which the release of scenario `crash` ends the app while it loads."""
-RIGHT, BETTER, WORSE = 0.86, 0.89, 0.70
+RIGHT, BETTER, WORSE = 0.86, 0.89, 0.55
 """Share of right answers: the release that everybody has, a good new one, a bad new one."""
 
 

@@ -1,0 +1,79 @@
+"""The command `wastelens fleet`."""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from phone.fleet.scenarios import Scenario
+
+if TYPE_CHECKING:
+    from cli.fleet.play import Played
+
+ALL = "all"
+_CHOICES = ", ".join((*Scenario, ALL))
+
+
+def fleet(
+    phones: Annotated[int, typer.Option(min=20, max=100_000, help="Light phones, without LiteRT.")] = 1000,
+    full_phones: Annotated[int, typer.Option(min=0, max=50, help="Phones that run everything for real.")] = 8,
+    scenario: Annotated[str, typer.Option(help=f"What is published: {_CHOICES}.")] = Scenario.WORSE,
+    days: Annotated[int, typer.Option(min=5, max=30, help="Days that the city lives; the server takes 30.")] = 30,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same city.")] = 1,
+    page: Annotated[Path, typer.Option(help="Where the page with the curves is written.")] = Path("fleet.html"),
+    keep: Annotated[Path | None, typer.Option(help="Keep the city in this new folder, to look at it.")] = None,
+) -> None:
+    """Let a simulated city live with a real server, give it a bad release, and see who stops it.
+
+    Exit status 1 if a bad release was not stopped, a good one was, or a malicious mirror did harm.
+
+    Example: wastelens fleet --phones 10000 --scenario worse
+    """
+    if keep is not None and keep.exists():
+        typer.echo(f"{keep} exists already; name a new folder.", err=True)
+        raise typer.Exit(2)
+    from cli.fleet import page as pages  # noqa: PLC0415  # --help must not wait for the database library.
+
+    chosen = _scenarios(scenario)
+    console = Console(highlight=False)
+    folder = tempfile.TemporaryDirectory(prefix="wastelens-fleet-") if keep is None else nullcontext(str(keep))
+    with folder as name:
+        played = [
+            _play(Path(name).resolve() / each, each, (phones, full_phones, days, seed), console) for each in chosen
+        ]
+    page.write_text(pages.write(played))
+    console.print(f"The curves are in {page}")
+    if not all(each.outcome.is_well for each in played):
+        raise typer.Exit(1)
+
+
+def _scenarios(given: str) -> Sequence[Scenario]:
+    if given == ALL:
+        return tuple(Scenario)
+    try:
+        return (Scenario(given),)
+    except ValueError:
+        typer.echo(f"There is no scenario {given}; there are {_CHOICES}.", err=True)
+        raise typer.Exit(2) from None
+
+
+def _play(directory: Path, scenario: Scenario, size: tuple[int, int, int, int], console: Console) -> "Played":
+    from cli.demo.city import DemoFailed  # noqa: PLC0415
+    from cli.fleet import play  # noqa: PLC0415
+    from cli.fleet.scratch_city import CityFailed  # noqa: PLC0415
+    from cli.fleet.screen import Screen  # noqa: PLC0415
+    from mobile_models import bundled  # noqa: PLC0415
+
+    wanted = play.Wanted(scenario, *size, directory, bundled.newest())
+    try:
+        with Screen(console, wanted) as screen:
+            played = play.play(wanted, screen.add)
+    except (CityFailed, DemoFailed) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    console.print(played.outcome.words(), style="green" if played.outcome.is_well else "red")
+    return played
