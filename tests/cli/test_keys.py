@@ -44,7 +44,9 @@ def test_two_people_renew_the_list_of_models_one_after_the_other(
     root = ["--root", str(keys / "online" / "root.json")]
     first = invoke(app, ["renew", str(keys / "online" / "targets.json"), *root, "--key", str(keys / "targets-1.pem")])
     assert first.exit_code == 0 and "Wrote 2.targets.json. It needs 1 more" in first.output
-    second = invoke(app, ["renew", "--countersign", "2.targets.json", *root, "--key", str(keys / "targets-2.pem")])
-    assert second.exit_code == 0 and "Put it into the folder metadata/" in second.output
+    second = invoke(app, ["sign", "2.targets.json", *root, "--yes", "--key", str(keys / "targets-2.pem")])
+    assert second.exit_code == 0 and "wastelens keys publish 2.targets.json" in second.output
+    again = invoke(app, ["renew", str(keys / "online" / "targets.json"), *root, "--key", str(keys / "targets-1.pem")])
+    assert again.exit_code == 1 and "2.targets.json is here already" in again.output
     wrong = invoke(app, ["renew", "2.targets.json", *root, "--key", str(keys / "root-1.pem")])
     assert wrong.exit_code == 1 and "may not sign targets" in wrong.output
