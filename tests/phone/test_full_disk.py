@@ -123,5 +123,5 @@ def test_on_a_real_disk_that_is_full_the_phone_answers_refuses_and_later_updates
         assert phone.release == 2
         left_bytes += 4096
     assert phone.release == 3
-    assert left_bytes >= 4 * 4096
+    assert left_bytes >= 2 * 4096, "it was refused at least twice"
     phone.close()
