@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, String, cast, delete,
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from backend import job_queue, photo_store, publisher, snapshots, training_runs
+from backend import field_reports, job_queue, photo_store, publisher, snapshots, training_runs
 from backend.current_model import current_version
 from backend.database import connect, now
 from backend.patches import Pair
@@ -38,7 +38,7 @@ from backend.tables import (
     TrainingRun,
 )
 from training import recipe
-from workers import kept_features, make_patches, widen_rollout
+from workers import kept_features, make_patches, tell_staff, widen_rollout
 from workers.workplace import Workplace
 
 log = logging.getLogger(__name__)
@@ -231,6 +231,11 @@ def forget_delivered_messages(place: Workplace) -> None:
         engine.dispose()
 
 
+def forget_counted_reports(place: Workplace) -> None:
+    with place.transaction() as session:
+        field_reports.purge(session, now())
+
+
 PERIODIC: dict[Duty, timedelta] = {
     ask_for_retraining: timedelta(minutes=10),
     widen_rollout.approve_what_may_be: timedelta(minutes=10),
@@ -241,4 +246,6 @@ PERIODIC: dict[Duty, timedelta] = {
     kept_features.forget_withdrawn: timedelta(hours=1),
     forget_delivered_messages: timedelta(hours=1),
     make_patches.forget_unwanted: timedelta(hours=1),
+    forget_counted_reports: timedelta(hours=1),
+    tell_staff.send_notices: timedelta(seconds=15),  # Last: a receiver may be slow.
 }

@@ -7,11 +7,11 @@ import obstore
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from backend import migrations, publisher
+from backend import migrations, notices, publisher
 from backend.api import problems
 from backend.api.dependencies import Parts, PartsOfServer
 from backend.current_model import current_version
-from backend.database import transaction
+from backend.database import now, transaction
 from backend.release_files import MODEL, release_key
 
 log = logging.getLogger(__name__)
@@ -37,12 +37,12 @@ async def alive() -> Health:
     responses={503: {"description": "what is missing, in `missing`"}},
 )
 def ready(parts: PartsOfServer) -> Health | Response:
-    """Look at database, storage and model; 503 with what is missing. `warnings` are of the update repository."""
+    """Look at database, storage and model; 503 with what is missing. `warnings` are what people should mend."""
     checks: dict[str, Callable[[Parts], str | None]] = {"database": _database, "storage": _storage, "model": _model}
     missing = {name: problem for name, check in checks.items() if (problem := _try(check, parts)) is not None}
     if not missing:
         with transaction(parts.engine) as session:
-            return Health(warnings=publisher.current_problems(session) or None)
+            return Health(warnings=[*publisher.current_problems(session), *notices.problems(session, now())] or None)
     detail = "; ".join(f"{name}: {problem}" for name, problem in missing.items())
     return problems.answer(503, "not_ready", "Not ready to serve", detail, missing=missing)
 
