@@ -19,7 +19,7 @@ from phone.fleet.scenarios import Scenario
 from training.quantization.tflite_graph import Graph
 
 _HEAD = "FULLY_CONNECTED"
-_NUDGED_WEIGHTS = 512
+_NUDGED_WEIGHTS = 64
 _WRONG_BY = 10.0
 """Added to each logit that a self-test expects; no rounding of any processor comes near it."""
 
