@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli import release_signing
 from cli.rollout_terms import (
     CHANNEL,
     CHARGING,
@@ -24,6 +25,8 @@ from cli.rollout_terms import (
 from cli.server import LOCAL, SERVER, TOKEN, Server
 
 app = typer.Typer(no_args_is_help=True, help="Releases: approve, roll out, halt, withdraw, sign.")
+for command in (release_signing.sign, release_signing.fetch_staged, release_signing.add_signature):
+    app.command()(command)
 
 VERSION = Annotated[int, typer.Argument(help="Version of the release.", min=1)]
 
@@ -161,42 +164,6 @@ def _show_history(connection: Server, query: str) -> None:
             table.add_row(event["at"][:19], event["actor"], event["action"], event["subject"], detail)
         after = page["after"]
     Console().print(table)
-
-
-@app.command()
-def sign(
-    version: VERSION,
-    key: Annotated[Path, typer.Option(help="Your private key of `targets`; it never leaves this machine.")],
-    server: SERVER = LOCAL,
-    token: TOKEN = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
-    """Sign a release that awaits signatures, with a key that no server sees.
-
-    Example: wastelens releases sign 2 --key targets-1.pem
-    """
-    from mobile_models.updates import repository, signing_keys  # noqa: PLC0415  # --help must not wait for cryptography.
-    from mobile_models.updates.staged_targets import SignatureRefused  # noqa: PLC0415
-
-    with Server(server, token) as connection:
-        staged = connection.get_bytes(f"/v1/releases/{version}/staged")
-        try:
-            _show(version, repository.releases_in_staged(staged), repository.staged_sha256(staged))
-            if not yes:
-                typer.confirm("Sign this list?", abort=True)
-            signature = repository.sign_staged(staged, signing_keys.load_signer(key))
-        except (SignatureRefused, signing_keys.KeyProblem) as error:
-            typer.echo(f"Not signed: {error}", err=True)
-            raise typer.Exit(1) from None
-        connection.post(f"/v1/releases/{version}/signatures", vars(signature))
-    typer.echo(f"Signed with key {signature.key_id}. The release is published once enough people have signed.")
-
-
-def _show(version: int, releases: dict[int, Any], digest: str) -> None:
-    typer.echo("You are asked to sign that phones may be given these releases, and no others:")
-    for each, manifest in sorted(releases.items()):
-        typer.echo(f"  release {each}, manifest {manifest}{'  <- new' if each == version else ''}")
-    typer.echo(f"Digest of what is signed: {digest}")
 
 
 def _act(server: str, token: str, version: int, act: str, body: dict[str, Any]) -> None:

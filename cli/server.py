@@ -3,6 +3,7 @@
 Guarantees: what goes wrong is said in one sentence on standard error, and the exit status is 1.
 """
 
+import json
 from types import TracebackType
 from typing import Annotated, Any, NoReturn, Self
 
@@ -33,17 +34,29 @@ class Server:
     def get_bytes(self, path: str) -> bytes:
         return self._ask("GET", path).content
 
+    def find_bytes(self, path: str) -> bytes | None:
+        """Return None where there is no such file."""
+        answer = self._request("GET", path)
+        return answer.content if answer.status_code == httpx.codes.OK else None
+
+    def find_json(self, path: str) -> Any:
+        content = self.find_bytes(path)
+        return None if content is None else json.loads(content)
+
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return self._ask("POST", path, body).json()
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        try:
-            answer = self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            _refuse(f"{self._http.base_url} does not answer: {error}")
+        answer = self._request(method, path, body)
         if answer.is_error:
             _refuse(_problem(answer))
         return answer
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        try:
+            return self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            _refuse(f"{self._http.base_url} does not answer: {error}")
 
 
 def _problem(answer: httpx.Response) -> str:

@@ -20,7 +20,7 @@ from cli import releases as release_commands
 from cli import staff as staff_commands
 from mobile_models.updates import repository, signing_keys
 from mobile_models.updates.repository import DesiredRelease, DesiredState
-from tests import pictures, tiny_model, updates
+from tests import hardware_key, pictures, tiny_model, updates
 from tests.backend.staff_world import PASSWORD, person, proposed
 from tests.backend.world import running
 
@@ -168,15 +168,58 @@ def test_a_release_is_approved_signed_halted_and_listed(
     assert runner.invoke(release_commands.app, command, input="n\n").exit_code == 1
     signed = runner.invoke(release_commands.app, [*command, "--yes"])
     assert signed.exit_code == 0, signed.output
-    assert "release 2, manifest" in signed.output
+    assert "release 2, manifest" in signed.output and "<- joins" in signed.output
     with transaction(parts.engine) as session:
         assert len(releases.signatures(session, 2)) == 1
     wrong = runner.invoke(release_commands.app, ["sign", "2", "--yes", "--key", str(keys / "root-1.pem")])
-    assert (wrong.exit_code, "signature_refused" in wrong.output) == (1, True)
+    assert (wrong.exit_code, "may not sign targets; use one that the root names" in wrong.output) == (1, True)
     listed = runner.invoke(release_commands.app, ["list"], env={"COLUMNS": "120"}).output
     assert "awaiting_signatures" in listed
     withdrawn = runner.invoke(release_commands.app, ["withdraw", "2", "--reason", "never mind"])
     assert "Release 2 is withdrawn" in withdrawn.output
+
+
+def test_a_release_is_signed_offline_with_a_stick_and_a_key_in_hardware(
+    server: tuple[httpx.Client, Parts], tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, parts = server
+    with transaction(parts.engine) as session:
+        proposed(session, settings)
+    runner.invoke(release_commands.app, ["approve", "2", "--percent", "5"])
+    keys = _await_signatures(parts, tmp_path)
+    staged, signature = tmp_path / "staged.json", tmp_path / "signature.json"
+    runner.invoke(release_commands.app, ["fetch-staged", "2", "--output", str(staged)])
+    command = ["sign", "--staged", str(staged), "--root", str(keys / "online" / "root.json"), "--yes"]
+    key = ["--key", f"{hardware_key.SCHEME}:{keys / updates.BERT}"]
+    nowhere = runner.invoke(release_commands.app, [*command, *key])
+    assert (nowhere.exit_code, "Say with --output" in nowhere.output) == (1, True)
+    monkeypatch.setattr("getpass.getpass", lambda _: hardware_key.PIN)
+    with hardware_key.plugged_in():
+        signed = runner.invoke(release_commands.app, [*command, *key, "--output", str(signature)])
+    assert signed.exit_code == 0, signed.output
+    assert "release 2, manifest" in signed.output and "holds until" in signed.output
+
+    damaged = signature.read_text()
+    signature.write_text(damaged.replace('"signature": "30', '"signature": "31'))
+    refused = runner.invoke(release_commands.app, ["add-signature", "2", str(signature)])
+    assert (refused.exit_code, "does not verify" in refused.output) == (1, True)
+    signature.write_text(damaged)
+    sent = runner.invoke(release_commands.app, ["add-signature", "2", str(signature)])
+    assert sent.exit_code == 0, sent.output
+    with transaction(parts.engine) as session:
+        assert len(releases.signatures(session, 2)) == 1
+    obstore.put(parts.storage, publisher.staged_key(2), _staged_anew(parts, keys))
+    stale = runner.invoke(release_commands.app, ["add-signature", "2", str(signature)])
+    assert (stale.exit_code, "fetch the newest one and sign that" in stale.output) == (1, True)
+
+
+def _staged_anew(parts: Parts, keys: Path) -> bytes:
+    """What is staged once another release was published first."""
+    model = tiny_model.model_bytes(2)
+    release = DesiredRelease(2, tiny_model.manifest(model, 2).to_bytes(), lambda: model)
+    repository.reconcile(parts.updates, signing_keys.load(keys), DesiredState((updates.release(3),), {}))
+    state = DesiredState((updates.release(3), release), {})
+    return repository.reconcile(parts.updates, signing_keys.load(keys / "online"), state).awaiting[2].staged
 
 
 def _await_signatures(parts: Parts, tmp_path: Path) -> Path:
