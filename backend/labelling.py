@@ -30,7 +30,7 @@ def give_verdict(session: Session, person: Person, photo_id: PhotoId, given: Ver
 
     Raise `Conflict` if the person does not hold the photo, or agrees with a label that is no longer the one shown.
     """
-    photo = review_queue.found(session, photo_id, lock=True)
+    photo = review_queue.found_by(session, person, photo_id, lock=True)
     if _said_already(session, person, photo_id, given):
         review_queue.unclaim(session, person, photo_id)
         return _state(photo)

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, exists, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from backend import staff
 from backend.database import now
 from backend.errors import Conflict, NotFound
 from backend.settings import Settings
@@ -84,7 +85,7 @@ def claim(
 
 def claim_one(session: Session, settings: Settings, person: Person, photo_id: PhotoId) -> Item:
     """Let the person hold this very photo, also one that is decided: to look again at what was said."""
-    check_reviewable(found(session, photo_id, lock=True))
+    check_reviewable(found_by(session, person, photo_id, lock=True))
     expires_at = now() + timedelta(minutes=settings.review_claim_minutes)
     if not _try_claim(session, person, photo_id, expires_at):
         raise Conflict("Somebody else is looking at this photo.", code="claimed")
@@ -112,7 +113,8 @@ def shown_label(session: Session, photo_id: str) -> str | None:
 
 def queue_counts(session: Session, person: Person) -> QueueCounts:
     def count(*conditions: ColumnElement[bool]) -> int:
-        return session.exec(select(func.count()).select_from(Photo).where(*conditions)).one()
+        there = select(func.count()).select_from(Photo).where(staff.in_areas(person), *conditions)
+        return session.exec(there).one()
 
     said_today = select(func.count()).where(
         Review.staff_id == person.id, col(Review.created_at) > now() - timedelta(days=1)
@@ -194,9 +196,9 @@ def _is_held() -> ColumnElement[bool]:
 
 
 def _is_open_for(person: Person) -> ColumnElement[bool]:
-    """Nobody holds it, and the person has not said anything about it yet."""
+    """It lies where the person works, nobody holds it, and the person has not said anything about it yet."""
     spoke = exists().where(col(Review.photo_id) == col(Photo.id), col(Review.staff_id) == person.id)
-    return and_(_waits(), not_(_is_held()), not_(spoke))
+    return and_(_waits(), staff.in_areas(person), not_(_is_held()), not_(spoke))
 
 
 def _order(*, by_chance: bool) -> tuple[SQLColumnExpression[Any], ...]:
@@ -209,7 +211,7 @@ def _held(session: Session, person: Person) -> Sequence[PhotoId]:
     statement = (
         select(ReviewClaim.photo_id)
         .join(Photo, col(Photo.id) == col(ReviewClaim.photo_id))
-        .where(ReviewClaim.staff_id == person.id, col(ReviewClaim.expires_at) > now(), _waits())
+        .where(ReviewClaim.staff_id == person.id, col(ReviewClaim.expires_at) > now(), _waits(), staff.in_areas(person))
         .order_by(col(ReviewClaim.expires_at), col(ReviewClaim.photo_id))
     )
     return [PhotoId(photo_id) for photo_id in session.exec(statement)]
@@ -253,6 +255,13 @@ def found(session: Session, photo_id: PhotoId, *, lock: bool = False) -> Photo:
     photo = session.get(Photo, photo_id, with_for_update=lock or None, populate_existing=lock)
     if photo is None:
         raise NotFound("There is no such photo.")
+    return photo
+
+
+def found_by(session: Session, person: Person, photo_id: PhotoId, *, lock: bool = False) -> Photo:
+    """Return the photo, or raise `NotFound` as well where it lies outside of the person's areas."""
+    photo = found(session, photo_id, lock=lock)
+    staff.check_area(person, photo)
     return photo
 
 

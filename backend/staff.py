@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pwdlib import PasswordHash
-from sqlalchemy import delete, func
+from sqlalchemy import ColumnElement, delete, func, true
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -20,7 +20,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 from backend import audit_log
 from backend.database import now
 from backend.errors import Conflict, DomainError, Forbidden, NotFound, NotSignedIn, TooMany
-from backend.tables import AuditEvent, Role, Staff, StaffSession
+from backend.permissions import Permission, may
+from backend.tables import AuditEvent, Photo, Role, Staff, StaffSession
 from mobile_models.document import Sha256, sha256
 
 MINIMUM_PASSWORD_LENGTH = 12
@@ -31,7 +32,6 @@ IMPORTER = "import"
 
 _ATTEMPTED, _SIGNED_IN = "staff.sign_in_attempted", "staff.signed_in"
 _NO_PASSWORD = "!"  # noqa: S105  # No hash has this form, so no password fits.
-_RANK = {Role.REVIEWER: 0, Role.ENGINEER: 1, Role.ADMINISTRATOR: 2}
 _hasher = PasswordHash.recommended()
 _hashing = threading.BoundedSemaphore(2)
 """Each password that is looked at takes 64 MiB for as long; more of them wait, so that guesses cannot fill memory."""
@@ -45,6 +45,11 @@ class Person:
     id: int
     name: str
     role: Role
+    areas: tuple[str, ...] | None = None
+    """Places (`Photo.place`) that this person works in; none: everywhere."""
+
+    def may(self, permission: Permission) -> bool:
+        return may(self.role, permission)
 
 
 @dataclass(frozen=True)
@@ -123,10 +128,21 @@ def authenticate(session: Session, token: str) -> Person:
     return _person(found)
 
 
-def require(person: Person, role: Role) -> None:
-    """Raise `Forbidden` unless the person has `role` or one that includes it."""
-    if _RANK[person.role] < _RANK[role]:
-        raise Forbidden(f"This needs the role {role}; {person.name} has the role {person.role}.", code="role_needed")
+def require(person: Person, permission: Permission) -> None:
+    """Raise `Forbidden` unless the person's role has this permission."""
+    if not person.may(permission):
+        raise Forbidden(f"{person.name} has the role {person.role}, which may not do this.", code="role_needed")
+
+
+def in_areas(person: Person) -> ColumnElement[bool]:
+    """Whether a `Photo` lies where the person works; one without a place lies nowhere. For each query of photos."""
+    return true() if person.areas is None else col(Photo.place).in_(person.areas)
+
+
+def check_area(person: Person, photo: Photo) -> None:
+    """Raise `NotFound`, as for a photo that does not exist, unless it lies where the person works."""
+    if person.areas is not None and photo.place not in person.areas:
+        raise NotFound("There is no such photo.")
 
 
 def sign_out(session: Session, token: str) -> None:
@@ -224,7 +240,7 @@ def _sign_in_subject(name: str) -> str:
 
 
 def _person(row: Staff) -> Person:
-    return Person(_known(row.id), row.name, row.role)
+    return Person(_known(row.id), row.name, row.role, None if row.areas is None else tuple(row.areas))
 
 
 def _known(serial: int | None) -> int:

@@ -180,9 +180,13 @@ class ReviewClaim(SQLModel, table=True):
 
 
 class Role(StrEnum):
+    """What each of them may do stands in `backend.permissions`."""
+
     REVIEWER = "reviewer"
-    ENGINEER = "engineer"  # may do all that a reviewer may, and run training and releases
-    ADMINISTRATOR = "administrator"  # may do everything, and manage staff
+    ENGINEER = "engineer"
+    GUIDE_EDITOR = "guide_editor"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
 
 
 class Staff(SQLModel, table=True):
@@ -191,6 +195,11 @@ class Staff(SQLModel, table=True):
     name: str = Field(unique=True)
     password_hash: str
     role: Role = Field(sa_type=_one_of(Role))
+    areas: list[str] | None = Field(
+        default=None,
+        sa_column=Column(JSON(none_as_null=True), nullable=True),
+        description="places (Photo.place) that this person works in; null: everywhere",
+    )
     created_at: datetime = _moment()
     disabled_at: datetime | None = _optional_moment()
 

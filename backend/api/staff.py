@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from backend import staff
 from backend.api.dependencies import BearerToken, PartsOfServer, Transaction, transaction_of
-from backend.api.staff_dependencies import Administrator, Reviewer
+from backend.api.staff_dependencies import Administrator, AnyStaff
 from backend.database import RowNumber, Text
 from backend.tables import Role, Staff
 
@@ -81,12 +81,12 @@ def sign_out(token: BearerToken, session: Transaction) -> None:
 
 
 @router.get("/me")
-def me(person: Reviewer) -> PersonAnswer:
+def me(person: AnyStaff) -> PersonAnswer:
     return PersonAnswer(id=person.id, name=person.name, role=person.role)
 
 
 @router.post("/me/password", status_code=204)
-def change_password(given: NewPassword, person: Reviewer, parts: PartsOfServer) -> None:
+def change_password(given: NewPassword, person: AnyStaff, parts: PartsOfServer) -> None:
     """Change one's own password. It ends all of one's sessions."""
     _checked(parts, person.name, given.current)
     with transaction_of(parts) as session:

@@ -8,22 +8,33 @@ from fastapi import Depends
 from backend import staff
 from backend.api.dependencies import BearerToken, PartsOfServer
 from backend.database import transaction
+from backend.permissions import Permission
 from backend.staff import Person
-from backend.tables import Role
 
 
-def signed_in(role: Role) -> Callable[[PartsOfServer, BearerToken], Person]:
-    """A dependency: the person who asks, who has at least `role`. Recognised in a short transaction of its own."""
+def recognised(given: PartsOfServer, token: BearerToken) -> Person:
+    """The person who asks, recognised in a short transaction of its own."""
+    with transaction(given.engine) as opened:
+        return staff.authenticate(opened, token)
 
-    def dependency(given: PartsOfServer, token: BearerToken) -> Person:
-        with transaction(given.engine) as opened:
-            person = staff.authenticate(opened, token)
-        staff.require(person, role)
+
+AnyStaff = Annotated[Person, Depends(recognised)]
+
+
+def permitted(permission: Permission) -> Callable[[AnyStaff], Person]:
+    """A dependency: the person who asks, who has this permission."""
+
+    def dependency(person: AnyStaff) -> Person:
+        staff.require(person, permission)
         return person
 
     return dependency
 
 
-Reviewer = Annotated[Person, Depends(signed_in(Role.REVIEWER))]
-Engineer = Annotated[Person, Depends(signed_in(Role.ENGINEER))]
-Administrator = Annotated[Person, Depends(signed_in(Role.ADMINISTRATOR))]
+Reviewer = Annotated[Person, Depends(permitted(Permission.REVIEW))]
+DataReader = Annotated[Person, Depends(permitted(Permission.SEE_DATA))]
+DataKeeper = Annotated[Person, Depends(permitted(Permission.CHANGE_DATA))]
+GuideEditor = Annotated[Person, Depends(permitted(Permission.GUIDE))]
+Engineer = Annotated[Person, Depends(permitted(Permission.MODELS))]
+Administrator = Annotated[Person, Depends(permitted(Permission.STAFF))]
+Auditor = Annotated[Person, Depends(permitted(Permission.AUDIT))]

@@ -6,7 +6,7 @@ from fastapi.responses import RedirectResponse
 from backend import review_queue, training_runs
 from backend.api.dependencies import PartsOfServer, Transaction
 from backend.console import pages
-from backend.console.visitor import Reviewer
+from backend.console.visitor import AnyStaff
 from backend.current_model import current_version
 
 router = APIRouter(include_in_schema=False)
@@ -18,7 +18,7 @@ def without_slash() -> Response:
 
 
 @router.get("/console")
-def home(visitor: Reviewer, parts: PartsOfServer, session: Transaction) -> Response:
+def home(visitor: AnyStaff, parts: PartsOfServer, session: Transaction) -> Response:
     return pages.render(
         "home.html",
         visitor,

@@ -16,6 +16,7 @@ from backend.console import safety
 from backend.console.language import LANGUAGES, Language
 from backend.console.visitor import SAID, THEMES, Reader, Visitor
 from backend.database import now
+from backend.permissions import Permission
 from backend.settings import Settings
 from mobile_models.document import sha256
 
@@ -29,13 +30,14 @@ def _(text: str) -> str:
 
 
 NAVIGATION = (
-    ("review", "/console/review", _("Review")),
-    ("data", "/console/data", _("Data")),
-    ("guidance", "/console/guidance", _("Guidance")),
-    ("models", "/console/models", _("Models")),
-    ("people", "/console/people", _("People")),
+    ("review", "/console/review", _("Review"), Permission.REVIEW),
+    ("data", "/console/data", _("Data"), Permission.SEE_DATA),
+    ("guidance", "/console/guidance", _("Guidance"), Permission.GUIDE),
+    ("models", "/console/models", _("Models"), Permission.MODELS),
+    ("people", "/console/people", _("People"), Permission.STAFF),
+    ("audit", "/console/audit", _("History"), Permission.AUDIT),
 )
-"""Section, address and text of what stands at the top of each page."""
+"""Section, address and text of what stands at the top of each page, and what one must be allowed to see it."""
 
 
 def render(template: str, reader: Reader, settings: Settings, *, status: int = 200, **shown: Any) -> HTMLResponse:
@@ -44,6 +46,7 @@ def render(template: str, reader: Reader, settings: Settings, *, status: int = 2
     visitor = reader if isinstance(reader, Visitor) else None
     content = found.render(
         visitor=visitor,
+        navigation=[each[:3] for each in NAVIGATION if visitor and visitor.may(each[3])],
         language=reader.language,
         theme=reader.theme,
         said=reader.said,
@@ -97,5 +100,5 @@ def _environment(language: Language) -> Environment:
         "percent": language.percent,
         "isoformat": datetime.isoformat,
     }
-    environment.globals |= {"static": static_url, "navigation": NAVIGATION}
+    environment.globals |= {"static": static_url}
     return environment

@@ -13,7 +13,7 @@ from backend.console.visitor import (
     SIGN_IN,
     THEMES,
     AnyReader,
-    Reviewer,
+    AnyStaff,
     forget_session,
     remember_preferences,
     remember_session,
@@ -61,7 +61,7 @@ def _opened(parts: PartsOfServer, name: str, password: str) -> SignedIn:
 
 
 @router.post("/console/sign-out")
-def sign_out(visitor: Reviewer, parts: PartsOfServer) -> Response:
+def sign_out(visitor: AnyStaff, parts: PartsOfServer) -> Response:
     with transaction_of(parts) as session:
         staff.sign_out(session, visitor.token)
     answer = pages.redirect(SIGN_IN)

@@ -19,9 +19,9 @@ from backend.console import language, safety
 from backend.console.language import Language
 from backend.database import transaction
 from backend.errors import NotSignedIn
+from backend.permissions import Permission
 from backend.settings import Settings
 from backend.staff import Person
-from backend.tables import Role
 
 Theme = Literal["auto", "light", "dark"]
 THEMES: tuple[Theme, ...] = ("auto", "light", "dark")
@@ -52,6 +52,10 @@ class Visitor(Reader):
     def csrf(self) -> str:
         return safety.secret_of(self.token)
 
+    def may(self, permission: str) -> bool:
+        """For templates: `visitor.may('models')`."""
+        return self.person.may(Permission(permission))
+
 
 class SignInNeeded(NotSignedIn):
     """`then` is where the visitor wanted to go."""
@@ -79,27 +83,39 @@ async def reader(request: Request, parts: PartsOfServer) -> Reader:
 AnyReader = Annotated[Reader, Depends(reader)]
 
 
-def signed_in(role: Role) -> Callable[[Request, Parts, Reader], Awaitable[Visitor]]:
-    """A dependency: the visitor, who has at least `role`."""
+async def any_staff(request: Request, parts: PartsOfServer, read: AnyReader) -> Visitor:
+    """A dependency: the visitor, whoever of the staff it is."""
+    token = request.cookies.get(cookie_name(parts.settings), "")
+    if not token:
+        raise SignInNeeded(_wanted(request))
+    try:
+        person = await run_in_threadpool(_person, parts, token)
+    except NotSignedIn:
+        raise SignInNeeded(_wanted(request)) from None
+    await safety.check_secret(request, token)
+    return Visitor(read.language, read.theme, read.said, person, token)
 
-    async def dependency(request: Request, parts: PartsOfServer, read: AnyReader) -> Visitor:
-        token = request.cookies.get(cookie_name(parts.settings), "")
-        if not token:
-            raise SignInNeeded(_wanted(request))
-        try:
-            person = await run_in_threadpool(_person, parts, token)
-        except NotSignedIn:
-            raise SignInNeeded(_wanted(request)) from None
-        staff.require(person, role)
-        await safety.check_secret(request, token)
-        return Visitor(read.language, read.theme, read.said, person, token)
+
+AnyStaff = Annotated[Visitor, Depends(any_staff)]
+
+
+def permitted(permission: Permission) -> Callable[[Visitor], Awaitable[Visitor]]:
+    """A dependency: the visitor, who has this permission."""
+
+    async def dependency(visitor: AnyStaff) -> Visitor:
+        staff.require(visitor.person, permission)
+        return visitor
 
     return dependency
 
 
-Reviewer = Annotated[Visitor, Depends(signed_in(Role.REVIEWER))]
-Engineer = Annotated[Visitor, Depends(signed_in(Role.ENGINEER))]
-Administrator = Annotated[Visitor, Depends(signed_in(Role.ADMINISTRATOR))]
+Reviewer = Annotated[Visitor, Depends(permitted(Permission.REVIEW))]
+DataReader = Annotated[Visitor, Depends(permitted(Permission.SEE_DATA))]
+DataKeeper = Annotated[Visitor, Depends(permitted(Permission.CHANGE_DATA))]
+GuideEditor = Annotated[Visitor, Depends(permitted(Permission.GUIDE))]
+Engineer = Annotated[Visitor, Depends(permitted(Permission.MODELS))]
+Administrator = Annotated[Visitor, Depends(permitted(Permission.STAFF))]
+Auditor = Annotated[Visitor, Depends(permitted(Permission.AUDIT))]
 
 
 def cookie_name(settings: Settings) -> str:

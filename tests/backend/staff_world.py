@@ -35,13 +35,13 @@ from training import recipe
 PASSWORD = "a long enough password"
 
 
-def person(session: Session, name: str = "ada", role: Role = Role.REVIEWER) -> Person:
+def person(session: Session, name: str = "ada", role: Role = Role.REVIEWER, areas: list[str] | None = None) -> Person:
     """Somebody whose password is `PASSWORD`. It is hashed once for all, since that is slow on purpose."""
-    row = Staff(name=name, role=role, password_hash=_hash())
+    row = Staff(name=name, role=role, password_hash=_hash(), areas=areas)
     session.add(row)
     session.flush()
     assert row.id is not None
-    return Person(row.id, name, role)
+    return Person(row.id, name, role, None if areas is None else tuple(areas))
 
 
 @functools.cache

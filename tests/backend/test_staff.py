@@ -12,6 +12,7 @@ from sqlmodel import Session, select, update
 from backend import staff
 from backend.database import now
 from backend.errors import Conflict, DomainError, Forbidden, NotSignedIn, TooMany
+from backend.permissions import PERMISSIONS, Permission
 from backend.staff import SignedIn
 from backend.tables import AuditEvent, Role, Staff, StaffSession
 from tests.backend.staff_world import PASSWORD, person
@@ -140,12 +141,20 @@ def test_nobody_can_be_or_sign_in_as_the_importer(session: Session) -> None:
     assert staff.everybody(session) == []
 
 
-def test_a_role_includes_those_below_it(session: Session) -> None:
-    engineer = person(session, "eve", Role.ENGINEER)
-    staff.require(engineer, Role.REVIEWER)
-    staff.require(engineer, Role.ENGINEER)
-    with pytest.raises(Forbidden, match="needs the role administrator"):
-        staff.require(engineer, Role.ADMINISTRATOR)
+def test_each_role_may_do_what_stands_beside_it_and_nothing_else(session: Session) -> None:
+    eve, anh = person(session, "eve", Role.ENGINEER), person(session, "anh", Role.GUIDE_EDITOR)
+    staff.require(eve, Permission.REVIEW)
+    staff.require(eve, Permission.MODELS)
+    staff.require(anh, Permission.GUIDE)
+    for somebody, permission in ((eve, Permission.STAFF), (eve, Permission.GUIDE), (anh, Permission.REVIEW)):
+        with pytest.raises(Forbidden, match="may not do this"):
+            staff.require(somebody, permission)
+
+
+def test_an_administrator_may_do_everything_and_every_role_something() -> None:
+    assert PERMISSIONS[Role.ADMINISTRATOR] == set(Permission)
+    assert set(PERMISSIONS) == set(Role)
+    assert all(PERMISSIONS.values())
 
 
 def test_the_last_administrator_cannot_be_disabled(session: Session) -> None:
