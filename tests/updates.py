@@ -68,6 +68,7 @@ class StaticServer(ThreadingHTTPServer):
         self.endless, self.dripping = "", ""
         """Endings of paths that are answered without end: as fast as possible, or byte by byte."""
         self.missing_status = 404
+        self.post_status = 201
         self.posted: list[tuple[str, bytes]] = []
         self.bodies: list[tuple[str, int]] = []
         """Path and bytes sent of each answer."""
@@ -105,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.posted.append((self.path, content))
-        self._answer(201, json.dumps({"device_id": "phone-1", "token": "secret"}).encode(), {})
+        self._answer(self.server.post_status, json.dumps({"device_id": "phone-1", "token": "secret"}).encode(), {})
 
     def _answer_for_ever(self, chunk: bytes, pause_seconds: float) -> None:
         self.send_response(200)
