@@ -95,11 +95,11 @@ def settle_sent(session: Session, letter: Letter, moment: datetime) -> None:
     session.add(row)
 
 
-def settle_failed(session: Session, letter: Letter, error: str, moment: datetime) -> None:
-    """Leave it for a later attempt, unless this was the last one."""
+def settle_failed(session: Session, letter: Letter, error: str, moment: datetime, *, again: bool = True) -> None:
+    """Leave it for a later attempt, unless this was the last one, or another would do harm."""
     row = session.get_one(NoticeDelivery, (letter.notice_id, letter.way))
     row.error = error
-    if row.attempts >= MOST_ATTEMPTS:
+    if row.attempts >= MOST_ATTEMPTS or not again:
         row.state, row.settled_at = NoticeState.FAILED, moment
     session.add(row)
 

@@ -40,6 +40,10 @@ _SECRET_BYTES = range(24, 65)
 class NotSent(Exception):
     """This attempt has failed; the message says why, for people."""
 
+    def __init__(self, detail: str, *, again: bool = True) -> None:
+        super().__init__(detail)
+        self.again = again
+
 
 def send_notices(place: Workplace) -> None:
     """Send what is due: one after the other, so that a slow receiver keeps nobody waiting but itself."""
@@ -60,7 +64,7 @@ def _deliver(place: Workplace, letter: Letter) -> None:
     except NotSent as error:
         log.warning("notice %s by %s, attempt %d: %s", letter.notice_id, letter.way, letter.attempt, error)
         with place.transaction() as session:
-            notices.settle_failed(session, letter, str(error), now())
+            notices.settle_failed(session, letter, str(error), now(), again=error.again)
         return
     with place.transaction() as session:
         notices.settle_sent(session, letter, now())
@@ -115,7 +119,10 @@ def _key(secret: str) -> bytes:
 
 
 def send_email(settings: Settings, letter: Letter, _: datetime) -> None:
-    """Raise `NotSent` unless the mail server takes it for every address."""
+    """Raise `NotSent` unless the mail server takes it for every address.
+
+    Where it takes it for some, it is not sent again: those would get it at each attempt.
+    """
     if settings.smtp_security == "none" and settings.environment != "development":
         raise NotSent("WASTELENS_SMTP_SECURITY is none; set starttls or tls.")
     if not settings.smtp_host or not settings.notices_email_from:
@@ -128,7 +135,7 @@ def send_email(settings: Settings, letter: Letter, _: datetime) -> None:
     except (OSError, smtplib.SMTPException, ValueError) as error:
         raise NotSent(f"The mail server did not take it: {type(error).__name__}.") from error
     if refused:
-        raise NotSent(f"The mail server refused {len(refused)} of the addresses.")
+        raise NotSent(f"The mail server refused {len(refused)} of the addresses.", again=False)
 
 
 def _connected(settings: Settings) -> smtplib.SMTP:
