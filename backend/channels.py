@@ -6,10 +6,12 @@ it moves along where it stood on the same release or on an older one.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from backend import audit_log
+from backend.database import now
 from backend.errors import NotFound
 from backend.rollout_plan import EVERYBODY_PERCENT
 from backend.tables import OPEN_ROLLOUT, Release, ReleaseChannel, Rollout, RolloutState
@@ -68,20 +70,20 @@ def pointers(session: Session) -> dict[str, ChannelPointer]:
     return {channel.name: pointer(channel, open_rollout(session, channel.name)) for channel in every(session)}
 
 
-def move(session: Session, actor: str, name: str, version: int | None) -> None:
+def move(session: Session, actor: str, name: str, version: int | None, *, moment: datetime | None = None) -> None:
     """Make `version` (None: the bundled release) the current one of a channel, and of those that follow it."""
     channel = find(session, name)
     before = channel.current_version
-    _set_current(session, actor, channel, version)
+    _set_current(session, actor, channel, version, moment or now())
     if name != STABLE:
         return
     for other in every(session):
         is_behind = version is not None and (other.current_version or 0) < version
         if other.name != STABLE and (is_behind or other.current_version == before):
-            _set_current(session, actor, other, version)
+            _set_current(session, actor, other, version, moment or now())
 
 
-def _set_current(session: Session, actor: str, channel: ReleaseChannel, version: int | None) -> None:
+def _set_current(session: Session, actor: str, channel: ReleaseChannel, version: int | None, moment: datetime) -> None:
     if channel.current_version == version:
         return
     audit_log.record(
@@ -91,7 +93,8 @@ def _set_current(session: Session, actor: str, channel: ReleaseChannel, version:
     session.add(channel)
     rollout = open_rollout(session, channel.name)
     if rollout is not None and rollout.version == version:
-        rollout.state, rollout.reason = RolloutState.COMPLETED, "it became the current release"
+        rollout.state, rollout.ended_at = RolloutState.COMPLETED, moment
+        rollout.reason = f"release {version} became the current one of {STABLE}"
         session.add(rollout)
     session.flush()
 
