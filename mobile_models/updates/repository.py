@@ -146,6 +146,7 @@ def _reconcile(edit: RepositoryEdit, desired: DesiredState) -> Outcome:
         warnings=(*waiting, *_warnings(edit)),
         changed=changed,
         patches_refused=patches_refused,
+        metadata_versions={str(role): edit.chain.signed(role).version for role in UpdateRole},
     )
 
 
