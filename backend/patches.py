@@ -101,7 +101,7 @@ def choose(ways: Ways, in_use: Mapping[int, float], known: Collection[int]) -> f
 
 def wanted(session: Session, moment: datetime) -> frozenset[Pair]:
     """Return the pairs that should have a patch now."""
-    known = [row.version for row in session.exec(select(Release)) if row.state != ReleaseState.PROPOSED]
+    known = session.exec(select(Release.version).where(Release.state != ReleaseState.PROPOSED)).all()
     return choose(_ways(session, moment), field_reports.releases_in_use(session, moment), known)
 
 
@@ -118,11 +118,14 @@ def ask_for_wanted(session: Session, moment: datetime) -> frozenset[Pair]:
 
 def ready(session: Session, moment: datetime) -> tuple[ReadyPatch, ...]:
     """Return the patches that the update repository should hold."""
-    pairs, digests = wanted(session, moment), _model_digests(session)
+    pairs = wanted(session, moment)
+    statement = select(Patch).where(Patch.state == PatchState.READY).order_by(*_KEY)
+    rows = {Pair(row.from_version, row.to_version): row for row in session.exec(statement)}
+    digests = _model_digests(session, {version for pair in pairs for version in pair})
     return tuple(
         ReadyPatch(pair, patches.target_path(digests[pair.old], digests[pair.new]), row.size_bytes, Sha256(row.sha256))
-        for row in session.exec(select(Patch).where(Patch.state == PatchState.READY).order_by(*_KEY))
-        if (pair := Pair(row.from_version, row.to_version)) in pairs and row.size_bytes and row.sha256
+        for pair, row in rows.items()
+        if pair in pairs and row.size_bytes and row.sha256
     )
 
 
@@ -198,8 +201,9 @@ def _numbers(versions: Iterable[int | None]) -> set[int]:
     return {version for version in versions if version is not None}
 
 
-def _model_digests(session: Session) -> dict[int, str]:
-    return {row.version: row.manifest["model"]["sha256"] for row in session.exec(select(Release))}
+def _model_digests(session: Session, versions: Collection[int]) -> dict[int, str]:
+    rows = session.exec(select(Release).where(col(Release.version).in_(versions))).all()
+    return {row.version: row.manifest["model"]["sha256"] for row in rows}
 
 
 def _is_due_again(row: Patch, moment: datetime) -> bool:
