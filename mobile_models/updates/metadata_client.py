@@ -16,8 +16,10 @@ import httpx
 from tuf.api import exceptions as tuf
 from tuf.ngclient import FetcherInterface, Updater
 
+from mobile_models.updates import seen_timestamp
 from mobile_models.updates.known_time import KnownTime
 from mobile_models.updates.refusals import RefusalReason, UpdateRefused, refusing_storage_errors
+from mobile_models.updates.seen_timestamp import SeenTimestamp
 
 _METADATA_SECONDS = 60.0
 
@@ -29,12 +31,19 @@ class HttpFetcher(FetcherInterface):
         self._http = http
         self.server_date: datetime | None = None
         """What the newest answer said; nobody has signed it."""
+        self.seen: SeenTimestamp | None = None
+        """What need not be sent again."""
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         deadline = time.monotonic() + _METADATA_SECONDS
+        seen = self.seen if url.endswith(f"/{seen_timestamp.NAME}") else None
+        headers = {"Cache-Control": "no-cache"} | (seen.condition if seen else {})
         try:
-            with self._http.stream("GET", url, headers={"Cache-Control": "no-cache"}) as answer:
+            with self._http.stream("GET", url, headers=headers) as answer:
                 self.server_date = _date(answer)
+                if seen is not None and seen.is_unchanged(answer):
+                    yield seen.content
+                    return
                 if answer.status_code != httpx.codes.OK:
                     raise tuf.DownloadHTTPError(f"{url} answered {answer.status_code}", answer.status_code)
                 for chunk in answer.iter_bytes():
@@ -57,7 +66,9 @@ def refreshed(metadata: Path, url: str, trusted_root: bytes, fetcher: HttpFetche
     client = Updater(str(metadata), url, fetcher=fetcher, bootstrap=trusted_root)
     trusted = client._trusted_set  # There is no public way to say what time it is.
     trusted.reference_time = moment
+    fetcher.seen = SeenTimestamp(metadata)
     client.refresh()
+    fetcher.seen.keep()
     known_time.learn(moment, root_version=trusted.root.version, expires=trusted.timestamp.expires)
     return client
 
