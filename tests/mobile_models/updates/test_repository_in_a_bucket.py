@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -10,9 +11,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
-from mobile_models.updates import repository, updater
+from mobile_models.updates import repository, stored_files, updater
 from mobile_models.updates.repository import RepositoryBusy
-from mobile_models.updates.repository_files import put_numbered
+from mobile_models.updates.repository_edit import RepositoryEdit
+from mobile_models.updates.repository_files import put_numbered, put_timestamp
 from mobile_models.updates.signing_keys import KeyRing
 from mobile_models.updates.update_roles import UpdateRole
 from mobile_models.updates.updater import UpdateSource
@@ -88,3 +90,49 @@ def test_caches_are_told_what_may_be_kept(bucket: S3Store) -> None:
         "metadata/timestamp.json": "no-cache",
         "metadata/1.root.json": "public, max-age=31536000, immutable",
     }
+
+
+# Two publishers at once. Nothing locks a bucket; the timestamp's ETag decides.
+
+
+def test_of_two_publishers_the_slower_is_refused_before_phones_notice_anything(bucket: S3Store, keys: KeyRing) -> None:
+    """The slow one has written all its files but the timestamp when the fast one publishes."""
+    repository.reconcile(bucket, keys, desired(1, 2, current=1))
+    slow = RepositoryEdit.of(bucket, keys, datetime.now(UTC))
+    slow.set_channels({})
+    slow._renew_snapshot()
+    repository.reconcile(bucket, keys, desired(1, 2, current=2))
+    with pytest.raises(RepositoryBusy, match="another publisher has published meanwhile"):
+        slow.publish()
+    assert repository.verify(bucket, keys.trusted_root).channels["stable"].current == 2
+
+
+def test_of_two_publishers_that_began_at_the_same_time_one_is_refused_and_its_next_attempt_succeeds(
+    bucket: S3Store, keys: KeyRing
+) -> None:
+    repository.reconcile(bucket, keys, desired(1, 2, current=1))
+    first, second = (RepositoryEdit.of(bucket, keys, datetime.now(UTC)) for _ in range(2))
+    pointers = dict(first.chain.channels.signed.targets)
+    first.set_channels(pointers)
+    with pytest.raises(RepositoryBusy, match="is there a second publisher"):
+        second.set_channels({})
+    assert first.publish()
+    assert repository.reconcile(bucket, keys, desired(1, 2, current=2)).changed
+    assert repository.verify(bucket, keys.trusted_root).channels["stable"].current == 2
+
+
+def test_a_bucket_that_holds_a_repository_is_not_begun_a_second_time(bucket: S3Store, keys: KeyRing) -> None:
+    with pytest.raises(RepositoryBusy):
+        put_timestamp(bucket, b"{}", None)
+    repository.create(bucket, keys)
+    repository.verify(bucket, keys.trusted_root)
+
+
+def test_old_files_leave_a_bucket(bucket: S3Store, keys: KeyRing) -> None:
+    repository.reconcile(bucket, keys, desired(1, 2, current=1))
+    later = datetime.now(UTC) + timedelta(days=8)
+    repository.reconcile(bucket, keys, desired(2, current=2))
+    repository.reconcile(bucket, keys, desired(2, current=2), moment=later)
+    models = [path for path, _ in stored_files.ages(bucket, "targets") if path.endswith(".tflite")]
+    assert len(models) == 1
+    assert repository.verify(bucket, keys.trusted_root).versions == {2}
