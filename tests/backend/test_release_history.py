@@ -92,4 +92,4 @@ def test_postgresql_refuses_to_empty_history_at_once(engine: Engine) -> None:
     if engine.dialect.name != "postgresql":
         pytest.skip("SQLite has no TRUNCATE")
     with pytest.raises(DatabaseError, match="history and only ever grows"), engine.begin() as connection:
-        connection.execute(text("TRUNCATE audit_events"))
+        connection.execute(text("TRUNCATE published_pointers"))
