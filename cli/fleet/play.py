@@ -45,6 +45,8 @@ class Wanted:
     seed: int
     directory: Path
     bundled: Path
+    worse_accuracy: float = scenarios.WORSE
+    """Share of right answers of the candidate of scenario `worse`."""
 
     @property
     def candidate(self) -> int:
@@ -111,7 +113,9 @@ def _world(wanted: Wanted, city: City, bundled: Path, candidate: Candidate, firs
             looks=SharedLooks(f"{url}/updates", root, STABLE, folders["looks"]),
             truths={
                 manifests[0].version: scenarios.bundled_truth(manifests[0].version, labels),
-                candidate.version: scenarios.candidate_truth(candidate.version, labels, wanted.scenario),
+                candidate.version: scenarios.candidate_truth(
+                    candidate.version, labels, wanted.scenario, wanted.worse_accuracy
+                ),
             },
             models={manifest.version: Sha256(manifest.model.sha256) for manifest in manifests},
             bundled=manifests[0],

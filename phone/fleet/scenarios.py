@@ -64,6 +64,6 @@ def bundled_truth(version: int, labels: tuple[str, ...]) -> Truth:
     return Truth(version, dict.fromkeys(labels, RIGHT))
 
 
-def candidate_truth(version: int, labels: tuple[str, ...], scenario: Scenario) -> Truth:
-    share = WORSE if scenario is Scenario.WORSE else BETTER
+def candidate_truth(version: int, labels: tuple[str, ...], scenario: Scenario, worse_accuracy: float = WORSE) -> Truth:
+    share = worse_accuracy if scenario is Scenario.WORSE else BETTER
     return Truth(version, dict.fromkeys(labels, share), scenario)
