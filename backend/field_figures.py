@@ -17,7 +17,6 @@ from backend.field_reports import LATENCY, OTHER, REFUSED, Count
 from backend.tables import FieldDay, FieldWeek
 from mobile_models import field_report
 
-_DAYS_OF_A_WEEK = 7
 _Names = Counter[str]
 
 
@@ -120,17 +119,16 @@ def _day(point: field_reports.DayOfRelease, smallest_cell: int) -> DayFigures:
 
 def _phone_models(session: Session, version: int, smallest_cell: int) -> Iterable[PhoneModelFigures]:
     counts: dict[str, _Names] = {}
-    most: Counter[str] = Counter()  # Days on which phones of a model ran it, in its fullest week.
+    phones: Counter[str] = Counter()  # Of each model, in its fullest week.
     for (_, model), names in _weeks(session, version).items():
         counts.setdefault(model, Counter()).update(names)
-        most[model] = max(most[model], names[Count.RUNNING])
-    common = {model for model, days in most.items() if _phones_at_least(days) >= smallest_cell} - {OTHER}
-    rare = sum((counts[model] for model in counts if model not in common), _Names())
-    shown = {**{model: counts[model] for model in sorted(common)}, OTHER: rare}
-    rare_phones = sum(_phones_at_least(days) for model, days in most.items() if model not in common)
-    return [
-        _phone_model(model, names) for model, names in shown.items() if model != OTHER or rare_phones >= smallest_cell
-    ]
+        phones[model] = max(phones[model], names[Count.PHONES])
+    common = {model for model, number in phones.items() if number >= smallest_cell} - {OTHER}
+    rare = phones.keys() - common
+    shown = [_phone_model(model, counts[model]) for model in sorted(common)]
+    if sum(phones[model] for model in rare) >= smallest_cell:
+        shown.append(_phone_model(OTHER, sum((counts[model] for model in rare), _Names())))
+    return shown
 
 
 def _weeks(session: Session, version: int) -> Mapping[tuple[date, str], _Names]:
@@ -138,10 +136,6 @@ def _weeks(session: Session, version: int) -> Mapping[tuple[date, str], _Names]:
     for row in session.exec(select(FieldWeek).where(FieldWeek.version == version)):
         found.setdefault((row.week, row.phone_model), Counter())[row.name] += row.number
     return found
-
-
-def _phones_at_least(days: int) -> int:
-    return math.ceil(days / _DAYS_OF_A_WEEK)
 
 
 def _phone_model(model: str, names: _Names) -> PhoneModelFigures:

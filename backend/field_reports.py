@@ -51,7 +51,8 @@ _FAILING = frozenset({RefusalReason.MODEL_BROKEN, RefusalReason.SELF_TEST_FAILED
 class Count(StrEnum):
     """Names of counts. There are also `refused.<reason>` and `latency.<bucket>`."""
 
-    RUNNING = "running"  # phones that ran it
+    PHONES = "phones"  # phones that met it, each once in a week; only in weeks
+    RUNNING = "running"  # phones that ran it, each once on a day
     PASSED = "passed"  # phones that installed it and met no failure
     FAILED = "failed"  # phones that met a failure of self-test or loading, or went back by themselves
     REJECTED = "rejected"  # phones that got another file than the one signed, or one that does not pass
@@ -91,7 +92,7 @@ def accept(session: Session, settings: Settings, device: DeviceId, report: Field
     fresh = _fresh(session, device, report)
     if fresh:
         _count_days(session, report, fresh)
-        _count_weeks(session, report, fresh)
+        _count_weeks(session, device, report, fresh)
         _count_blocks(session, settings, report, fresh, moment)
     return len(fresh)
 
@@ -181,7 +182,7 @@ def _count_days(session: Session, report: FieldReport, uses: Sequence[ReleaseUse
     counters.add(session, FieldDay, counted)
 
 
-def _count_weeks(session: Session, report: FieldReport, uses: Sequence[ReleaseUse]) -> None:
+def _count_weeks(session: Session, device: DeviceId, report: FieldReport, uses: Sequence[ReleaseUse]) -> None:
     """A phone may tell of one release on two sides; here they are one row."""
     week = report.day - timedelta(days=report.day.weekday())
     model, app = normal_phone_model(report.phone_model), normal_app_version(report.app_version)
@@ -191,7 +192,16 @@ def _count_weeks(session: Session, report: FieldReport, uses: Sequence[ReleaseUs
     for use in uses:
         for name, number in _counts(use):
             counted[week, use.version, model, app, name] += number
+    for version in _first_of_week(session, device, week, report.day, {use.version for use in uses}):
+        counted[week, version, model, app, str(Count.PHONES)] = 1
     counters.add(session, FieldWeek, {key: {"number": number} for key, number in counted.items()})
+
+
+def _first_of_week(session: Session, device: DeviceId, week: date, day: date, versions: set[int]) -> list[int]:
+    """Return the releases of which this phone has not told in this week yet."""
+    digests = {version: sha256(f"week {device} {week} {version}".encode()) for version in versions}
+    new = _add_receipts(session, day, list(digests.values()))
+    return [version for version, digest in digests.items() if digest in new]
 
 
 def _bounded(session: Session, week: date, column: str, name: str, most: int) -> str:
