@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     broker_url: str = Field(default="", description="Celery broker; empty: a SQLite file of its own in data_dir")
     storage_url: str = Field(default="", description="photos and artefacts; empty: a folder; or s3://bucket/prefix")
     updates_url: str = Field(default="", description="the update repository; empty: a folder; or s3://bucket/prefix")
+    updates_grace_days: float = Field(
+        default=7, ge=4, description="old models and metadata leave the update repository so long after their last use"
+    )
     s3_endpoint: str = Field(default="", description="S3-compatible endpoint when it is not AWS")
     s3_access_key_id: str = ""
     s3_secret_access_key: str = ""

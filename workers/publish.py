@@ -8,6 +8,7 @@ signed anew.
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 import obstore
 from sqlmodel import Session
@@ -35,7 +36,8 @@ def _publish(work: Work) -> Settle:
     keys = signing_keys.load(place.settings.resolved_keys_dir)
     desired = replace(_desired(place, wanted), patches=tuple(_desired_patch(place, patch) for patch in ready))
     work.check()
-    outcome = repository.reconcile(place.updates, keys, desired)
+    grace = timedelta(days=place.settings.updates_grace_days)
+    outcome = repository.reconcile(place.updates, keys, desired, grace=grace)
     for version, awaiting in outcome.awaiting.items():
         obstore.put(place.storage, publisher.staged_key(version), awaiting.staged)
     for version, reason in outcome.refused.items():

@@ -20,6 +20,7 @@ from mobile_models.updates.repository_files import Chain
 from mobile_models.updates.update_roles import UpdateRole
 
 GRACE = timedelta(days=7)
+"""Longer than a timestamp holds, so that no phone believes what has led to a deleted file."""
 _LISTS = (UpdateRole.TARGETS, UpdateRole.CHANNELS)
 
 
@@ -40,6 +41,7 @@ def prune(store: ObjectStore, before: Chain, now: Chain, moment: datetime, grace
     old += _unnamed_targets(store, now, {role: kept[role] for role in _LISTS}, since)
     for path in old:
         stored_files.delete(store, path)
+    stored_files.remove_unfinished(store, since)
     return old
 
 

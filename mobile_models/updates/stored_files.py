@@ -70,6 +70,15 @@ def delete(store: ObjectStore, path: str) -> None:
         return
 
 
+def remove_unfinished(store: ObjectStore, before: datetime) -> None:
+    """Delete what a process that was killed while writing has left in a folder; no listing shows it (`<name>#<n>`)."""
+    if not isinstance(store, LocalStore) or store.prefix is None:
+        return
+    for found in Path(store.prefix).rglob("*#*"):
+        if found.stat().st_mtime < before.timestamp():
+            found.unlink(missing_ok=True)
+
+
 def ages(store: ObjectStore, folder: str) -> Iterator[tuple[str, datetime]]:
     """Yield the path of each file below `folder`, and when it was written."""
     for page in obstore.list(store, folder):

@@ -132,7 +132,7 @@ def test_what_is_near_its_expiry_is_signed_anew(place: Workplace, keys: Path, mo
     old = datetime.now(UTC) - timedelta(days=30)
     reconcile = repository.reconcile
     with monkeypatch.context() as patch:
-        patch.setattr(repository, "reconcile", lambda *given: reconcile(*given, moment=old))
+        patch.setattr(repository, "reconcile", lambda *given, **options: reconcile(*given, **options, moment=old))
         publish(place)
     with pytest.raises(repository.RepositoryInvalid, match="expired"):
         verify(place)
@@ -190,7 +190,7 @@ def test_keys_that_expire_are_a_warning_until_they_are_renewed(
     reconcile = repository.reconcile
     later = datetime.now(UTC) + timedelta(days=300)
     with monkeypatch.context() as patch:
-        patch.setattr(repository, "reconcile", lambda *given: reconcile(*given, moment=later))
+        patch.setattr(repository, "reconcile", lambda *given, **options: reconcile(*given, **options, moment=later))
         for _ in range(2):
             publish(place)
     assert [warning.split(" expires")[0] for warning in problems(place)] == ["root", "targets"]

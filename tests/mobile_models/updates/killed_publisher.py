@@ -38,6 +38,7 @@ ACTS = {
     "complete": Act(desired(1, 2, current=2)),
     "re-sign": Act(desired(1, 2, current=1, candidate=2), timedelta(days=300)),
     "take up new keys": Act(desired(1, current=1)),
+    "take up a new list": Act(desired(1, current=1)),
     "drop": Act(desired(2, current=2)),
     "prune": Act(desired(2, current=2), retention.GRACE + timedelta(days=1)),
 }

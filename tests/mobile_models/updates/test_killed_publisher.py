@@ -31,6 +31,7 @@ BEFORE = {
     "complete": ["start", "publish"],
     "re-sign": ["start", "publish"],
     "take up new keys": ["start"],
+    "take up a new list": ["start"],
     "drop": ["start", "publish"],
     "prune": ["start", "publish", "drop"],
 }
@@ -90,6 +91,15 @@ class World:
         if lost:
             (self.keys / "online" / "online.pem").unlink()
 
+    def replace_channels_key(self) -> None:
+        new = signing_keys.generate(self.keys / "online" / "channels-2.pem")
+        old = signing_keys.load_signer(self.keys / "online" / "channels.pem").public_key.keyid
+        store = LocalStore(self.updates)
+        before = read_chain(store).targets.to_bytes()
+        changed = rotation.new_targets(before, KeyChange(UpdateRole.CHANNELS, (new,), (old,)), datetime.now(UTC))
+        signer = signing_keys.load_signer(self.keys / "targets-1.pem")
+        pending_metadata.hand_in(store, offline_metadata.sign(changed, [self.root], [signer]))
+
     def check_phone(self, updates: Path, phone: Path) -> None:
         """A phone that keeps what it has seen refreshes and reads its channel."""
         client = open_client(LocalStore(updates), phone, self.root)
@@ -138,6 +148,8 @@ def test_killed_after_any_write_the_repository_is_whole_and_is_completed(
 def check_kills(world: World, publishers: Publishers, *, after_each: bool) -> None:
     if world.act == "take up new keys":
         world.replace_online_key(lost=False)
+    if world.act == "take up a new list":
+        world.replace_channels_key()
     before = repository.verify(LocalStore(world.updates), world.root)
     after, writes = world.undisturbed(publishers)
     assert writes == WRITES.get(world.act, writes) and writes > 1

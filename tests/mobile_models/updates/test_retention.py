@@ -192,3 +192,16 @@ def test_guides_and_pointers_that_are_published_stay(store: LocalStore, keys: Ke
     repository.reconcile(store, keys, desired(1, current=1), moment=LATER)
     assert {path for path, _ in stored_files.ages(store, "targets")} == before
     assert obstore.head(store, "metadata/1.root.json")["size"] > 0
+
+
+def test_half_a_file_that_a_killed_publisher_left_is_deleted_and_a_young_one_stays(
+    store: LocalStore, keys: KeyRing
+) -> None:
+    repository.reconcile(store, keys, desired(1, current=1))
+    assert store.prefix is not None
+    half = Path(store.prefix) / "targets" / "models" / "1" / "abc.model.tflite#1"
+    half.write_bytes(b"half of")
+    repository.reconcile(store, keys, desired(1, current=1))
+    assert half.exists(), "somebody may be writing it"
+    repository.reconcile(store, keys, desired(1, current=1), moment=LATER)
+    assert not half.exists()
