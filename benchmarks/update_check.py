@@ -6,7 +6,8 @@
 It makes a repository with two releases, serves it by `python -m backend.server` (one process) and by nginx with
 deploy/updates-nginx.conf (one worker process), and lets `wrk` (one thread) ask for `timestamp.json` with and without
 `If-None-Match`, and for the root that is not there yet: a phone without news asks for this root and for the timestamp,
-nothing else. All of them share the processor cores of this machine, so only the ratio means something elsewhere. The
+nothing else. All of them share the processor cores of this machine with whatever else runs here, so only the ratios
+mean something elsewhere, and most of all that of the requests in each second that the server itself was computing. The
 bytes are counted on the wire, both ways, with all headers, by a relay between a real client (`mobile_models.updates`)
 and the server.
 """
@@ -61,17 +62,32 @@ def main() -> None:
     given = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: apt-get install wrk")
-    with tempfile.TemporaryDirectory() as folder, servers(Path(folder)) as addresses:
+    with tempfile.TemporaryDirectory() as folder, servers(Path(folder)) as found:
         print(f"{os.cpu_count()} cores shared by wrk and the servers, load before: {os.getloadavg()[0]:.1f}")
-        if "nginx" not in addresses:
+        if "nginx" not in found:
             print("nginx is MISSING here (apt-get install nginx): no comparison, our own figures alone")
-        print_rates(addresses, given)
-        print_bytes(addresses, Path(folder))
+        print_rates(found, given)
+        print_bytes(found, Path(folder))
+
+
+@dataclass(frozen=True)
+class Server:
+    address: str
+    process_id: int
+
+    def cpu_seconds(self) -> float:
+        """Of the process and its children (proc_pid_stat(5), fields 14 and 15)."""
+        children = Path(f"/proc/{self.process_id}/task/{self.process_id}/children").read_text().split()
+        ticks = 0
+        for process in (str(self.process_id), *children):
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[dict[str, str]]:
-    """Publish a repository in `folder` and serve it; gives name to address."""
+def servers(folder: Path) -> Iterator[dict[str, Server]]:
+    """Publish a repository in `folder` and serve it; gives servers by name."""
     data = folder / "data"
     (data / "updates").mkdir(parents=True)
     keys = updates.embedded_keys(data / "keys")
@@ -81,18 +97,18 @@ def servers(folder: Path) -> Iterator[dict[str, str]]:
         if nginx.PROGRAM is None:
             yield {"ours": ours}
             return
-        with nginx.serving(folder / "nginx", data) as theirs:
-            yield {"ours": ours, "nginx": theirs}
+        with nginx.serving(folder / "nginx", data) as (address, process_id):
+            yield {"ours": ours, "nginx": Server(address, process_id)}
 
 
 @contextmanager
-def our_server(data: Path, log: Path) -> Iterator[str]:
+def our_server(data: Path, log: Path) -> Iterator[Server]:
     port = free_port()
     environment = {**os.environ, "WASTELENS_DATA_DIR": str(data), "WASTELENS_PORT": str(port)}
     command = [sys.executable, "-m", "backend.server"]
     with log.open("wb") as output, subprocess.Popen(command, env=environment, cwd=ROOT, stderr=output) as process:
         try:
-            yield wait_until_ready(f"http://127.0.0.1:{port}", process)
+            yield Server(wait_until_ready(f"http://127.0.0.1:{port}", process), process.pid)
         finally:
             process.terminate()
 
@@ -106,36 +122,47 @@ def wait_until_ready(address: str, process: "subprocess.Popen[bytes]") -> str:
     raise RuntimeError(f"the server ended with {process.returncode}")
 
 
-def print_rates(addresses: dict[str, str], given: argparse.Namespace) -> None:
-    print(f"\n{'requests per second (median)':<30}" + "".join(f"{name:>12}" for name in addresses) + f"{'ratio':>10}")
-    for ask in ASKS:
-        rates: dict[str, list[float]] = {name: [] for name in addresses}
-        for _ in range(given.rounds):  # In turn, so that what else happens here strikes all alike.
-            for name, address in addresses.items():
-                rates[name].append(rate(address, ask, given.seconds, given.connections))
-        medians = {name: statistics.median(found) for name, found in rates.items()}
-        ratio = f"{medians['ours'] / medians['nginx']:>10.3f}" if "nginx" in medians else f"{'-':>10}"
-        print(f"{ask.name:<30}" + "".join(f"{median:>12,.0f}" for median in medians.values()) + ratio)
+def print_rates(found: dict[str, Server], given: argparse.Namespace) -> None:
+    """Medians of the rounds."""
+    measured = {ask: measure(found, ask, given) for ask in ASKS}
+    for title, place in (("requests per second", 0), ("per second of its own computing", 1)):
+        print(f"\n{title:<32}" + "".join(f"{name:>12}" for name in found) + f"{'ratio':>10}")
+        for ask, rounds in measured.items():
+            medians = {name: statistics.median(each[place] for each in rates) for name, rates in rounds.items()}
+            ratio = f"{medians['ours'] / medians['nginx']:>10.3f}" if "nginx" in medians else f"{'-':>10}"
+            print(f"{ask.name:<32}" + "".join(f"{median:>12,.0f}" for median in medians.values()) + ratio)
 
 
-def rate(address: str, ask: Ask, seconds: int, connections: int) -> float:
-    url = f"{address}{METADATA}/{ask.path}"
+def measure(found: dict[str, Server], ask: Ask, given: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:
+    """Return the two rates of each round by server."""
+    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
+    for _ in range(given.rounds):  # In turn, so that what else happens here strikes all alike.
+        for name, server in found.items():
+            rates[name].append(rate(server, ask, given.seconds, given.connections))
+    return rates
+
+
+def rate(server: Server, ask: Ask, seconds: int, connections: int) -> tuple[float, float]:
+    url = f"{server.address}{METADATA}/{ask.path}"
     command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", url]
     if ask.conditional:
         command += ["--header", f"If-None-Match: {httpx.get(url).headers['etag']}"]
+    before = server.cpu_seconds()
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
-    assert found is not None, output
+    computing = server.cpu_seconds() - before
+    total, each_second = re.search(r"(\d+) requests in", output), re.search(r"Requests/sec:\s+([\d.]+)", output)
+    assert total is not None, output
+    assert each_second is not None, output
     assert "Socket errors" not in output, output
-    return float(found[1])
+    return float(each_second[1]), int(total[1]) / computing
 
 
-def print_bytes(addresses: dict[str, str], folder: Path) -> None:
+def print_bytes(found: dict[str, Server], folder: Path) -> None:
     """A phone that has looked once looks again: nothing is new, and one connection is kept."""
-    print(f"\n{'bytes on the wire, HTTP/1.1':<30}" + "".join(f"{name:>12}" for name in addresses))
-    counted = {name: phone_bytes(address, folder / f"phone-{name}") for name, address in addresses.items()}
+    print(f"\n{'bytes on the wire, HTTP/1.1':<32}" + "".join(f"{name:>12}" for name in found))
+    counted = {name: phone_bytes(server.address, folder / f"phone-{name}") for name, server in found.items()}
     for row in ("first look, and the offer", "without news, sent", "without news, received", "without news, all"):
-        print(f"{row:<30}" + "".join(f"{figures[row]:>12,}" for figures in counted.values()))
+        print(f"{row:<32}" + "".join(f"{figures[row]:>12,}" for figures in counted.values()))
 
 
 def phone_bytes(address: str, folder: Path) -> dict[str, int]:

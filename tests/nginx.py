@@ -59,15 +59,15 @@ def command(configuration: Path, *options: str) -> list[str]:
 
 
 @contextmanager
-def serving(folder: Path, data: Path, workers: int = 1) -> Iterator[str]:
-    """Serve `data`/updates; gives the address of what lies in `data`."""
+def serving(folder: Path, data: Path, workers: int = 1) -> Iterator[tuple[str, int]]:
+    """Serve `data`/updates; gives the address of what lies in `data`, and the process id."""
     folder.mkdir()
     port = free_port()
     configuration = write_configuration(folder, data, port, workers)
     with subprocess.Popen(command(configuration, "-g", "daemon off;")) as process:
         try:
             _wait_until_it_listens(port, process)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process.pid
         finally:
             process.terminate()
 

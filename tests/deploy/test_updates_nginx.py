@@ -36,7 +36,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory, data: Path) -> KeyRing:
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory, data: Path, keys: KeyRing) -> Iterator[httpx.Client]:
     with (
-        nginx.serving(tmp_path_factory.mktemp("nginx") / "own", data) as url,
+        nginx.serving(tmp_path_factory.mktemp("nginx") / "own", data) as (url, _),
         httpx.Client(base_url=url) as client,
     ):
         yield client
