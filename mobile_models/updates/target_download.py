@@ -22,6 +22,7 @@ from mobile_models.updates.refusals import RefusalReason, UpdateRefused, refusin
 
 _GONE = frozenset({httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.GONE})
 """A bucket answers 403 for what is not there."""
+_HEXADECIMAL = frozenset("0123456789abcdef")
 _ROOM_TO_LEAVE_BYTES = 2 * 1024 * 1024
 _WINDOW_SECONDS = 60.0
 _LEAST_BYTES = 16 * 1024
@@ -35,12 +36,13 @@ def target_url(targets_url: str, target: TargetFile, is_consistent: bool = True)
 
 
 def digest(target: TargetFile) -> str:
-    """Raise `UpdateRefused` for a file that was signed without a SHA-256."""
-    try:
-        return target.hashes["sha256"]
-    except KeyError:
-        detail = f"{target.path} was signed without a SHA-256"
-        raise UpdateRefused(RefusalReason.APP_TOO_OLD, detail) from None
+    """Return the digest that `target` is named by. Raise `UpdateRefused` for one that no phone can compute."""
+    for algorithm, digits in (("sha256", 64), ("sha512", 128)):
+        found = target.hashes.get(algorithm, "")
+        if len(found) == digits and set(found) <= _HEXADECIMAL:
+            return found
+    detail = f"{target.path} was signed with digests that this app does not know"
+    raise UpdateRefused(RefusalReason.APP_TOO_OLD, detail)
 
 
 def fetch(http: httpx.Client, url: str, target: TargetFile, folder: Path) -> Path:
