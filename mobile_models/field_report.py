@@ -46,7 +46,7 @@ class Arm(StrEnum):
 class ReleaseUse(Document):
     """What happened with one release. Corrections count to the day and the release of their answer."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, lt=2**31)
     arm: Arm
     installed: Few = Field(default=0, description="it passed its self-tests here and was swapped in")
     refused: dict[Reason, Few] = Field(default_factory=dict, max_length=MOST_REASONS)

@@ -47,6 +47,7 @@ def test_a_report_is_read_as_it_was_written() -> None:
         {"refused": {f"reason_{'a' * number}": 1 for number in range(25)}},
         {"answers": 3, "latency": {LATENCY_BUCKETS: 1}},
         {"version": 0},
+        {"version": 2**31},
     ],
 )
 def test_counts_that_cannot_be_true_are_no_report(counts: dict[str, Any]) -> None:
