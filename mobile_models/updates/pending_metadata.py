@@ -35,9 +35,10 @@ def hand_in(store: ObjectStore, *contents: bytes) -> None:
 
     Raise `KeyProblem` for a file that could not be taken up, and lay down nothing then.
     """
-    edit = RepositoryEdit(store, (), repository_files.read_chain(store), repository_files.LONG_AGO)
     given = {UpdateRole(metadata.signed.type): metadata for metadata in map(_parsed, contents)}
     root, targets = given.get(UpdateRole.ROOT), given.get(UpdateRole.TARGETS)
+    chain = repository_files.read_chain(store, next_root=root.to_bytes() if root is not None else None)
+    edit = RepositoryEdit(store, (), chain, repository_files.LONG_AGO)
     try:
         if root is not None:
             _check_root(edit, root)

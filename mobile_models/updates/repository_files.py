@@ -81,12 +81,13 @@ def is_there(store: ObjectStore) -> bool:
     return stored_files.find(store, _TIMESTAMP) is not None
 
 
-def read_chain(store: ObjectStore, trusted_root: bytes | None = None) -> Chain:
+def read_chain(store: ObjectStore, trusted_root: bytes | None = None, next_root: bytes | None = None) -> Chain:
     """Read what is published. Without `trusted_root` the store's own first root is believed.
 
     Signatures are verified; expiry is not, since a publisher must be able to renew what has expired. Where a newer root
     has replaced the keys of timestamp or snapshot and its publisher was killed before these were signed anew, they come
-    back unsigned and empty, over the newest lists that the new root believes.
+    back unsigned and empty, over the newest lists that the new root believes. So they do where they lead nowhere and a
+    root that waits (`next_root`, or the one handed in) is about to replace their keys: a thief has been at them.
     """
     try:
         roots = list(_roots(store, trusted_root or stored_files.read(store, "metadata/1.root.json")))
@@ -95,9 +96,11 @@ def read_chain(store: ObjectStore, trusted_root: bytes | None = None) -> Chain:
         try:
             return replace(_led_to(store, roots[-1], timestamp), timestamp_tag=tag)
         except (RepositoryError, FileNotFoundError, KeyError):
-            if not _is_of_replaced_keys(store, roots, timestamp):
+            believed = [*roots, *_next_root(roots[-1], next_root or find_pending(store, UpdateRole.ROOT))]
+            if not _is_of_replaced_keys(store, believed, timestamp):
                 raise
-            return replace(_rebuilt(store, roots[-1], timestamp.signed.version), timestamp_tag=tag)
+            rebuilt = _rebuilt(store, believed[-1], timestamp.signed.version)
+            return replace(rebuilt, root=roots[-1], timestamp_tag=tag)
     except (RepositoryError, FileNotFoundError, KeyError) as error:
         raise RepositoryInvalid(f"the update repository does not fit together: {error}") from error
 
@@ -111,6 +114,17 @@ def _led_to(store: ObjectStore, root: Metadata[Root], timestamp: Metadata[Timest
     version = snapshot.signed.meta["channels.json"].version
     channels = _verified(targets.signed, UpdateRole.CHANNELS, _numbered(store, UpdateRole.CHANNELS, version))
     return Chain(root, timestamp, snapshot, targets, channels)
+
+
+def _next_root(root: Metadata[Root], content: bytes | None) -> list[Metadata[Root]]:
+    """Return the root that waits, if the published one and its own keys vouch for it."""
+    if content is None:
+        return []
+    waiting: Metadata[Any] = Metadata.from_bytes(content)
+    is_next = isinstance(waiting.signed, Root) and waiting.signed.version == root.signed.version + 1
+    return (
+        [waiting] if is_next and all(is_signed(waiting, UpdateRole.ROOT, it.signed) for it in (root, waiting)) else []
+    )
 
 
 def _is_of_replaced_keys(store: ObjectStore, roots: Sequence[Metadata[Root]], timestamp: Metadata[Timestamp]) -> bool:

@@ -236,6 +236,25 @@ def test_a_thief_who_wrote_into_the_repository_itself_is_published_over(city: Ci
         city.phone(name)
 
 
+@pytest.mark.parametrize("is_lost", [False, True], ids=["old key at hand", "old key lost"])
+def test_a_thief_who_left_a_timestamp_that_leads_nowhere_is_published_over(
+    city: City, new: CryptoSigner, is_lost: bool
+) -> None:
+    """Nothing that the stolen keys have signed is needed to replace them."""
+    city.phone("up to date")
+    root = city.rotate_online(new)
+    timestamp = read_chain(city.store).timestamp
+    timestamp.signed.snapshot_meta = MetaFile(77)
+    stored_files.put(city.store, "metadata/timestamp.json", _signed_by_a_thief(timestamp, city.online_key), "overwrite")
+    with pytest.raises(repository.RepositoryInvalid, match="does not fit together"):
+        city.publish(city.online_key, city.channels_key)
+    kept = () if is_lost else (city.online_key,)
+    assert city.hand_over(root, signers=(new, city.channels_key, *kept)).warnings == ()
+    for name in ("up to date", "of the first root"):
+        city.phone(name)
+    assert not city.publish(new, city.channels_key).changed
+
+
 # Killed between the new root and the timestamp that it asks for.
 
 
