@@ -122,6 +122,35 @@ def test_the_key_of_channels_is_replaced_by_the_people_who_sign_models(city: Cit
     assert repository.verify(city.store, trusted).channels["stable"].current == 1
 
 
+def test_a_lost_key_of_targets_is_replaced_with_a_root_and_a_list_that_are_published_together(city: City) -> None:
+    old_root, targets = city.root, city.updates / "metadata" / "2.targets.json"
+    keys("new", "carla.pem")
+    roots = ["--key", city.keys / "root-1.pem", "--key", city.keys / "root-2.pem"]
+    lost = city.keys / "public" / "targets-2.pem"
+    rotated = keys("rotate", "targets", "--root", old_root, "--add", "carla.pub", "--remove", lost, *roots)
+    assert "All have signed it" in rotated.output, rotated.output
+    alone = keys("publish", "2.root.json", *city.place)
+    assert (alone.exit_code, "waits for a targets.json signed with the keys that it names" in alone.output) == (1, True)
+
+    both = ["--root", old_root, "--root", "2.root.json"]
+    begun = keys("renew", targets, *both, "--key", city.keys / updates.ANNA)
+    assert "It needs 1 more" in begun.output, begun.output
+    signed = keys("sign", "3.targets.json", *both, "--key", "carla.pem", "--yes")
+    assert "release 1, manifest" in signed.output and "All have signed it" in signed.output
+    assert "Published." in keys("publish", "2.root.json", "3.targets.json", *city.place).output
+    assert repository.verify(city.store, old_root.read_bytes()).versions == {1}
+
+
+def test_a_person_joins_and_the_threshold_rises(city: City) -> None:
+    keys("new", "carla.pem")
+    roots = ["--key", city.keys / "root-1.pem", "--key", city.keys / "root-2.pem", "--key", "carla.pem"]
+    rotated = keys("rotate", "root", "--root", city.root, "--add", "carla.pub", "--threshold", "3", *roots)
+    assert "root: 3 of 3 keys must sign (before: 2 of 2)" in rotated.output, rotated.output
+    assert "Published." in keys("publish", "2.root.json", *city.place).output
+    renewed = keys("renew", city.root, "--root", city.root, *roots[:4])
+    assert "It needs 1 more" in renewed.output, renewed.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
