@@ -104,11 +104,16 @@ def _adoption(played: Played) -> Chart:
     return Chart(
         title="Adoption",
         description="percent of the phones on each release, day by day",
-        across=Axis("day", 0, max(1, len(days) - 1), digits=0),
+        across=_days(days),
         up=Axis("percent of the phones", 0, 100, digits=0),
         lines=lines,
         marks=[Mark(day.number, name) for day, name in _steps(days)],
     )
+
+
+def _days(days: Sequence[CityDay]) -> Axis:
+    """Five whole steps, so that each tick is a day."""
+    return Axis("day", 0, max(5, -(-(len(days) - 1) // 5) * 5), digits=0)
 
 
 def _steps(days: Sequence[CityDay]) -> Iterable[tuple[CityDay, str]]:
@@ -134,7 +139,7 @@ def _corrections(played: Played) -> Chart:
     return Chart(
         title="Correction rate",
         description="percent of the answers that residents corrected, by side of the rollout",
-        across=Axis("day", 0, max(1, len(days) - 1), digits=0),
+        across=_days(days),
         up=Axis("percent of the answers", 0, max(5.0, -(-top // 5) * 5), digits=0),
         lines=[line for line in lines if line.points],
     )
@@ -164,10 +169,11 @@ def _bytes(played: Played) -> str:
         for name in ("whole_bytes", "patch_bytes", "unpatched_bytes", "metadata_bytes")
     )
     rows = [
-        ("models as whole files", _megabytes(whole)),
-        ("models as patches", _megabytes(patches)),
-        ("the same without patches", _megabytes(unpatched)),
-        ("metadata and all else", _megabytes(rest)),
+        ("models downloaded", f"{sum(day.downloads for day in days):,}"),
+        ("as whole files", _amount(whole)),
+        ("as patches", _amount(patches)),
+        ("the same without patches", _amount(unpatched)),
+        ("metadata and all else", _amount(rest)),
         ("requests", f"{sum(day.requests for day in days):,}"),
         ("checks for updates", f"{played.looks:,}"),
         ("checks whose bytes had never been verified before", f"{played.verified:,}"),
@@ -219,5 +225,5 @@ def _table(
     )
 
 
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB"
+def _amount(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"

@@ -38,6 +38,8 @@ class CityDay:
     postponed: int = 0
     crashed: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    downloads: int = 0
+    """Models that light phones have brought home, whether they opened or not."""
     whole_bytes: int = 0
     patch_bytes: int = 0
     unpatched_bytes: int = 0
@@ -71,6 +73,7 @@ class CityDay:
     def _add_bytes(self, lived: PhoneDay) -> None:
         moved = 0
         if lived.download is not None:
+            self.downloads += 1
             moved = lived.download.moved_bytes
             self.unpatched_bytes += lived.download.whole_bytes
             if lived.download.by_patch:

@@ -57,7 +57,7 @@ class Outcome:
 
     def _stopped(self) -> str:
         if self.stopped_on_day is not None:
-            return f"The city stopped release {self.candidate} on day {self.stopped_on_day}: {self.reason}."
+            return f"The city stopped release {self.candidate} on day {self.stopped_on_day}: {self.reason}"
         if self.scenario.is_bad:
             return f"Nobody stopped release {self.candidate} in {self.days} days, though it is bad."
         return f"Release {self.candidate} was not stopped, and it is good."
