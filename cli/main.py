@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from cli import channels, keys, recipes, releases, rollouts, staff
+from cli import channels, keys, recipes, releases, rollouts, staff, updates
 from cli.classify import classify
 from cli.compare import compare
 from cli.crossvalidate import crossvalidate
@@ -47,6 +47,7 @@ for name, group in (
     ("channels", channels.app),
     ("staff", staff.app),
     ("keys", keys.app),
+    ("updates", updates.app),
 ):
     app.add_typer(group, name=name)
 

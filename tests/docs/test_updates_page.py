@@ -12,10 +12,12 @@ from tuf.api.metadata import Metadata, Root
 
 from mobile_models.document import sha256
 from mobile_models.field_report import Arm, FieldReport
-from mobile_models.updates import patches, repository, signing_keys, stored_files, update_channel
+from mobile_models.label_set import TRASHNET
+from mobile_models.updates import patches, publishing_folder, repository, signing_keys, stored_files, update_channel
 from mobile_models.updates.refusals import RefusalReason
 from mobile_models.updates.update_roles import CHANNELS_PATHS, LIFETIME, RENEW_BELOW, UpdateRole
-from tests import updates
+from phone.model_store import open_tested
+from tests import tiny_model
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "updates"
@@ -134,15 +136,23 @@ def test_examples_are_json_where_they_say_so() -> None:
         json.loads(text)
 
 
-def test_the_publisher_alone_of_the_page_about_moving_works(tmp_path: Path) -> None:
+def test_a_model_from_elsewhere_is_published_as_the_page_about_moving_says(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "moving-from-firebase-ml.md").read_text()
-    (code,) = (text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def publish" in text)
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (pointer,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     shown: dict[str, Any] = {}
     exec(textwrap.dedent("   " + code.lstrip()), shown)  # noqa: S102  # It is our own page.
+    for version in (1, 2):
+        release = tmp_path / "flowers" / "releases" / str(version)
+        release.mkdir(parents=True)
+        (release / "model.tflite").write_bytes(tiny_model.model_bytes(version))
+        shown["write_manifest"](release, version, TRASHNET.ids, dict.fromkeys(TRASHNET.ids, 0.9), 60)
+    channels = tmp_path / "flowers" / "channels"
+    channels.mkdir()
+    (channels / "stable.json").write_text(textwrap.dedent(pointer))
     signing_keys.init(tmp_path / "keys")
-    (tmp_path / "updates").mkdir()
-    outcome = shown["publish"](tmp_path / "updates", tmp_path / "keys", {1: updates.files(1), 2: updates.files(2)})
-    assert outcome.available == {1, 2}
-    trusted_root = signing_keys.load(tmp_path / "keys").trusted_root
-    pointer = repository.verify(LocalStore(tmp_path / "updates"), trusted_root).channels["stable"]
-    assert (pointer.current, pointer.candidate and pointer.candidate.version) == (1, 2)
+    store, keys = LocalStore(tmp_path / "updates", mkdir=True), signing_keys.load(tmp_path / "keys")
+    assert publishing_folder.publish(tmp_path / "flowers", store, keys).available == {1, 2}
+    published = repository.verify(store, keys.trusted_root).channels["stable"]
+    assert published.versions == {1, 2}
+    open_tested(tmp_path / "flowers" / "releases" / "2")  # As a phone does before the swap.
