@@ -1,25 +1,30 @@
 """A phone and the city's real server: the update repository as the server serves it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
-from backend import migrations
+from backend import migrations, update_files
 from backend.api.dependencies import Parts
+from backend.database import transaction
 from backend.settings import Settings
 from mobile_models.document import sha256
 from mobile_models.updates import repository
 from mobile_models.updates.signing_keys import KeyRing
 from phone.client import Phone, UpdateState
 from tests import pictures, updates
+from tests.backend.field_world import add_releases
 from tests.backend.world import running
 from tests.phone.conftest import MakePhone
 from tests.updates import desired
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[tuple[str, Parts]]:
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Parts]]:
+    monkeypatch.setattr(update_files, "LIFETIME_SECONDS", 0.0)  # The server may be a second behind its repository.
     settings = Settings(data_dir=tmp_path / "var")
     migrations.upgrade(settings.resolved_database_url)
     with running(settings) as (client, parts):
@@ -53,3 +58,28 @@ def test_a_download_from_the_server_goes_on_where_it_was_cut(
     phone._http.event_hooks["response"].append(lambda answer: ranges.append(answer.headers.get("Content-Range")))
     assert (phone.update(), phone.release) == (UpdateState.UPDATED, 2)
     assert [each for each in ranges if each] == [f"bytes 1000-{len(model) - 1}/{len(model)}"]
+
+
+def test_the_server_counts_what_a_phone_reports_once(
+    office: tuple[str, Parts], keys: KeyRing, make_phone: MakePhone
+) -> None:
+    url, parts = office
+    repository.reconcile(parts.updates, keys, desired(1, 2, current=2))
+    with transaction(parts.engine) as session:
+        add_releases(session, 1, 2)
+    now = datetime.now(UTC)
+    phone = make_phone(url, clock=lambda: now)
+    answers: list[tuple[int, object]] = []
+
+    def note(answer: httpx.Response) -> None:
+        if answer.url.path == "/v1/field-reports":
+            answer.read()
+            answers.append((answer.status_code, answer.json()))
+
+    phone._http.event_hooks["response"].append(note)
+    assert (phone.update(), phone.release) == (UpdateState.UPDATED, 2)
+    phone.classify(pictures.jpeg("glass"))
+    now += timedelta(days=2)
+    for _ in range(2):
+        phone.update()
+    assert answers == [(201, {"counted": 2})], "release 1, with which it began, and release 2"
