@@ -7,8 +7,9 @@ harm where few answer. Missing evidence holds. A rollout that people resumed is 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
@@ -52,11 +53,29 @@ class Judgement:
     failures_p_value: float = 1.0
 
 
+class _Row(NamedTuple):
+    """One of `FieldBlock`, of which a city has many thousands."""
+
+    received_at: datetime
+    day: date
+    version: int
+    arm: str
+    phones: int
+    answers: int
+    corrected: int
+    passed: int
+    failed: int
+    rejected: int
+
+
+_COLUMNS = tuple(col(getattr(FieldBlock, name)) for name in _Row._fields)
+
+
 @dataclass(frozen=True)
 class _Field:
     """What came in about a rollout."""
 
-    rows: Sequence[FieldBlock]
+    rows: Sequence[_Row]
     blocks: Sequence[Block]
     version: int
     step_started_at: datetime
@@ -144,7 +163,7 @@ def _read(session: Session, settings: Settings, rollout: Rollout, since: datetim
     """Read what came in up to the end of the last block; the one that still grows is for a later look."""
     seconds = settings.evidence_block_seconds
     statement = (
-        select(FieldBlock)
+        select(*_COLUMNS)
         .where(
             FieldBlock.channel == rollout.channel,
             FieldBlock.day >= since.date(),
@@ -153,20 +172,20 @@ def _read(session: Session, settings: Settings, rollout: Rollout, since: datetim
         )
         .order_by(col(FieldBlock.received_at), col(FieldBlock.day))
     )
-    rows = session.exec(statement).all()
+    rows = [_Row(*row) for row in session.execute(statement)]
     blocks = sequential_test.merge(_blocks(rows, rollout.version), SMALLEST_BLOCK)
     return _Field(rows, blocks, rollout.version, block_begin(rollout.stage_started_at or since, seconds))
 
 
-def _blocks(rows: Iterable[FieldBlock], version: int) -> list[Block]:
+def _blocks(rows: Iterable[_Row], version: int) -> list[Block]:
     """Put both sides of a block and a day together, in the order in which they came in."""
-    together: dict[tuple[object, object], list[FieldBlock]] = {}
+    together: dict[tuple[object, object], list[_Row]] = {}
     for row in rows:
         together.setdefault((row.received_at, row.day), []).append(row)
     return [_block(each, version) for each in together.values()]
 
 
-def _block(rows: Sequence[FieldBlock], version: int) -> Block:
+def _block(rows: Sequence[_Row], version: int) -> Block:
     """A candidate other than this one belongs to another rollout and to neither side."""
     mine = [row for row in rows if row.arm == Arm.CANDIDATE and row.version == version]
     waiting = [row for row in rows if row.arm == Arm.AWAITED]
@@ -176,7 +195,7 @@ def _block(rows: Sequence[FieldBlock], version: int) -> Block:
     return Block(rows[0].day, cohort, _total(map(_sample, others)), exposure)
 
 
-def _sample(row: FieldBlock) -> Sample:
+def _sample(row: _Row) -> Sample:
     return Sample(row.phones, row.answers, row.corrected)
 
 

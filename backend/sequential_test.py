@@ -36,6 +36,7 @@ _HARMLESS = (1.0, 0.95, 0.85)
 """Alternatives to "worse than the margin": the cohort's odds, times those of everybody else."""
 _FAILING = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 _PRIOR_CORRECTED, _PRIOR_ANSWERS = 1.0, 10.0
+_LEAST_GROWTH = 0.1
 _SMALLEST_RATE, _LARGEST_RATE = 0.005, 0.9
 
 
@@ -89,17 +90,22 @@ class Evidence:
 
 
 def merge(blocks: Iterable[Block], smallest: int) -> list[Block]:
-    """Join blocks of a day, in the order in which they came, until each arm has `smallest` answers.
+    """Join blocks of a day, in the order in which they came, until each arm has `smallest` answers and a tenth of what
+    that day had before, so that a large city has hardly more blocks than a small one.
 
     When a block is full depends on how many answered, never on what was corrected, so the choice favours neither side.
     What is not full yet is left for a later look: a block that somebody has looked into must not grow.
     """
     growing: dict[date, Block] = {}
+    before: dict[date, int] = {}
     full: list[Block] = []
     for block in blocks:
         joined = _join(growing.pop(block.day, None), block)
-        if min(joined.cohort.answers, joined.others.answers) >= smallest:
+        fewer = min(joined.cohort.answers, joined.others.answers)
+        seen = before.get(block.day, 0)
+        if fewer >= max(smallest, _LEAST_GROWTH * seen):
             full.append(joined)
+            before[block.day] = seen + fewer
         else:
             growing[block.day] = joined
     return full

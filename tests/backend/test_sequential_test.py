@@ -105,6 +105,15 @@ def test_blocks_of_different_days_stay_apart() -> None:
     assert [(each.day, each.cohort.answers) for each in joined] == [(DAY, 30)]
 
 
+def test_a_large_city_has_hardly_more_blocks_than_a_small_one() -> None:
+    numbers = {}
+    for size in (10, 1000):
+        joined = merge([block((size, 1), (3 * size, 2)) for _ in range(144)], 20)
+        numbers[size] = len(joined)
+        assert sum(each.cohort.answers for each in joined) > 0.9 * 144 * size
+    assert numbers[1000] < 60
+
+
 def test_joining_keeps_the_share_that_has_the_candidate() -> None:
     (joined,) = merge([block((10, 1), (99, 9), exposure=0.1), block((30, 1), (99, 9), exposure=0.5)], 20)
     assert joined.exposure == pytest.approx(0.4)
