@@ -115,6 +115,7 @@ def reconcile(
 def _create(store: ObjectStore, keys: KeyRing, moment: datetime) -> None:
     if repository_files.is_there(store):
         return
+    repository_files.check_new(store)
     root, targets = Metadata[Root].from_bytes(keys.trusted_root), Metadata[Targets].from_bytes(keys.first_targets)
     repository_files.put_numbered(store, UpdateRole.ROOT, root.signed.version, keys.trusted_root)
     repository_files.put_numbered(store, UpdateRole.TARGETS, targets.signed.version, keys.first_targets)

@@ -81,6 +81,15 @@ def is_there(store: ObjectStore) -> bool:
     return stored_files.find(store, _TIMESTAMP) is not None
 
 
+def check_new(store: ObjectStore) -> None:
+    """Raise `RepositoryInvalid` for a bucket where two publishers could overwrite each other's work."""
+    if not isinstance(store, LocalStore) and not stored_files.obeys_conditions(store, "pending/try"):
+        raise RepositoryInvalid(
+            "this bucket ignores conditional writes (If-Match, If-None-Match), so two publishers could overwrite each "
+            "other's work; use one that knows them, or a folder"
+        )
+
+
 def read_chain(store: ObjectStore, trusted_root: bytes | None = None, next_root: bytes | None = None) -> Chain:
     """Read what is published. Without `trusted_root` the store's own first root is believed.
 

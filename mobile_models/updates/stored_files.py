@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import obstore
+from obstore.exceptions import AlreadyExistsError, PreconditionError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 if TYPE_CHECKING:
@@ -60,6 +61,24 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def obeys_conditions(store: ObjectStore, path: str) -> bool:
+    """Whether a write that must not happen does not happen, tried at `path`, where no file is before and after."""
+    conditions: list[PutMode] = ["create", {"e_tag": '"another"'}]
+    obstore.put(store, path, b"first")
+    try:
+        return not any(_happens(store, path, condition) for condition in conditions)
+    finally:
+        delete(store, path)
+
+
+def _happens(store: ObjectStore, path: str, condition: "PutMode") -> bool:
+    try:
+        obstore.put(store, path, b"second", mode=condition)
+    except (AlreadyExistsError, PreconditionError):
+        return False
+    return True
 
 
 def delete(store: ObjectStore, path: str) -> None:

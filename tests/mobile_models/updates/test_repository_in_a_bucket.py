@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import obstore
@@ -12,7 +13,7 @@ from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
 from mobile_models.updates import repository, stored_files, updater
-from mobile_models.updates.repository import RepositoryBusy
+from mobile_models.updates.repository import RepositoryBusy, RepositoryInvalid
 from mobile_models.updates.repository_edit import RepositoryEdit
 from mobile_models.updates.repository_files import put_numbered, put_timestamp
 from mobile_models.updates.signing_keys import KeyRing
@@ -136,3 +137,20 @@ def test_old_files_leave_a_bucket(bucket: S3Store, keys: KeyRing) -> None:
     models = [path for path, _ in stored_files.ages(bucket, "targets") if path.endswith(".tflite")]
     assert len(models) == 1
     assert repository.verify(bucket, keys.trusted_root).versions == {2}
+
+
+def test_a_bucket_that_ignores_conditions_is_refused_before_anything_is_written(
+    bucket: S3Store, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some stores that speak S3 take the headers and overwrite all the same."""
+    put = obstore.put
+
+    def careless(*given: Any, mode: object = None, **options: Any) -> object:
+        return put(*given, **options)
+
+    monkeypatch.setattr(obstore, "put", careless)
+    options = {name: bucket.config[name] for name in ("endpoint", "region", "access_key_id", "secret_access_key")}
+    other = S3Store(bucket.config["bucket"], prefix="careless", client_options={"allow_http": True}, **options)
+    with pytest.raises(RepositoryInvalid, match="ignores conditional writes"):
+        repository.reconcile(other, keys, desired(1, current=1))
+    assert not list(stored_files.ages(other, ""))
