@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("celery", nargs="*")
     given = parser.parse_args()
     if given.freeze_at is not None:
-        _freeze_at(given.freeze_at, given.mark)
+        freeze_at(given.freeze_at, given.mark)
     if given.trainer is not None:
         child.PROGRAM = (sys.executable, str(given.trainer))
     if given.visibility_seconds is not None:
@@ -33,7 +33,7 @@ def main() -> None:
     app.worker_main(["worker", *given.celery])
 
 
-def _freeze_at(place: str, mark: Path) -> None:
+def freeze_at(place: str, mark: Path) -> None:
     module_name, _, function = place.partition(":")
 
     def frozen(*_: object, **__: object) -> NoReturn:

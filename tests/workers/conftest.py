@@ -48,6 +48,10 @@ def place(settings: Settings, bell: Bell) -> Iterator[Workplace]:
 @pytest.fixture(params=["embedded", "production"])
 def installation(request: pytest.FixtureRequest, tmp_path: Path, bundled_release: Path) -> Settings:
     """Settings for real worker processes: both files of SQLite, or PostgreSQL and Redis. A lease is short in tests."""
+    return installation_of(request, tmp_path, bundled_release)
+
+
+def installation_of(request: pytest.FixtureRequest, tmp_path: Path, bundled_release: Path) -> Settings:
     production = request.param == "production"
     database = request.getfixturevalue("migrated_postgres_url" if production else "migrated_sqlite_url")
     return Settings(

@@ -22,6 +22,7 @@ from workers import retrain
 SOON = 60.0
 STAND_IN_TRAINER = Path(__file__).with_name("stand_in_trainer.py")
 _ARRANGED = Path(__file__).with_name("arranged_worker.py")
+_DOOMED = Path(__file__).with_name("doomed_act.py")
 _ROOT = Path(__file__).parents[2]
 _CELERY = ("--pool", "threads", "--concurrency", "2", "--queues", "inspect,train,publish", "--without-mingle")
 
@@ -73,6 +74,14 @@ def worker_that_freezes_at(place: str, settings: Settings, **arranged: object) -
     """A worker that stops for ever when it comes to `module:function`, and then makes `frozen_mark`."""
     with worker(settings, freeze_at=place, mark=frozen_mark(settings), **arranged) as run:
         yield run
+
+
+def kill_while(act: str, place: str, settings: Settings) -> None:
+    """Let a process `widen` or `publish` until it comes to `module:function`, and kill -9 it there."""
+    mark = frozen_mark(settings)
+    with _running([sys.executable, str(_DOOMED), act, place, str(mark)], settings) as run:
+        wait_until(mark.exists, run)
+        run.kill()
 
 
 def frozen_mark(settings: Settings) -> Path:

@@ -57,7 +57,13 @@ def publish_release(place: Workplace, version: int = 1) -> None:
 
 
 def add_release(
-    place: Workplace, version: int, state: ReleaseState, rollout_percent: float, *, by_run: bool = False
+    place: Workplace,
+    version: int,
+    state: ReleaseState,
+    rollout_percent: float,
+    *,
+    by_run: bool = False,
+    channel: str = "stable",
 ) -> None:
     """A row with its files in storage: current if published to everybody, else with a rollout under way.
 
@@ -75,7 +81,7 @@ def add_release(
         if state == ReleaseState.PUBLISHED and rollout_percent == 100:
             make_current(session, version)
         else:
-            add_rollout(session, version, rollout_percent)
+            add_rollout(session, version, rollout_percent, channel=channel)
 
 
 def _ended_run(session: Session, version: int) -> str:
