@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from phone.fleet.scenarios import Scenario
+from phone.fleet.scenarios import PLAYED, Scenario
 
 if TYPE_CHECKING:
-    from cli.fleet.play import Played
+    from cli.fleet.play import Played, Wanted
 
 ALL = "all"
 _ROOM_BYTES = 2 * 1024**3
-_CHOICES = ", ".join((*Scenario, ALL))
+_CHOICES = ", ".join((*PLAYED, ALL))
 
 
 def fleet(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
@@ -30,6 +30,8 @@ def fleet(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
     ] = 0.55,
     seed: Annotated[int, typer.Option(help="The same seed gives the same city.")] = 1,
     page: Annotated[Path, typer.Option(help="Where the page with the curves is written.")] = Path("fleet.html"),
+    server: Annotated[str, typer.Option(help="Follow this city instead; nothing is published or reported there.")] = "",
+    root: Annotated[Path | None, typer.Option(help="With --server: root.json, as its app carries it.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep the city in this new folder, to look at it.")] = None,
 ) -> None:
     """Let a simulated city live with a real server, give it a bad release, and see who stops it.
@@ -41,14 +43,20 @@ def fleet(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
     if keep is not None and keep.exists():
         typer.echo(f"{keep} exists already; name a new folder.", err=True)
         raise typer.Exit(2)
+    if bool(server) != (root is not None):
+        typer.echo("--server needs --root FILE, and --root needs --server URL.", err=True)
+        raise typer.Exit(2)
     from cli.fleet import page as pages  # noqa: PLC0415  # --help must not wait for the database library.
 
-    chosen = _scenarios(scenario)
+    chosen = (Scenario.FOLLOW,) if server else _scenarios(scenario)
     console = Console(highlight=False)
     folder = nullcontext(str(keep)) if keep else tempfile.TemporaryDirectory(prefix="wastelens-fleet-", dir=_memory())
     with folder as name:
-        size = (phones, full_phones, days, seed)
-        played = [_play(Path(name).resolve() / each, each, size, worse_accuracy, console) for each in chosen]
+        wanted = [
+            _wanted(each, phones, full_phones, days, seed, Path(name).resolve() / each, worse_accuracy)
+            for each in chosen
+        ]
+        played = [_play(each, server, root, console) for each in wanted]
     page.write_text(pages.write(played))
     console.print(f"The curves are in {page}")
     if not all(each.outcome.is_well for each in played):
@@ -64,28 +72,37 @@ def _memory() -> str | None:
 
 def _scenarios(given: str) -> Sequence[Scenario]:
     if given == ALL:
-        return tuple(Scenario)
-    try:
-        return (Scenario(given),)
-    except ValueError:
+        return PLAYED
+    if given not in PLAYED:
         typer.echo(f"There is no scenario {given}; there are {_CHOICES}.", err=True)
-        raise typer.Exit(2) from None
+        raise typer.Exit(2)
+    return (Scenario(given),)
 
 
-def _play(
-    directory: Path, scenario: Scenario, size: tuple[int, int, int, int], worse_accuracy: float, console: Console
-) -> "Played":
-    from cli.demo.city import DemoFailed  # noqa: PLC0415
-    from cli.fleet import play  # noqa: PLC0415
-    from cli.fleet.scratch_city import CityFailed  # noqa: PLC0415
-    from cli.fleet.screen import Screen  # noqa: PLC0415
+def _wanted(  # In the order of `Wanted`.
+    scenario: Scenario, phones: int, full_phones: int, days: int, seed: int, directory: Path, worse_accuracy: float
+) -> "Wanted":
+    from cli.fleet.play import Wanted  # noqa: PLC0415
     from mobile_models import bundled  # noqa: PLC0415
 
-    wanted = play.Wanted(scenario, *size, directory, bundled.newest(), worse_accuracy)
+    return Wanted(scenario, phones, full_phones, days, seed, directory, bundled.newest(), worse_accuracy)
+
+
+def _play(wanted: "Wanted", server: str, root: Path | None, console: Console) -> "Played":
+    from cli.demo.city import DemoFailed  # noqa: PLC0415
+    from cli.fleet import existing_city, play  # noqa: PLC0415
+    from cli.fleet.scratch_city import CityFailed  # noqa: PLC0415
+    from cli.fleet.screen import Screen  # noqa: PLC0415
+    from cli.fleet.worlds import Source  # noqa: PLC0415
+
     try:
         with Screen(console, wanted) as screen:
-            played = play.play(wanted, screen.add)
-    except (CityFailed, DemoFailed) as error:
+            if root is None:
+                played = play.play(wanted, screen.add)
+            else:
+                source = Source(server.rstrip("/"), existing_city.read_root(root), wanted.bundled)
+                played = existing_city.follow(wanted, source, screen.add)
+    except (CityFailed, DemoFailed, existing_city.CannotBeFollowed) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     console.print(played.outcome.words(), style="green" if played.outcome.is_well else "red")

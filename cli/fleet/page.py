@@ -11,6 +11,7 @@ from importlib import resources
 from cli.fleet.play import Played
 from mobile_models.field_report import Arm
 from phone.fleet.diary import CityDay
+from phone.fleet.scenarios import Scenario
 from training.reporting.charts import Axis, Chart, Line, Mark
 
 _MOVING_DAYS = 3
@@ -80,7 +81,8 @@ def _tiles(played: Played) -> str:
         (stopped, "stopped by the city itself"),
         (f"{len(outcome.breaches)} of {outcome.tricked_phones}", "phones harmed by malicious mirrors"),
     )
-    items = "".join(f"<li><b>{escape(value)}</b><span>{escape(name)}</span></li>" for value, name in tiles)
+    shown = tiles[3:] if played.wanted.scenario is Scenario.FOLLOW else tiles
+    items = "".join(f"<li><b>{escape(value)}</b><span>{escape(name)}</span></li>" for value, name in shown)
     return f'<ul class="tiles">{items}</ul>'
 
 

@@ -6,23 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import httpx
-
 from backend.settings import PREFIX
 from cli.demo.city import City
-from cli.fleet import made_releases, scratch_city, things
+from cli.fleet import made_releases, scratch_city, things, worlds
 from cli.fleet.scratch_city import Candidate, ScratchOffice
-from mobile_models.document import Sha256
+from cli.fleet.worlds import Source
 from mobile_models.manifest import ReleaseManifest
 from mobile_models.updates import signing_keys
-from mobile_models.updates.update_channel import STABLE
-from phone.fleet import life, mirrors, outcome, people, scenarios
+from phone.fleet import life, outcome, people, scenarios
 from phone.fleet.diary import CityDay, Diary
 from phone.fleet.full_phone import FullPhone, photos
 from phone.fleet.light_phone import LightPhone
 from phone.fleet.outcome import Outcome, Plan, Step
 from phone.fleet.scenarios import Scenario
-from phone.fleet.shared_looks import SharedLooks
 from phone.fleet.world import World
 
 PUBLISHED_ON_DAY = 2
@@ -31,7 +27,7 @@ _CITY_PLAN = ((5.0, 24.0), (25.0, 24.0), (50.0, 24.0), (100.0, 0.0))
 _TOWN_PLAN = ((50.0, 48.0), (100.0, 0.0))
 """Where the first step of the city's plan would be a handful of phones, nobody would ever know enough."""
 TOWN_PHONES = 1000
-_APP_VERSION = "0.1"
+APP_VERSION = "0.1"
 
 
 @dataclass(frozen=True)
@@ -98,44 +94,30 @@ def play(wanted: Wanted, each: Callable[[CityDay], None]) -> Played:
 
 @contextmanager
 def _world(wanted: Wanted, city: City, bundled: Path, candidate: Candidate, first_day: date) -> Iterator[World]:
-    manifests = [ReleaseManifest.read(folder / "manifest.json") for folder in (bundled, candidate.folder)]
-    labels = manifests[0].label_set.ids
-    url, root = city.settings.resolved_public_url, signing_keys.load(city.settings.resolved_keys_dir).trusted_root
-    folders = {name: wanted.directory / name for name in ("looks", "phones", "models")}
-    for folder in folders.values():
-        folder.mkdir()
-    (folders["models"] / manifests[0].model.sha256).write_bytes((bundled / "model.tflite").read_bytes())
-    with httpx.HTTPTransport() as way:
-        yield World(
-            server_url=url,
-            way=way,
-            mirrors=mirrors.mirrors(way),
-            looks=SharedLooks(f"{url}/updates", root, STABLE, folders["looks"]),
-            truths={
-                manifests[0].version: scenarios.bundled_truth(manifests[0].version, labels),
-                candidate.version: scenarios.candidate_truth(
-                    candidate.version, labels, wanted.scenario, wanted.worse_accuracy
-                ),
-            },
-            models={manifest.version: Sha256(manifest.model.sha256) for manifest in manifests},
-            bundled=manifests[0],
-            model_files=folders["models"],
-            scratch=folders["phones"],
-            trusted_root=root,
-            seed=wanted.seed,
-            first_day=first_day,
-            clock=datetime.now(UTC),
-        )
+    old, new = (ReleaseManifest.read(folder / "manifest.json") for folder in (bundled, candidate.folder))
+    labels = old.label_set.ids
+    truth = scenarios.candidate_truth(new.version, labels, wanted.scenario, wanted.worse_accuracy)
+    root = signing_keys.load(city.settings.resolved_keys_dir).trusted_root
+    source = Source(city.settings.resolved_public_url, root, bundled)
+    with worlds.world(
+        wanted.directory,
+        source,
+        truths={old.version: scenarios.bundled_truth(old.version, labels), new.version: truth},
+        models={manifest.version: manifest.model.sha256 for manifest in (old, new)},
+        seed=wanted.seed,
+        first_day=first_day,
+    ) as world:
+        yield world
 
 
 @contextmanager
 def _phones(wanted: Wanted, world: World, bundled: Path) -> Iterator[Sequence[LightPhone | FullPhone]]:
-    everybody = people.people(wanted.phones + wanted.full_phones, wanted.seed, _APP_VERSION)
+    everybody = people.people(wanted.phones + wanted.full_phones, wanted.seed, APP_VERSION)
     seen = photos(things.photos(), bundled) if wanted.full_phones else ()
     with ExitStack() as opened:
         full = []
         for person in everybody[wanted.phones :]:
-            full.append(FullPhone(people.enthusiast(person, _APP_VERSION), world, bundled, seen))
+            full.append(FullPhone(people.enthusiast(person, APP_VERSION), world, bundled, seen))
             opened.callback(full[-1].close)
         yield [*(LightPhone(person, world) for person in everybody[: wanted.phones]), *full]
 

@@ -53,6 +53,8 @@ class Outcome:
 
     def words(self) -> str:
         """Say in sentences what happened."""
+        if self.scenario is Scenario.FOLLOW:
+            return f"{self.run_at_the_end:,} of {self.phones:,} phones run release {self.candidate}. {self._mirrors()}"
         return " ".join((self._stopped(), self._ran(), self._mirrors()))
 
     def _stopped(self) -> str:

@@ -17,10 +17,15 @@ class Scenario(StrEnum):
     BROKEN_FILE = "broken-file"
     SELF_TEST = "self-test"
     CRASH = "crash"
+    FOLLOW = "follow"
+    """Nothing is published: the fleet follows a city that exists."""
 
     @property
     def is_bad(self) -> bool:
-        return self is not Scenario.GOOD
+        return self not in (Scenario.GOOD, Scenario.FOLLOW)
+
+
+PLAYED = tuple(scenario for scenario in Scenario if scenario is not Scenario.FOLLOW)
 
 
 class Opening(StrEnum):
