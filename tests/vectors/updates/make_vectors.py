@@ -10,12 +10,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.vectors.updates import cases, city, file_cases
+from tests.vectors.updates import cases, city, file_cases, signature_cases
 
 FOLDER = Path(__file__).parent
 PHONE = {"app_version": "1.2", "runtime_version": "2.3.1"}
 
-__all__ = ["file_cases", "vectors", "write"]  # It adds its cases where it is imported.
+__all__ = ["file_cases", "signature_cases", "vectors", "write"]  # Two of them add their cases where they are imported.
 
 
 def vectors() -> dict[str, bytes]:
