@@ -169,6 +169,7 @@ class Phone:
         if offer is None or offer.digest == self._models.bundled_digest:
             return self._return_to_bundled()
         if offer.digest == self._active.digest:
+            self._models.forget_downloads()
             return UpdateState.UP_TO_DATE
         try:
             return self._follow(offer, surroundings)
@@ -253,6 +254,7 @@ class Phone:
         return self._models.prepare(offer.digest, offer.manifest_content, download)
 
     def _return_to_bundled(self) -> UpdateState:
+        self._models.forget_downloads()
         if self._active.digest is None:
             return UpdateState.UP_TO_DATE
         self._swap(self._models.open_bundled())

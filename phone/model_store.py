@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from mobile_models import self_tests
 from mobile_models.classifier import Classification, Classifier
@@ -82,6 +82,14 @@ def _is_intact(release: Path, digest: Sha256) -> bool:
     return file_sha256(model) == ReleaseManifest.read(manifest).model.sha256
 
 
+def _manifest(release: Path) -> ReleaseManifest | None:
+    """None where it is not there, or cannot be read any more."""
+    try:
+        return ReleaseManifest.read(release / "manifest.json")
+    except (OSError, ValueError):
+        return None
+
+
 class ModelStore:
     """For one process at a time. What happens to a release is counted in `usage`."""
 
@@ -99,8 +107,10 @@ class ModelStore:
 
     @property
     def installed(self) -> Installed:
-        path = self._directory / "installed.json"
-        return Installed.read(path) if path.exists() else Installed()
+        try:
+            return Installed.read(self._directory / "installed.json")
+        except (FileNotFoundError, ValidationError):  # Damaged: as if nothing had ever been installed.
+            return Installed()
 
     def open_best(self) -> ActiveModel:
         """Open the newest model that works. Raise `UpdateRefused` if not even the bundled one does."""
@@ -136,8 +146,15 @@ class ModelStore:
         """Return the digests of all model files here, with their places: what a patch may start from."""
         installed = self.installed
         folders = [self._folder(digest) for digest in (installed.active, installed.previous) if digest is not None]
-        present = [folder for folder in (*folders, self._bundled) if (folder / "manifest.json").is_file()]
-        return {ReleaseManifest.read(each / "manifest.json").model.sha256: each / "model.tflite" for each in present}
+        manifests = ((folder, _manifest(folder)) for folder in (*folders, self._bundled))
+        return {
+            manifest.model.sha256: folder / "model.tflite" for folder, manifest in manifests if manifest is not None
+        }
+
+    def forget_downloads(self) -> None:
+        """Remove what had come of a release that is not wanted any more."""
+        for path in self.downloads.iterdir():
+            path.unlink()
 
     def prepare(self, digest: Sha256, manifest: bytes, download: Callable[[], Path]) -> ActiveModel:
         """Download a release if it is not here, and test it; it is not active yet.
@@ -221,7 +238,7 @@ class ModelStore:
 
     def _drop(self, digest: Sha256, error: UpdateRefused) -> None:
         """Give a release up for the one before; unless its files were damaged here, remember that it does not work."""
-        installed, version = self.installed, self._version(digest)
+        installed, manifest = self.installed, _manifest(self._folder(digest))
         active, previous = installed.active, installed.previous
         if digest == active:
             active, previous = previous, None
@@ -231,17 +248,10 @@ class ModelStore:
         if error.reason != RefusalReason.TAMPERED_FILE:
             refused[digest] = Refused(reason=error.reason, detail=error.detail, runtime_version=runtime_version())
         self._write(installed.model_copy(update={"active": active, "previous": previous, "refused": refused}))
-        if version is not None:
-            self._usage.refused(version, error.reason)
+        if manifest is not None:
+            self._usage.refused(manifest.version, error.reason)
             if digest == installed.active:
-                self._usage.count(version, "rolled_back")
-
-    def _version(self, digest: Sha256) -> int | None:
-        """None where not even the manifest can be read any more."""
-        try:
-            return ReleaseManifest.read(self._folder(digest) / "manifest.json").version
-        except (OSError, ValueError):
-            return None
+                self._usage.count(manifest.version, "rolled_back")
 
     def _write(self, installed: Installed) -> None:
         known = {digest for digest in (installed.active, installed.previous) if digest is not None}

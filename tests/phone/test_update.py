@@ -286,3 +286,28 @@ def test_a_download_cut_by_a_restart_goes_on(city: City, make_phone: MakePhone) 
     city.web.cut_after = None
     assert make_phone(city.web.url).update() == UpdateState.UPDATED
     assert city.web.moved(".tflite") == len(updates.files(2)[1])
+
+
+def test_what_had_come_of_a_release_that_was_halted_gives_its_room_back(
+    phone: Phone, city: City, tmp_path: Path
+) -> None:
+    city.publish(desired(1, 2, 3, current=2, candidate=3, percent=100))
+    city.web.cut_after = 1500
+    assert _refusal(phone) == RefusalReason.UNREACHABLE
+    assert list((tmp_path / "phone" / "models" / "downloads").iterdir())
+    city.publish(desired(1, 2, 3, current=2))
+    assert phone.update() == UpdateState.UP_TO_DATE
+    assert not list((tmp_path / "phone" / "models" / "downloads").iterdir())
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "installed.json"])
+def test_documents_damaged_on_the_phone_stop_neither_answers_nor_updates(
+    phone: Phone, city: City, make_phone: MakePhone, tmp_path: Path, name: str
+) -> None:
+    city.publish(desired(1, 2, 3, current=3))
+    assert phone.update() == UpdateState.UPDATED
+    for path in (tmp_path / "phone" / "models").rglob(name):
+        path.write_bytes(b"\x00" * 100)
+    again = make_phone(city.web.url)
+    assert (again.release, again.classify(pictures.jpeg("paper")).label) == (1, "paper")
+    assert (again.update(), again.release) == (UpdateState.UPDATED, 3)
