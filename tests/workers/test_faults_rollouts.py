@@ -133,7 +133,9 @@ def test_a_publisher_killed_while_it_signs_anew_is_made_up_for(
     ):  # As if nobody had published for ten days, and the timestamp for one and a half.
         for ago in (timedelta(days=10), timedelta(days=1.5)):
             moment = now() - ago
-            patch.setattr(repository, "reconcile", lambda *given, at=moment: reconcile(*given, moment=at))
+            patch.setattr(
+                repository, "reconcile", lambda *given, at=moment, **more: reconcile(*given, moment=at, **more)
+            )
             with city.transaction() as session:
                 rollouts.widen(session, "ada", rollouts.meant(session, NEW), 30 - ago.days, "so far so good")
             publish(city)
