@@ -64,6 +64,8 @@ def test_a_phone_updates_from_nginx_alone(web: httpx.Client, keys: KeyRing, tmp_
 def test_only_the_timestamp_is_asked_for_anew(web: httpx.Client, model: str) -> None:
     paths = ("/updates/metadata/timestamp.json", "/updates/metadata/1.root.json", model)
     assert [web.get(path).headers["cache-control"] for path in paths] == ["no-cache", FOR_EVER, FOR_EVER]
+    kinds = [web.get(path).headers["content-type"] for path in paths]
+    assert kinds == ["application/json", "application/json", "application/octet-stream"]
     same = web.get(paths[0], headers={"If-None-Match": web.get(paths[0]).headers["etag"]})
     assert (same.status_code, same.content, same.headers["cache-control"]) == (304, b"", "no-cache")
 
