@@ -17,7 +17,7 @@ from fastapi_offline import FastAPIOffline
 
 import backend.api
 import backend.console
-from backend import database, photo_store
+from backend import database, photo_store, sign_ins, single_sign_on
 from backend.api import problems
 from backend.api.body_limit import BodyLimit
 from backend.api.dependencies import Parts
@@ -28,6 +28,7 @@ from backend.doorbell import BackgroundDoorbell
 from backend.photo_sandbox import PhotoSandbox
 from backend.rate_limit import RateLimit
 from backend.settings import Settings
+from backend.single_sign_on import SingleSignOn
 from backend.update_files import UpdateFiles
 from mobile_models.photo import PhotoLimits
 
@@ -59,6 +60,8 @@ def parts_of(settings: Settings) -> Parts:
     engine = database.connect(settings.resolved_database_url)
     storage = photo_store.open_store(settings, settings.resolved_storage_url)
     updates = photo_store.open_store(settings, settings.resolved_updates_url)
+    sign_ins.roles_with_second_factor(settings)  # A wrong name stops the start, not somebody's sign-in.
+    provider = single_sign_on.provider(settings)
     limits = PhotoLimits(max_bytes=settings.max_photo_bytes, max_pixels=settings.max_photo_pixels)
     sandbox = PhotoSandbox(limits, settings.stored_photo_edge_pixels)
     return Parts(
@@ -73,6 +76,7 @@ def parts_of(settings: Settings) -> Parts:
         current_model=CurrentModel(engine, storage),
         registrations=RateLimit(settings.registrations_per_address_per_hour, 3600),
         sign_ins=RateLimit(settings.sign_ins_per_address_per_minute, 60),
+        single_sign_on=SingleSignOn(settings, provider) if provider else None,
         classifications=RateLimit(settings.classifications_per_device_per_minute, 60),
         field_reports=RateLimit(settings.field_reports_per_device_per_hour, 3600),
     )

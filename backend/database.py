@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
-_AFTER_COMMIT = "after_commit"
+_AFTER_COMMIT, _BEFORE_COMMIT = "after_commit", "before_commit"
 
 
 def _check_storable(text: str) -> str:
@@ -83,8 +83,15 @@ def transaction(engine: Engine) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False) as session:
         with session.begin():
             yield session
+            for last_act in session.info.pop(_BEFORE_COMMIT, {}).values():
+                last_act(session)
         for callback in session.info.pop(_AFTER_COMMIT, []):
             callback()
+
+
+def before_commit(session: Session, name: str, act: Callable[[Session], None]) -> None:
+    """Let `act` be the last thing that the transaction does: for locks that nobody may wait with. Once for a `name`."""
+    session.info.setdefault(_BEFORE_COMMIT, {})[name] = act
 
 
 def after_commit(session: Session, callback: Callable[[], None]) -> None:

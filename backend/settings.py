@@ -78,7 +78,27 @@ class Settings(BaseSettings):
         default=900.0, gt=0, description="for a whole request to arrive: 12 MB at 20 kB/s take ten minutes"
     )
     slowest_bytes_per_second: int = Field(default=8_000, ge=0, description="a request that arrives slower is cut")
-    staff_session_hours: int = 12
+    staff_session_hours: int = Field(default=12, ge=1, description="then one signs in again, however busy")
+    staff_idle_minutes: int = Field(default=120, ge=1, description="without any request a session ends")
+    second_factor_roles: str = Field(
+        default="", description="roles that sign in with a password and a second factor, such as administrator,engineer"
+    )
+    secret_key: str = Field(
+        default="",
+        pattern="^$|^.{32,}$",
+        description="seals second factors; the same on all servers; empty: made once in data_dir",
+    )
+    password_sign_in: bool = Field(default=True, description="false: by passkey and single sign-on alone")
+    oidc_issuer: str = Field(default="", description="OpenID Connect of the city; https outside development")
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_scope: str = "openid profile"
+    oidc_name_claim: str = Field(default="preferred_username", description="what somebody new is called here")
+    oidc_role_claim: str = Field(default="roles", description="a text or a list of them; a.b looks inside of a")
+    oidc_roles: str = Field(
+        default="", description="VALUE=ROLE, with commas; the first that fits; nobody else gets in this way"
+    )
+    oidc_label: str = Field(default="", description="of the button, such as City account")
     review_claim_minutes: int = 10
     review_random_fraction: float = Field(default=0.1, ge=0, le=1)
     gold_labels_per_device_and_class: int = Field(

@@ -200,16 +200,80 @@ class Staff(SQLModel, table=True):
         sa_column=Column(JSON(none_as_null=True), nullable=True),
         description="places (Photo.place) that this person works in; null: everywhere",
     )
+    subject: str | None = Field(
+        default=None, unique=True, description="of single sign-on: who the city's own sign-in says this is"
+    )
     created_at: datetime = _moment()
     disabled_at: datetime | None = _optional_moment()
+
+
+class SignInWay(StrEnum):
+    PASSWORD = "password"  # noqa: S105  # The name of a way, as the next ones.
+    PASSWORD_AND_CODE = "password_and_code"  # noqa: S105
+    PASSKEY = "passkey"
+    SINGLE_SIGN_ON = "single_sign_on"
+    COMMAND_LINE = "command_line"  # a token that somebody made in a session, for programs
 
 
 class StaffSession(SQLModel, table=True):
     __tablename__ = "staff_sessions"
     token_sha256: str = Field(primary_key=True)
     staff_id: int = Field(foreign_key="staff.id", index=True)
+    way: SignInWay = Field(sa_type=_one_of(SignInWay))
+    device: str = Field(default="", description="browser and system, no more")
+    address: str = Field(default="", description="the network, never the whole address")
     created_at: datetime = _moment()
+    last_seen_at: datetime = _moment()
     expires_at: datetime = _moment()
+
+
+class StaffCode(SQLModel, table=True):
+    """The second factor of somebody (RFC 6238). It counts once it has been confirmed with a code."""
+
+    __tablename__ = "staff_codes"
+    staff_id: int = Field(sa_column=Column(_Id, ForeignKey("staff.id"), primary_key=True, autoincrement=False))
+    sealed_secret: str = Field(description="backend.sealing: useless without the key of this installation")
+    last_step: int = Field(default=0, sa_type=BigInteger, description="of the newest code taken; none is taken twice")
+    created_at: datetime = _moment()
+    confirmed_at: datetime | None = _optional_moment()
+
+
+class StaffBackupCode(SQLModel, table=True):
+    """Takes the place of a code, once."""
+
+    __tablename__ = "staff_backup_codes"
+    staff_id: int = Field(sa_column=Column(_Id, ForeignKey("staff.id"), primary_key=True, autoincrement=False))
+    code_sha256: str = Field(primary_key=True)
+
+
+class StaffPasskey(SQLModel, table=True):
+    __tablename__ = "staff_passkeys"
+    id: int | None = _serial()
+    staff_id: int = Field(foreign_key="staff.id", index=True)
+    credential_id: str = Field(unique=True, description="base64url")
+    public_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    sign_count: int = Field(default=0, sa_type=BigInteger)
+    name: str
+    created_at: datetime = _moment()
+    last_used_at: datetime | None = _optional_moment()
+
+
+class TicketPurpose(StrEnum):
+    SECOND_STEP = "second_step"  # the password fitted, the second factor is missing
+    NEW_PASSWORD = "new_password"  # noqa: S105  # a link with which somebody chooses a password
+    PASSKEY_REGISTRATION = "passkey_registration"
+    PASSKEY_SIGN_IN = "passkey_sign_in"
+
+
+class StaffTicket(SQLModel, table=True):
+    """Lets its holder do one thing, once, within minutes or hours."""
+
+    __tablename__ = "staff_tickets"
+    token_sha256: str = Field(primary_key=True)
+    purpose: TicketPurpose = Field(sa_type=_one_of(TicketPurpose))
+    staff_id: int | None = Field(default=None, foreign_key="staff.id", index=True)
+    detail: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    expires_at: datetime = _moment(index=True)
 
 
 class DatasetSnapshotState(StrEnum):
@@ -510,10 +574,19 @@ class AuditEvent(SQLModel, table=True):
     __tablename__ = "audit_events"
     id: int | None = _serial()
     at: datetime = _moment(index=True)
-    actor: str = Field(description="staff name, 'device', or the worker's task")
+    actor: str = Field(index=True, description="staff name, 'device', or the worker's task")
     action: str = Field(index=True)
     subject: str = Field(index=True, description="for example release/3")
     detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class AuditLink(SQLModel, table=True):
+    """Chains an event to the one before it (`backend.audit_chain`), in the order of their commits. Append-only, too."""
+
+    __tablename__ = "audit_links"
+    number: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False), description="1, 2, 3 ...")
+    event_id: int = Field(sa_column=Column(_Id, ForeignKey("audit_events.id"), nullable=False, unique=True))
+    sha256: str = Field(description="of the link before, the number and the whole event")
 
 
 class JobKind(StrEnum):

@@ -34,6 +34,7 @@ from backend.tables import (
     ReviewClaim,
     Schedule,
     StaffSession,
+    StaffTicket,
     TrainingMode,
     TrainingRun,
 )
@@ -194,7 +195,7 @@ def re_sign_updates(place: Workplace) -> None:
 
 def remove_what_has_expired(place: Workplace) -> None:
     with place.transaction() as session:
-        for table in (ReviewClaim, StaffSession):
+        for table in (ReviewClaim, StaffSession, StaffTicket):
             session.execute(
                 delete(table).where(col(table.expires_at) < now()).execution_options(synchronize_session=False)
             )

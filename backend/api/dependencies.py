@@ -24,6 +24,7 @@ from backend.errors import NotSignedIn
 from backend.photo_sandbox import PhotoSandbox
 from backend.rate_limit import RateLimit
 from backend.settings import Settings
+from backend.single_sign_on import SingleSignOn
 from backend.tables import DeviceId
 from backend.update_files import UpdateFiles
 
@@ -43,6 +44,7 @@ class Parts:
     current_model: CurrentModel
     registrations: RateLimit
     sign_ins: RateLimit
+    single_sign_on: SingleSignOn | None
     classifications: RateLimit
     field_reports: RateLimit
 

@@ -5,10 +5,13 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from backend import staff
+from backend import passwords, sign_ins, staff, staff_sessions
 from backend.api.dependencies import BearerToken, PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Administrator, AnyStaff
 from backend.database import RowNumber, Text
+from backend.errors import Forbidden, NotSignedIn
+from backend.sign_ins import SecondStep
+from backend.staff_sessions import Origin, SignedIn
 from backend.tables import Role, Staff
 
 router = APIRouter(prefix="/v1/staff", tags=["staff"])
@@ -16,7 +19,9 @@ router = APIRouter(prefix="/v1/staff", tags=["staff"])
 
 class Credentials(BaseModel):
     name: Text = Field(min_length=1, max_length=80)
-    password: Text = Field(min_length=1, max_length=staff.MAXIMUM_PASSWORD_LENGTH)
+    password: Text = Field(min_length=1, max_length=passwords.MAXIMUM_LENGTH)
+    code: Text = Field(default="", max_length=40)
+    """Of the second factor, where somebody has one."""
 
 
 class SignedInAnswer(BaseModel):
@@ -30,12 +35,12 @@ class SignedInAnswer(BaseModel):
 class NewPerson(BaseModel):
     name: Text = Field(min_length=1, max_length=80)
     role: Role
-    password: Text = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
+    password: Text = Field(max_length=passwords.MAXIMUM_LENGTH)
 
 
 class NewPassword(BaseModel):
-    current: Text = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
-    new: Text = Field(max_length=staff.MAXIMUM_PASSWORD_LENGTH)
+    current: Text = Field(max_length=passwords.MAXIMUM_LENGTH)
+    new: Text = Field(max_length=passwords.MAXIMUM_LENGTH)
 
 
 class PersonAnswer(BaseModel):
@@ -56,28 +61,42 @@ class StaffList(BaseModel):
 @router.post("/sign-in")
 def sign_in(request: Request, given: Credentials, parts: PartsOfServer) -> SignedInAnswer:
     """Sign in for some hours. After ten attempts for a name that did not work, wait a quarter of an hour."""
-    parts.sign_ins.check(request.client.host if request.client else "")
+    address = request.client.host if request.client else ""
+    parts.sign_ins.check(address)
+    origin = Origin.of(request.headers.get("user-agent", ""), address)
+    sign_ins.check_allowed(parts.settings)
     attempt = _checked(parts, given.name, given.password)
     with transaction_of(parts) as session:
-        opened = staff.sign_in(session, attempt, parts.settings.staff_session_hours)
+        opened = sign_ins.with_password(session, parts.settings, attempt, origin)
+    if isinstance(opened, SecondStep):
+        opened = _second_step(parts, opened, given, origin)
     return SignedInAnswer(
         token=opened.token, name=opened.person.name, role=opened.person.role, expires_at=opened.expires_at
     )
 
 
-def _checked(parts: PartsOfServer, name: str, password: str) -> staff.Attempt:
+def _second_step(parts: PartsOfServer, asked: SecondStep, given: Credentials, origin: Origin) -> SignedIn:
+    if asked.must_enrol:
+        raise Forbidden("Set up your second factor on the console first.", code="second_factor_required")
+    if not given.code:
+        raise NotSignedIn("Send the code of your second factor as well.", code="second_factor_needed")
+    with transaction_of(parts) as session:
+        return sign_ins.with_code(session, parts.settings, asked.token, given.code, origin)
+
+
+def _checked(parts: PartsOfServer, name: str, password: str) -> sign_ins.Attempt:
     """The attempt is committed first, and the password looked at outside of any transaction: that takes its time."""
     with transaction_of(parts) as session:
-        attempt = staff.attempt(session, name)
+        attempt = sign_ins.attempt(session, name)
     if not attempt.fits(password):
-        raise staff.wrong_password()
+        raise sign_ins.wrong_password()
     return attempt
 
 
 @router.post("/sign-out", status_code=204)
 def sign_out(token: BearerToken, session: Transaction) -> None:
     """End this session; nothing happens if it has ended already."""
-    staff.sign_out(session, token)
+    staff_sessions.sign_out(session, token)
 
 
 @router.get("/me")

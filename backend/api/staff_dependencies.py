@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from backend import staff
+from backend import staff, staff_sessions
 from backend.api.dependencies import BearerToken, PartsOfServer
 from backend.database import transaction
 from backend.permissions import Permission
@@ -15,7 +15,7 @@ from backend.staff import Person
 def recognised(given: PartsOfServer, token: BearerToken) -> Person:
     """The person who asks, recognised in a short transaction of its own."""
     with transaction(given.engine) as opened:
-        return staff.authenticate(opened, token)
+        return staff_sessions.authenticate(opened, given.settings, token)
 
 
 AnyStaff = Annotated[Person, Depends(recognised)]

@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from backend.api.dependencies import Parts
-from backend.console import pages, safety
-from backend.console.visitor import SignInNeeded, reader_of
+from backend.console import pages, refusals, safety
+from backend.console.visitor import Reader, SignInNeeded, reader_of
 from backend.errors import DomainError
 
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
@@ -50,9 +50,15 @@ def _to_sign_in(request: Request, needed: SignInNeeded) -> Response:
 
 def _page(request: Request, status: int, error: Exception, headers: dict[str, str]) -> Response:
     parts: Parts = request.app.state.parts
-    detail = error.detail if isinstance(error, DomainError | HTTPException) else ""
+    reader = reader_of(request, parts.settings)
     page = pages.render(
-        "problem.html", reader_of(request, parts.settings), parts.settings, status=status, code=status, detail=detail
+        "problem.html", reader, parts.settings, status=status, code=status, detail=_detail(reader, error)
     )
     page.headers.update({name: value for name, value in headers.items() if name == "retry-after"})
     return page
+
+
+def _detail(reader: Reader, error: Exception) -> str:
+    if isinstance(error, DomainError):
+        return refusals.said(reader.language, error)
+    return error.detail if isinstance(error, HTTPException) else ""

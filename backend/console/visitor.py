@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from backend import staff
+from backend import staff, staff_sessions
 from backend.api.dependencies import Parts, PartsOfServer
 from backend.console import language, safety
 from backend.console.language import Language
@@ -159,7 +159,7 @@ def _said(cookie: str) -> str:
 
 def _person(parts: Parts, token: str) -> Person:
     with transaction(parts.engine) as session:
-        return staff.authenticate(session, token)
+        return staff_sessions.authenticate(session, parts.settings, token)
 
 
 def _wanted(request: Request) -> str:

@@ -6,7 +6,7 @@ import obstore
 import pytest
 from sqlmodel import select
 
-from backend import first_start, photo_store, staff
+from backend import first_start, photo_store, sign_ins
 from backend.current_model import current_version, load
 from backend.database import connect, transaction
 from backend.settings import Settings
@@ -30,7 +30,7 @@ def test_a_first_start_makes_everything_and_tells_a_password_once(settings: Sett
         assert current_version(session) == 1
         administrator = session.exec(select(Staff)).one()
         assert (administrator.name, administrator.role) == ("administrator", Role.ADMINISTRATOR)
-        assert staff.attempt(session, "administrator").fits(password)
+        assert sign_ins.attempt(session, "administrator").fits(password)
         assert session.exec(select(Job.kind)).all() == [JobKind.PUBLISH]
     engine.dispose()
     storage = photo_store.open_store(settings, settings.resolved_storage_url)
@@ -58,7 +58,7 @@ def test_a_password_from_the_settings_is_used_and_not_told(settings: Settings) -
     assert first_start.prepare(chosen).administrator_password is None
     engine = connect(settings.resolved_database_url)
     with transaction(engine) as session:
-        assert staff.attempt(session, "administrator").fits("from the secret file")
+        assert sign_ins.attempt(session, "administrator").fits("from the secret file")
     engine.dispose()
 
 

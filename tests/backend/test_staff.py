@@ -1,122 +1,22 @@
-"""Who may sign in, and who may not; on SQLite and PostgreSQL."""
+"""Who belongs to the staff and may do what; on SQLite and PostgreSQL."""
 
-import threading
-import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
-from sqlmodel import Session, select, update
+from sqlalchemy import Engine
+from sqlmodel import Session, select
 
-from backend import staff
-from backend.database import now
-from backend.errors import Conflict, DomainError, Forbidden, NotSignedIn, TooMany
+from backend import password_links, passwords, staff, staff_sessions, tickets
+from backend.database import transaction
+from backend.errors import Conflict, DomainError, Forbidden, NotSignedIn
 from backend.permissions import PERMISSIONS, Permission
-from backend.staff import SignedIn
-from backend.tables import AuditEvent, Role, Staff, StaffSession
+from backend.settings import Settings
+from backend.staff import Person
+from backend.staff_sessions import Origin
+from backend.tables import AuditEvent, Role, SignInWay, Staff, TicketPurpose
 from tests.backend.staff_world import PASSWORD, person
-
-
-def sign_in(session: Session, name: str, password: str = PASSWORD) -> SignedIn:
-    attempt = staff.attempt(session, name)
-    if not attempt.fits(password):
-        raise staff.wrong_password()
-    return staff.sign_in(session, attempt, hours=12)
-
-
-def test_who_signs_in_is_recognised_by_the_token_until_it_signs_out(session: Session) -> None:
-    ada = person(session)
-    opened = sign_in(session, "ada")
-    assert staff.authenticate(session, opened.token) == ada
-    staff.sign_out(session, opened.token)
-    with pytest.raises(NotSignedIn):
-        staff.authenticate(session, opened.token)
-
-
-def test_neither_password_nor_token_is_in_the_database(session: Session) -> None:
-    person(session)
-    token = sign_in(session, "ada").token
-    rows = [str(row.model_dump()) for table in (Staff, StaffSession, AuditEvent) for row in session.exec(select(table))]
-    assert rows
-    assert not any(PASSWORD in row or token in row for row in rows)
-
-
-def test_a_wrong_password_an_unknown_name_and_a_disabled_person_are_answered_alike(session: Session) -> None:
-    person(session)
-    boss, bob = person(session, "boss", Role.ADMINISTRATOR), person(session, "bob")
-    staff.disable(session, bob.id, by=boss)
-    answers = set()
-    for name, password in (("ada", "wrong"), ("nobody", PASSWORD), ("bob", PASSWORD)):
-        with pytest.raises(NotSignedIn) as refused:
-            sign_in(session, name, password)
-        answers.add((refused.value.code, refused.value.detail))
-    assert len(answers) == 1
-
-
-def test_an_unknown_name_costs_a_password_hash_too(session: Session) -> None:
-    assert staff.attempt(session, "nobody").password_hash.startswith("$argon2")
-
-
-def test_after_ten_failures_even_the_right_password_waits(session: Session) -> None:
-    person(session)
-    for _ in range(staff.ATTEMPTS):
-        staff.attempt(session, "ada")
-    with pytest.raises(TooMany):
-        sign_in(session, "ada")
-    person(session, "bob")
-    assert sign_in(session, "bob")
-
-
-def test_failures_of_long_ago_are_forgiven(session: Session) -> None:
-    person(session)
-    staff.attempt(session, "ada")
-    (attempt,) = session.exec(select(AuditEvent)).all()
-    for _ in range(staff.ATTEMPTS):
-        session.add(AuditEvent(**attempt.model_dump(exclude={"id", "at"}), at=now() - staff.ATTEMPTS_WINDOW))
-    assert sign_in(session, "ada")
-
-
-def test_unknown_names_are_limited_like_known_ones(session: Session) -> None:
-    for _ in range(staff.ATTEMPTS):
-        staff.attempt(session, "nobody")
-    with pytest.raises(TooMany):
-        staff.attempt(session, "nobody")
-
-
-def test_signing_in_well_is_never_limited(session: Session) -> None:
-    person(session)
-    attempt = staff.attempt(session, "ada")
-    for _ in range(2 * staff.ATTEMPTS):
-        staff.attempt(session, "ada")
-        staff.sign_in(session, attempt, hours=1)
-
-
-def test_a_session_ends_by_itself(session: Session) -> None:
-    person(session)
-    token = sign_in(session, "ada").token
-    session.connection().execute(update(StaffSession).values(expires_at=now() - timedelta(seconds=1)))
-    with pytest.raises(NotSignedIn):
-        staff.authenticate(session, token)
-
-
-def test_a_new_password_ends_all_sessions(session: Session) -> None:
-    person(session)
-    token = sign_in(session, "ada").token
-    staff.set_password(session, "ada", "another long password", by="ada")
-    with pytest.raises(NotSignedIn):
-        staff.authenticate(session, token)
-    with pytest.raises(NotSignedIn):
-        sign_in(session, "ada")
-    assert sign_in(session, "ada", "another long password")
-
-
-def test_a_password_that_changed_while_it_was_looked_at_lets_nobody_in(session: Session) -> None:
-    person(session)
-    attempt = staff.attempt(session, "ada")
-    staff.set_password(session, "ada", "another long password", by="boss")
-    with pytest.raises(NotSignedIn):
-        staff.sign_in(session, attempt, hours=1)
 
 
 @pytest.mark.parametrize("password", ["short", "x" * 201])
@@ -127,7 +27,6 @@ def test_passwords_have_a_length(session: Session, password: str) -> None:
 
 def test_a_name_is_taken_once(session: Session) -> None:
     staff.add(session, "ada", Role.REVIEWER, PASSWORD, by="test")
-    assert sign_in(session, "ada")
     with pytest.raises(Conflict):
         staff.add(session, "ada", Role.ENGINEER, PASSWORD, by="test")
 
@@ -136,8 +35,7 @@ def test_nobody_can_be_or_sign_in_as_the_importer(session: Session) -> None:
     with pytest.raises(DomainError):
         staff.add(session, staff.IMPORTER, Role.REVIEWER, PASSWORD, by="test")
     assert staff.importer(session) == staff.importer(session)
-    with pytest.raises(NotSignedIn):
-        sign_in(session, staff.IMPORTER)
+    assert session.exec(staff.active(staff.IMPORTER)).one_or_none() is None
     assert staff.everybody(session) == []
 
 
@@ -166,21 +64,106 @@ def test_the_last_administrator_cannot_be_disabled(session: Session) -> None:
     assert staff.has_administrator(session)
 
 
-def test_at_most_two_passwords_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    busy, most = 0, 0
-    counting = threading.Lock()
+def test_the_last_administrator_stays_one(session: Session) -> None:
+    boss = person(session, "boss", Role.ADMINISTRATOR)
+    with pytest.raises(Conflict):
+        staff.change(session, boss.id, Role.ENGINEER, None, by=boss)
+    deputy = person(session, "deputy", Role.ADMINISTRATOR)
+    staff.change(session, boss.id, Role.ENGINEER, None, by=deputy)
+    with pytest.raises(Conflict):
+        staff.disable(session, deputy.id, by=deputy)
 
-    def verify(*_: object) -> bool:
-        nonlocal busy, most
-        with counting:
-            busy += 1
-            most = max(most, busy)
-        time.sleep(0.02)
-        with counting:
-            busy -= 1
-        return False
 
-    monkeypatch.setattr(staff, "_hasher", SimpleNamespace(verify=verify))
+def opened(session: Session, settings: Settings, somebody: Person) -> str:
+    row = session.get_one(Staff, somebody.id)
+    return staff_sessions.open_session(session, settings, row, SignInWay.PASSWORD, Origin()).token
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda session, ada, boss: staff.change(session, ada.id, Role.ENGINEER, None, by=boss),
+        lambda session, ada, boss: staff.change(session, ada.id, Role.REVIEWER, ["Northside"], by=boss),
+        lambda session, ada, boss: staff.disable(session, ada.id, by=boss),
+        lambda session, ada, _: staff.set_password(session, "ada", "another long password", by="ada"),
+        lambda session, ada, boss: password_links.make(session, ada.id, by=boss),
+        lambda session, ada, boss: staff_sessions.revoke_all(session, ada.id, by=boss),
+    ],
+)
+def test_a_session_dies_with_what_it_was_opened_for(
+    session: Session, settings: Settings, change: Callable[..., object]
+) -> None:
+    boss, ada = person(session, "boss", Role.ADMINISTRATOR), person(session)
+    token, others = opened(session, settings, ada), opened(session, settings, boss)
+    begun = tickets.issue(session, TicketPurpose.SECOND_STEP, timedelta(hours=1), ada.id)
+    change(session, ada, boss)
+    with pytest.raises(NotSignedIn):
+        staff_sessions.authenticate(session, settings, token)
+    with pytest.raises(NotSignedIn):
+        tickets.look(session, TicketPurpose.SECOND_STEP, begun)
+    assert staff_sessions.authenticate(session, settings, others) == boss
+
+
+def test_a_change_that_changes_nothing_leaves_sessions_and_history_alone(session: Session, settings: Settings) -> None:
+    boss, ada = person(session, "boss", Role.ADMINISTRATOR), person(session, "ada", areas=["A", "B"])
+    token = opened(session, settings, ada)
+    staff.change(session, ada.id, Role.REVIEWER, [" B", "A", "A"], by=boss)
+    assert staff_sessions.authenticate(session, settings, token).areas == ("A", "B")
+    assert session.exec(select(AuditEvent)).all() == []
+
+
+def test_who_is_let_in_again_has_no_session_of_before(session: Session, settings: Settings) -> None:
+    boss, ada = person(session, "boss", Role.ADMINISTRATOR), person(session)
+    token = opened(session, settings, ada)
+    staff.disable(session, ada.id, by=boss)
+    staff.enable(session, ada.id, by=boss)
+    with pytest.raises(NotSignedIn):
+        staff_sessions.authenticate(session, settings, token)
+    assert [event.action for event in session.exec(select(AuditEvent))] == ["staff.disabled", "staff.enabled"]
+
+
+def test_a_link_gives_a_password_once(session: Session, settings: Settings) -> None:
+    boss = person(session, "boss", Role.ADMINISTRATOR)
+    ada = staff.add(session, "ada", Role.REVIEWER, None, by="boss")
+    first, link = (password_links.make(session, ada.id, by=boss) for _ in range(2))
+    for wrong, password in ((first, PASSWORD), ("guessed", PASSWORD)):
+        with pytest.raises(NotSignedIn):
+            password_links.use(session, wrong, password)
+    with pytest.raises(DomainError, match="12 to 200"):
+        password_links.use(session, link, "short")
+    password_links.use(session, link, PASSWORD)
+    assert passwords.fits(PASSWORD, session.get_one(Staff, ada.id).password_hash)
+    with pytest.raises(NotSignedIn):
+        password_links.use(session, link, "yet another password")
+
+
+def test_nobody_signs_in_with_a_password_where_there_is_none() -> None:
+    assert not passwords.fits("", passwords.NONE)
+    assert not passwords.fits(passwords.NONE, passwords.NONE)
+
+
+def test_a_ticket_is_good_for_one_thing_once_and_for_a_while(session: Session) -> None:
+    token = tickets.issue(session, TicketPurpose.NEW_PASSWORD, timedelta(hours=1), detail="kept")
+    late = tickets.issue(session, TicketPurpose.NEW_PASSWORD, timedelta(seconds=-1))
+    for purpose, wrong in ((TicketPurpose.SECOND_STEP, token), (TicketPurpose.NEW_PASSWORD, late)):
+        with pytest.raises(NotSignedIn):
+            tickets.take(session, purpose, wrong)
+    assert tickets.take(session, TicketPurpose.NEW_PASSWORD, token).detail == {"detail": "kept"}
+    with pytest.raises(NotSignedIn):
+        tickets.take(session, TicketPurpose.NEW_PASSWORD, token)
+
+
+def test_of_many_who_bring_one_ticket_one_is_let_in(engine: Engine) -> None:
+    with transaction(engine) as session:
+        token = tickets.issue(session, TicketPurpose.NEW_PASSWORD, timedelta(hours=1))
+
+    def take(_: int) -> bool:
+        try:
+            with transaction(engine) as session:
+                tickets.take(session, TicketPurpose.NEW_PASSWORD, token)
+        except NotSignedIn:
+            return False
+        return True
+
     with ThreadPoolExecutor(8) as pool:
-        assert not any(pool.map(staff.Attempt("ada", "hash").fits, ["guess"] * 8))
-    assert most == 2
+        assert list(pool.map(take, range(8))).count(True) == 1
