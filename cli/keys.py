@@ -11,6 +11,7 @@ from cli.key_rotation import publish, rotate
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
+    from mobile_models.updates.signing_keys import KeyFile
     from mobile_models.updates.update_roles import UpdateRole
 
 app = typer.Typer(no_args_is_help=True, help="Signing keys of the update repository: make, renew, rotate, sign.")
@@ -53,10 +54,7 @@ def init(
             brought=brought,
         )
         unsigned = signing_keys.first_unsigned(directory)
-    typer.echo("Keep these offline, each where only its holder can reach it. No server needs them:")
-    _list([key.path for key in written if key.keep_offline])
-    typer.echo("The publisher needs these, with the two .json files beside them (WASTELENS_KEYS_DIR):")
-    _list([key.path for key in written if not key.keep_offline])
+    _tell([key for key in written if key.keep_offline], [key for key in written if not key.keep_offline])
     root = directory / "online" / "root.json"
     for file, missing in unsigned.items():
         typer.echo(f"{file} needs {missing} more: wastelens keys sign {file} --root {root} --key ...")
@@ -149,6 +147,10 @@ def _brought(given: list[str]) -> "dict[UpdateRole, list[Key]]":
     return brought
 
 
-def _list(paths: list[Path]) -> None:
-    for path in paths:
-        typer.echo(f"  {path}")
+def _tell(offline: "list[KeyFile]", online: "list[KeyFile]") -> None:
+    typer.echo("Keep these offline, each where only its holder can reach it. No server needs them:")
+    for key in offline:
+        typer.echo(f"  {key.path}")
+    typer.echo("The publisher needs these, with the two .json files beside them (WASTELENS_KEYS_DIR):")
+    for key in online:
+        typer.echo(f"  {key.path}")

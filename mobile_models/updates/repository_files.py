@@ -131,9 +131,9 @@ def _next_root(root: Metadata[Root], content: bytes | None) -> list[Metadata[Roo
         return []
     waiting: Metadata[Any] = Metadata.from_bytes(content)
     is_next = isinstance(waiting.signed, Root) and waiting.signed.version == root.signed.version + 1
-    return (
-        [waiting] if is_next and all(is_signed(waiting, UpdateRole.ROOT, it.signed) for it in (root, waiting)) else []
-    )
+    if not is_next or not all(is_signed(waiting, UpdateRole.ROOT, each.signed) for each in (root, waiting)):
+        return []
+    return [waiting]
 
 
 def _is_of_replaced_keys(store: ObjectStore, roots: Sequence[Metadata[Root]], timestamp: Metadata[Timestamp]) -> bool:
