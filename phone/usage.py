@@ -153,8 +153,8 @@ class Usage:
 
     def close_days(self, running_version: int) -> None:
         """Make reports of all that is to be told by now."""
-        oldest = self._today() - _KEPT
-        kept = [each for each in self._counted.open if each.day >= oldest]
+        oldest, newest = self._today() - _KEPT, self._today() + timedelta(days=1)
+        kept = [each for each in self._counted.open if oldest <= each.day <= newest]  # Not from a clock years ahead.
         told = [
             each for each in kept if self._is_over(each) or (each.has_failed and each.use.version != running_version)
         ]

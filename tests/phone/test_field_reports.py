@@ -150,6 +150,13 @@ def test_what_could_not_be_sent_for_30_days_is_forgotten(days: Days) -> None:
     assert len(days.usage.waiting) == 30
 
 
+def test_what_was_counted_under_a_clock_years_ahead_is_forgotten_once_it_is_right(days: Days) -> None:
+    days.later(days=1000).usage.answered(2, 10.0)
+    days.later(days=-1000).usage.answered(2, 10.0)
+    days.usage.close_days(2)
+    assert [each.day for each in days.usage._counted.open] == [NOON.date()]
+
+
 def test_a_phone_knows_its_side_of_a_rollout(days: Days) -> None:
     for percent, version, arm in ((100, 3, Arm.CANDIDATE), (100, 2, Arm.AWAITED), (0, 2, Arm.CURRENT)):
         days.usage.saw(

@@ -311,3 +311,34 @@ def test_documents_damaged_on_the_phone_stop_neither_answers_nor_updates(
     again = make_phone(city.web.url)
     assert (again.release, again.classify(pictures.jpeg("paper")).label) == (1, "paper")
     assert (again.update(), again.release) == (UpdateState.UPDATED, 3)
+
+
+def _publish_for_a_newer_app(city: City) -> None:
+    manifest = ReleaseManifest.model_validate_json(updates.files(3)[0])
+    newer = manifest.model_copy(update={"minimum_app_version": "99.0"}).to_bytes()
+    city.publish(replace(desired(current=3), releases=(release(1), release(2), release(3, manifest=newer))))
+
+
+@pytest.mark.parametrize(
+    ("publish", "reason"),
+    [
+        (_publish_for_a_newer_app, RefusalReason.APP_TOO_OLD),
+        (_publish_for_a_newer_runtime, RefusalReason.RUNTIME_TOO_OLD),
+        (_publish_other_labels, RefusalReason.OTHER_LABEL_SET),
+    ],
+)
+def test_a_release_that_does_not_fit_is_refused_without_downloading_it(
+    phone: Phone, city: City, publish: Callable[[City], None], reason: RefusalReason
+) -> None:
+    moved = city.web.moved(".tflite")
+    publish(city)
+    assert (_refusal(phone), phone.release) == (reason, 2)
+    assert city.web.moved(".tflite") == moved
+
+
+def test_a_phone_follows_the_channel_that_was_chosen(city: City, make_phone: MakePhone) -> None:
+    channels = {"stable": ChannelPointer(current=2), "beta": ChannelPointer(current=3)}
+    city.publish(replace(desired(1, 2, 3), channels=channels))
+    for channel, version in (("beta", 3), ("stable", 2)):
+        phone = make_phone(city.web.url, channel=channel)
+        assert (phone.update(), phone.release) == (UpdateState.UPDATED, version)
