@@ -17,10 +17,10 @@ from backend import notices
 from backend.database import now
 from backend.notices import Letter
 from backend.settings import Settings
-from backend.tables import Notice, NoticeDelivery, NoticeState, NoticeWay
+from backend.tables import FieldReceipt, Notice, NoticeDelivery, NoticeState, NoticeWay
 from tests.workers import receivers
 from tests.workers.receivers import Mailbox, mail_server, webhook_receiver
-from workers import tell_staff
+from workers import tell_staff, upkeep
 from workers.tell_staff import NotSent
 from workers.workplace import Workplace
 
@@ -280,3 +280,15 @@ def test_without_any_way_a_notice_is_kept_and_settled(place: Workplace) -> None:
     assert deliveries(place) == []
     with place.transaction() as session:
         assert session.get_one(Notice, notice_id).addressed_at is not None
+
+
+def test_the_sweep_sends_notices_and_forgets_receipts(place: Workplace) -> None:
+    write(place)
+    with place.transaction() as session:
+        for days in (30, 36):
+            session.add(FieldReceipt(digest=f"{days} days old", day=(now() - timedelta(days=days)).date()))
+    with webhook_receiver() as receiver:
+        upkeep.run(with_settings(place, notices_webhook_url=receiver.address, notices_webhook_secret=SECRET))
+    assert len(receiver.received) == 1
+    with place.transaction() as session:
+        assert session.exec(select(FieldReceipt.digest)).all() == ["30 days old"]
