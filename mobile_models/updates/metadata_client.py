@@ -61,7 +61,8 @@ def refreshed(metadata: Path, url: str, trusted_root: bytes, fetcher: HttpFetche
     """
     metadata.mkdir(parents=True, exist_ok=True)
     for left_over in metadata.glob("tmp*"):  # python-tuf writes there first; a kill may come before the rename.
-        left_over.unlink()
+        if not left_over.suffix:
+            left_over.unlink()
     moment = known_time.now(_newest_root(metadata))
     client = Updater(str(metadata), url, fetcher=fetcher, bootstrap=trusted_root)
     trusted = client._trusted_set  # There is no public way to say what time it is.
