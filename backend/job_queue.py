@@ -108,6 +108,13 @@ def heartbeat(session: Session, held: Claim, lease: timedelta) -> None:
     _update_held(session, held, lease_until=now() + lease)
 
 
+def check_held(session: Session, held: Claim) -> None:
+    """Raise `LeaseLost` if it is no longer ours, without locking it; `succeed` looks again."""
+    statement = select(Job.id).where(Job.id == held.job_id, Job.token == held.token, Job.state == JobState.RUNNING)
+    if session.exec(statement).one_or_none() is None:
+        raise LeaseLost(f"{held.kind} of {held.subject} was claimed by another worker")
+
+
 def succeed(session: Session, held: Claim) -> None:
     """Settle as done, in the transaction that writes the results; raise `LeaseLost` if it is no longer ours."""
     _update_held(session, held, state=JobState.DONE, lease_until=None, attempts=0, error=None)

@@ -81,12 +81,12 @@ def _halt_what_runs(session: Session, actor: str, channel: ReleaseChannel, reaso
 
 def _check_can_return(session: Session, channel: ReleaseChannel, release: Release) -> None:
     version, current = release.version, channel.current_version
+    is_bundled = release.training_run_id is None  # Every phone has it, kept or not.
     if release.state != ReleaseState.PUBLISHED:
         raise Conflict(f"Release {version} is {release.state}; go back to one that is published.", code="wrong_state")
-    if release.retired_at is not None:
+    if release.retired_at is not None and not is_bundled:
         detail = f"Release {version} is no longer kept (setting releases_kept); go back to a newer one."
         raise Conflict(detail, code="not_kept")
-    is_bundled = release.training_run_id is None
     if version == current or (is_bundled and current is None):
         raise Conflict(f"Release {version} is current on {channel.name} already.", code="wrong_state")
     if current is None or version > current:

@@ -128,8 +128,11 @@ def _do(job: Work, task: Task) -> Outcome:
         with _kept_alive(job):
             settle = task.act(job)
         with job.place.transaction() as session:
-            job_queue.succeed(session, job.claim)
+            job_queue.check_held(session, job.claim)
+            # Rows are locked first and the job last, as in every request that asks for work: the other way round two
+            # could wait for each other.
             settle(session)
+            job_queue.succeed(session, job.claim)
     except LeaseLost:
         raise
     except (Stopped, NotYet):

@@ -62,6 +62,7 @@ def test_going_back_ends_the_rollout_that_is_under_way(
 
 
 def test_going_back_to_the_bundled_release_needs_no_signature_of_it(session: Session, publisher: Publisher) -> None:
+    session.get_one(Release, 1).retired_at = MOMENT
     retreat.to_release(session, "ada", "stable", 1, "all are bad")
     publisher.publish()
     assert publisher.pointer == ChannelPointer(return_to_bundled=True)
