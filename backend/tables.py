@@ -505,6 +505,11 @@ class FieldWeek(SQLModel, table=True):
     """The same by kind of phone, in weeks: a day of a rare phone would tell of one person."""
 
     __tablename__ = "field_weeks"
+    __table_args__ = (
+        Index("ix_field_weeks_version", "version"),
+        Index("ix_field_weeks_week_phone_model", "week", "phone_model"),
+        Index("ix_field_weeks_week_app_version", "week", "app_version"),
+    )
     week: date = Field(primary_key=True, description="its Monday")
     version: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False))
     phone_model: str = Field(primary_key=True)

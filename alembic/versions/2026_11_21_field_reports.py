@@ -44,6 +44,9 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("week", "version", "phone_model", "app_version", "name", name=op.f("pk_field_weeks")),
     )
+    op.create_index("ix_field_weeks_version", "field_weeks", ["version"])
+    op.create_index("ix_field_weeks_week_phone_model", "field_weeks", ["week", "phone_model"])
+    op.create_index("ix_field_weeks_week_app_version", "field_weeks", ["week", "app_version"])
     op.create_table(
         "field_blocks",
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
@@ -82,9 +85,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["notice_id"], ["notices.id"], name=op.f("fk_notice_deliveries_notice_id")),
         sa.PrimaryKeyConstraint("notice_id", "way", name=op.f("pk_notice_deliveries")),
     )
-    op.create_index(
-        "ix_notice_deliveries_state_available_at", "notice_deliveries", ["state", "available_at"]
-    )
+    op.create_index("ix_notice_deliveries_state_available_at", "notice_deliveries", ["state", "available_at"])
 
 
 def downgrade() -> None:
