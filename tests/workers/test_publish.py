@@ -1,18 +1,22 @@
 """The publisher makes the update repository agree with the database, as far as its keys allow."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import obstore
 import pytest
+from sqlalchemy import text
 from sqlmodel import select
 
-from backend import audit_log, job_queue, publisher, releases, rollouts
+from backend import audit_log, channels, job_queue, publisher, releases, rollouts
 from backend.release_files import release_key
 from backend.staff import Person
-from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, ReleaseState, Role
+from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, ReleaseState, Role, RolloutState
 from mobile_models.updates import repository, signing_keys
 from mobile_models.updates.repository import StagedSignature
+from tests.workers.processes import wait_until
 from tests.workers.world import add_release
 from workers.claim import Outcome, work
 from workers.publish import PUBLISH
@@ -204,3 +208,42 @@ def test_a_publisher_that_gives_up_says_so(place: Workplace) -> None:
     for _ in range(job_queue.MAX_ATTEMPTS):
         publish(place)
     assert problems(place) == ["the update repository could not be brought up to date; see the publisher's log"]
+
+
+def test_a_decision_and_the_publishers_settling_never_wait_for_each_other(
+    place: Workplace, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both lock the channels first and the job last."""
+    if place.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    add_release(place, 1, ReleaseState.PUBLISHED, rollout_percent=100)
+    add_release(place, 2, ReleaseState.APPROVED, rollout_percent=5, by_run=True)
+    reconcile, reconciled, go_on = repository.reconcile, threading.Event(), threading.Event()
+
+    def pause_after(*given: Any, **options: Any) -> repository.Outcome:
+        outcome = reconcile(*given, **options)
+        reconciled.set()
+        assert go_on.wait(30)
+        return outcome
+
+    monkeypatch.setattr(repository, "reconcile", pause_after)
+    outcomes: list[Outcome] = []
+    publishing = threading.Thread(target=lambda: outcomes.append(publish(place)))
+    publishing.start()
+    assert reconciled.wait(30)
+    with place.transaction() as session:
+        channels.lock(session)
+        go_on.set()
+        wait_until(lambda: somebody_waits(place))
+        rollouts.halt(session, "ada", rollouts.meant(session, 2), "glass goes wrong")
+    publishing.join(30)
+    assert outcomes == [Outcome.DONE]
+    with place.transaction() as session:
+        assert rollouts.meant(session, 2).state == RolloutState.HALTED
+        state = session.exec(select(Job.state).where(Job.kind == JobKind.PUBLISH)).one()
+    assert state == JobState.QUEUED, "it publishes once more"
+
+
+def somebody_waits(place: Workplace) -> bool:
+    with place.engine.connect() as connection:
+        return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
