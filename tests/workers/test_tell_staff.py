@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -133,6 +134,20 @@ def test_a_sender_that_was_killed_leaves_it_to_the_next_one_and_not_to_two(place
     with place.transaction() as session:  # The claim was committed, and the process is gone.
         assert notices.claim(session, now()) is None
         assert notices.claim(session, now() + timedelta(seconds=31)) is not None
+
+
+def test_two_senders_at_once_send_each_notice_once(place: Workplace) -> None:
+    ids = {write(place, f"notice {number}") for number in range(4)}
+    with webhook_receiver() as receiver:
+        there = with_settings(place, notices_webhook_url=receiver.address, notices_webhook_secret=SECRET)
+        threads = [threading.Thread(target=tell_staff.send_notices, args=(there,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        tell_staff.send_notices(there)  # Whoever lost a race has left the rest to a later look.
+    received = [headers["webhook-id"] for headers, _ in receiver.received]
+    assert sorted(received) == sorted(ids)
 
 
 @pytest.mark.parametrize("status", [302, 307])
