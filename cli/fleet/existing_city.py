@@ -48,8 +48,8 @@ class Published(dict[int, Sha256]):
 
     def look(self) -> None:
         """Raise `CannotBeFollowed`."""
-        with httpx.Client(trust_env=False) as http:
-            looked = self._looks.look_alone(http, Looker(self._memory, _OBSERVER, datetime.now(UTC), ()))
+        with httpx.HTTPTransport() as way:
+            looked = self._looks.look_alone(way, Looker(self._memory, _OBSERVER, datetime.now(UTC), ()))
         if isinstance(looked.refused, UpdateRefused):
             raise CannotBeFollowed(f"The city cannot be followed: {looked.refused}")
         self._memory = looked.memory

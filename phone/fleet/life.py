@@ -35,8 +35,8 @@ class Office(Protocol):
 
 def live(world: World, phones: Sequence[Resident], office: Office, days: int, each: Callable[[CityDay], None]) -> Diary:
     """Let the city live; `each` is told of every day."""
-    diary = Diary()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    diary, pool = Diary(), ThreadPoolExecutor(AT_ONCE)
+    try:
         for number in range(days):
             started = time.monotonic()
             for mirror in world.mirrors.values():
@@ -46,6 +46,8 @@ def live(world: World, phones: Sequence[Resident], office: Office, days: int, ea
             day.rollout = office.end(number)
             day.seconds = time.monotonic() - started
             each(day)
+    finally:
+        pool.shutdown(cancel_futures=True)  # Whoever interrupts a city does not wait for the end of its day.
     return diary
 
 

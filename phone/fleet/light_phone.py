@@ -58,19 +58,19 @@ class LightPhone:
             line = BadLine(self._world.way_of(self.person), self.person.network, dice, lived.traffic)
             around = Surroundings(is_unmetered=dice.random() < self.person.network.unmetered_fraction)
             with httpx.Client(base_url=self._world.server_url, transport=line, trust_env=False) as http:
-                self._visit(http, day, around, lived)
+                self._visit(line, http, day, around, lived)
         photos = residents.photos(dice, self.person.habit.photos_per_day)
         lived.release, lived.arm = self.release, self._arm(day, self.release)
         lived.use = residents.live(dice, photos, self._world.truths[self.release].accuracy)
         self._reports.write(self._world, day, lived)
         return lived
 
-    def _visit(self, http: httpx.Client, day: int, around: Surroundings, lived: PhoneDay) -> None:
+    def _visit(self, line: BadLine, http: httpx.Client, day: int, around: Surroundings, lived: PhoneDay) -> None:
         lived.is_online = True
         self._reports.send(http, lived)
         offer: Offer | None = None
         try:
-            offer = self._look(http, day, lived)
+            offer = self._look(line, day, lived)
             self._follow(http, offer, around, lived)
         except UpdateRefused as refused:
             lived.refused = refused.reason
@@ -80,12 +80,12 @@ class LightPhone:
         if lived.traffic.received_bytes > _NO_END_BYTES:
             lived.breach = "read data without end"
 
-    def _look(self, http: httpx.Client, day: int, lived: PhoneDay) -> Offer | None:
+    def _look(self, line: BadLine, day: int, lived: PhoneDay) -> Offer | None:
         world = self._world
         models = tuple(sorted({world.models[version] for version in self._at_hand}))
         looker = Looker(self._memory, self.person.device_id, world.clock_of(self.person), models)
         look = world.looks.look if self.person.mischief is None else world.looks.look_alone
-        looked = look(http, looker)
+        looked = look(line, looker)
         if self.person.mischief is not None and _age(looked.memory) < _age(self._memory):
             lived.breach = "went back to older metadata"
         self._memory = looked.memory

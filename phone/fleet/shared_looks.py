@@ -29,6 +29,7 @@ from mobile_models.updates.updater import Offer, UpdateRefused, UpdateSource
 
 _ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
 _POINTERS, _REMEMBERED_POINTERS = "/targets/channels/", "documents/channels/"
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _OF_THE_WAY = frozenset({"content-encoding", "transfer-encoding", "connection"})
 _TOLD = frozenset({"content-length", "content-range", "etag"})
 """The headers that may change what a look makes of an answer. `Date` only gives a refusal a hint in words."""
@@ -125,29 +126,29 @@ class SharedLooks:
         self.looks = self.verified = 0
         """How often phones have looked, and how often the real `look` had to run for it."""
 
-    def look(self, http: httpx.Client, looker: Looker) -> Looked:
-        """Look as `updater.look` does."""
+    def look(self, way: httpx.BaseTransport, looker: Looker) -> Looked:
+        """Look as `updater.look` does, over `way`."""
         answers: list[_Answer] = []
         step = self._roots.get(self._key(looker))
         while step is not None and step.request is not None:
             try:
-                answers.append(_ask(http, step.request))
+                answers.append(_ask(way, step.request))
             except httpx.HTTPError as fault:
-                return self._really(_Played(http, answers, fault), looker)
+                return self.look_alone(_Played(way, answers, fault), looker)
             step = step.next.get(self._edge(step.request, answers[-1], looker))
         if step is not None and step.looked is not None:
             self._count(really=False)
             return step.looked
-        played = _Played(http, answers)
-        looked = self._really(played, looker)
+        played = _Played(way, answers)
+        looked = self.look_alone(played, looker)
         if played.is_repeatable:
             self._keep(looker, played.exchanges, looked)
         return looked
 
-    def look_alone(self, http: httpx.Client, looker: Looker) -> Looked:
+    def look_alone(self, way: httpx.BaseTransport, looker: Looker) -> Looked:
         """Look without sharing anything: for phones that somebody plays tricks on."""
         self._count(really=True)
-        with self._folder() as directory:
+        with self._folder() as directory, httpx.Client(transport=_Kept(way), trust_env=False) as http:
             looker.memory.write(directory)
             source = UpdateSource(self._url, self._trusted_root, directory, http, clock=lambda: looker.clock)
             try:
@@ -161,10 +162,6 @@ class SharedLooks:
         self._learn_pointers(content for name, content in memory.files if name.startswith(_REMEMBERED_POINTERS))
         with self._lock:
             return self._memories.setdefault(memory.digest, memory)
-
-    def _really(self, played: "_Played", looker: Looker) -> Looked:
-        with httpx.Client(transport=played, trust_env=False) as client:
-            return self.look_alone(client, looker)
 
     def _key(self, looker: Looker) -> _Key:
         """Every pointer that any phone remembers is known here; one that comes on the way is left to `_edge`."""
@@ -207,8 +204,10 @@ class SharedLooks:
 class _Played(httpx.BaseTransport):
     """Gives a look the answers that have come already, then asks the server, and keeps all of it."""
 
-    def __init__(self, http: httpx.Client, answers: Sequence[_Answer], fault: httpx.HTTPError | None = None) -> None:
-        self._http, self._answers, self._fault = http, answers, fault
+    def __init__(
+        self, way: httpx.BaseTransport, answers: Sequence[_Answer], fault: httpx.HTTPError | None = None
+    ) -> None:
+        self._way, self._answers, self._fault = way, answers, fault
         self.exchanges: list[tuple[_Request, _Answer]] = []
         self.is_repeatable = fault is None
 
@@ -224,7 +223,7 @@ class _Played(httpx.BaseTransport):
         if self._fault is not None:
             raise self._fault
         try:
-            return _ask(self._http, asked)
+            return _ask(self._way, asked)
         except httpx.HTTPError:
             self.is_repeatable = False
             raise
@@ -235,13 +234,32 @@ def _pointer(content: bytes) -> ChannelPointer:
     return ChannelPointer.model_validate_json(content)
 
 
-def _ask(http: httpx.Client, request: _Request) -> _Answer:
+class _Kept(httpx.BaseTransport):
+    """A way that others go on using when the client that has used it is closed."""
+
+    def __init__(self, way: httpx.BaseTransport) -> None:
+        self._way = way
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._way.handle_request(request)
+
+
+@functools.lru_cache(maxsize=1024)
+def _prepared(request: _Request) -> httpx.Request:
+    """Thousands of phones ask the same; a transport reads a request and does not change it."""
+    return httpx.Request("GET", request.url, headers=request.headers, extensions={"timeout": _TIMEOUT.as_dict()})
+
+
+def _ask(way: httpx.BaseTransport, request: _Request) -> _Answer:
     """Raise `httpx.HTTPError` also for an answer longer than anything that a look reads."""
-    with http.stream("GET", request.url, headers=dict(request.headers)) as answer:
+    answer = way.handle_request(_prepared(request))
+    try:
         content = bytearray()
         for chunk in answer.iter_bytes():
             content += chunk
             if len(content) > _ANSWER_LIMIT_BYTES:
                 raise httpx.ReadError(f"{request.url} does not end")
-        headers = tuple(header for header in answer.headers.items() if header[0] not in _OF_THE_WAY)
-        return _Answer(answer.status_code, headers, bytes(content))
+    finally:
+        answer.close()
+    headers = tuple(header for header in answer.headers.items() if header[0] not in _OF_THE_WAY)
+    return _Answer(answer.status_code, headers, bytes(content))

@@ -19,6 +19,7 @@ from phone.fleet.light_phone import LightPhone
 from phone.fleet.people import HABITS, MODELS, Mischief, Network, Person
 from phone.fleet.scenarios import Scenario, Truth
 from phone.fleet.shared_looks import SharedLooks
+from phone.fleet.straight_way import StraightWay
 from phone.fleet.world import World
 from tests import updates
 from tests.updates import StaticServer
@@ -91,5 +92,5 @@ class SmallCity:
 
 @contextmanager
 def small_city(folder: Path, keys: KeyRing) -> Iterator[SmallCity]:
-    with updates.serving(folder / "web") as server, httpx.HTTPTransport() as way:
+    with updates.serving(folder / "web") as server, StraightWay("127.0.0.1", server.server_port) as way:
         yield SmallCity(folder, keys, server, way)
