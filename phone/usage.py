@@ -31,6 +31,7 @@ Counter = Literal["installed", "self_test_failed", "load_crashes", "rolled_back"
 
 _STAYS_OPEN = timedelta(hours=12)
 _KEPT = timedelta(days=30)
+_FAILURES = frozenset({RefusalReason.TAMPERED_FILE, RefusalReason.MODEL_BROKEN, RefusalReason.CRASHED})
 _MOST = 100
 """More of anything than this on one day says nothing further, and no report may."""
 
@@ -53,7 +54,9 @@ class DayUse(Document):
 
     @property
     def has_failed(self) -> bool:
-        return bool(self.use.refused or self.use.self_test_failed or self.use.load_crashes or self.use.rolled_back)
+        """Whether something is wrong with the release; a phone without a network may still get it today."""
+        use = self.use
+        return bool(use.self_test_failed or use.load_crashes or use.rolled_back or _FAILURES & use.refused.keys())
 
 
 class Opinion(Document):

@@ -132,6 +132,15 @@ def test_what_failed_is_told_at_once_and_what_runs_at_the_end_of_its_day(days: D
     assert [use.version for use in days.later(days=2).reported()] == [3, 2]
 
 
+def test_a_release_that_cannot_be_had_yet_is_told_with_its_day(days: Days) -> None:
+    """Told at once, what happens with it later on this day would not count any more."""
+    days.usage.refused(3, RefusalReason.UNREACHABLE)
+    assert days.reported() == []
+    days.usage.count(3, "installed")
+    (use,) = days.later(days=2).reported()
+    assert (use.refused, use.installed) == ({"unreachable": 1}, 1)
+
+
 def test_more_of_anything_than_a_report_may_hold_is_not_counted(days: Days) -> None:
     for _ in range(150):
         days.usage.answered(2, 10.0)
