@@ -1,8 +1,10 @@
 """The files of the update repository, as the server gives them to phones.
 
-Guarantees: an answer is never older than `LIFETIME_SECONDS`; within that time a file is looked up once, however many
-phones ask, and a small document is not read again. That a file is missing is remembered as long: every phone asks for
-the next root, which nearly never exists. Memory is bounded by `MOST_FILES` times `SMALL_BYTES`.
+Guarantees: small documents are read once and given from memory while they are the same. From a folder nothing old is
+ever given: the file's tag is compared each time, which costs microseconds. In a bucket that is a round trip, so an
+answer may be `LIFETIME_SECONDS` old there, and within that time the bucket is asked once, however many phones ask, also
+for what is missing: every phone asks for the next root, which nearly never exists. Memory is bounded by `MOST_FILES`
+times `SMALL_BYTES`.
 """
 
 import asyncio
@@ -13,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.store import ObjectStore
+from obstore.store import LocalStore, ObjectStore
 
 if TYPE_CHECKING:  # These exist in obstore's stubs only.
     from obstore import GetResult, ObjectMeta
@@ -52,7 +54,7 @@ class UpdateFiles:
     async def find(self, path: str) -> UpdateFile | None:
         """Return the file, None if there is none."""
         look = self._looks.get(path)
-        if look is None or look.good_until <= self._clock():
+        if look is None or not self._is_good(path, look):
             look = self._begin(path)
         return await asyncio.shield(look.found)  # Whoever hangs up spoils nobody else's answer.
 
@@ -68,6 +70,12 @@ class UpdateFiles:
         except BaseException:
             self._looks.pop(path, None)
             raise
+
+    def _is_good(self, path: str, look: _Look) -> bool:
+        if not isinstance(self._store, LocalStore) or not look.found.done():
+            return self._clock() < look.good_until
+        file = look.found.result()
+        return (None if file is None else file.store_tag) == _tag(self._store, path)
 
     def _begin(self, path: str) -> _Look:
         self._looks.pop(path, None)  # So that it comes last again.
@@ -92,6 +100,13 @@ class UpdateFiles:
         opened = await obstore.get_async(self._store, path)
         content = bytes(await opened.bytes_async()) if opened.meta["size"] <= SMALL_BYTES else None
         return _file(opened.meta, content)
+
+
+def _tag(store: LocalStore, path: str) -> str | None:
+    try:
+        return obstore.head(store, path)["e_tag"]
+    except FileNotFoundError:
+        return None
 
 
 def _file(meta: "ObjectMeta", content: bytes | None) -> UpdateFile:

@@ -33,7 +33,6 @@ from backend.tables import (
     TrainingRun,
     TrainingRunState,
 )
-from backend.update_files import LIFETIME_SECONDS
 from cli.demo import city
 from cli.demo.city import City
 from phone.fleet.diary import RolloutNow
@@ -95,7 +94,6 @@ class ScratchOffice:
                 logs = self._place.settings.data_dir / "logs"
                 raise CityFailed(f"The worker was not done after {_SETTLE_SECONDS} seconds; see {logs}")
             time.sleep(_POLL_SECONDS)
-        time.sleep(LIFETIME_SECONDS)  # So long the server may still say what was published before.
 
     def _publish(self, day: int) -> None:
         with self._place.transaction() as session:

@@ -43,7 +43,9 @@ async def content(files: UpdateFiles, path: str = TIMESTAMP) -> bytes | None:
     return None if found is None else found.content
 
 
-def test_a_file_is_looked_up_again_when_its_time_is_over(files: UpdateFiles, store: ObjectStore, clock: Clock) -> None:
+def test_elsewhere_a_file_is_looked_up_again_when_its_time_is_over(
+    files: UpdateFiles, store: ObjectStore, clock: Clock
+) -> None:
     async def ask() -> list[bytes | None]:
         answers = [await content(files)]
         obstore.put(store, TIMESTAMP, b"second")
@@ -63,6 +65,25 @@ def test_that_a_file_is_missing_is_remembered_as_long(files: UpdateFiles, store:
         return [*answers, await content(files, "metadata/2.root.json")]
 
     assert asyncio.run(ask()) == [None, None, b"root"]
+
+
+def test_from_a_folder_nothing_old_is_given_and_nothing_is_read_twice(tmp_path: Path, clock: Clock) -> None:
+    store = LocalStore(tmp_path)
+    files = UpdateFiles(store, clock)
+
+    async def ask() -> list[bytes | None]:
+        answers = [await content(files)]
+        obstore.put(store, TIMESTAMP, b"first")
+        answers.append(await content(files))
+        found = await files.find(TIMESTAMP)
+        clock.moment = update_files.LIFETIME_SECONDS
+        assert await files.find(TIMESTAMP) is found
+        obstore.put(store, TIMESTAMP, b"second")
+        answers.append(await content(files))
+        obstore.delete(store, TIMESTAMP)
+        return [*answers, await content(files)]
+
+    assert asyncio.run(ask()) == [None, b"first", b"second", None]
 
 
 def test_those_who_ask_at_once_share_one_look(files: UpdateFiles) -> None:

@@ -65,7 +65,7 @@ def test_metadata_is_asked_for_anew_and_answered_briefly_when_unchanged(
         assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
     obstore.put(store, "metadata/timestamp.json", b'{"version": 22}')
     while (changed := get(client, "metadata/timestamp.json", if_none_match=tag)).status_code == 304:
-        time.sleep(0.05)  # It is looked up about once a second.
+        time.sleep(0.05)  # A bucket is asked about once a second.
     assert (changed.status_code, changed.content) == (200, b'{"version": 22}')
 
 
