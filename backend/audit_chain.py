@@ -8,8 +8,9 @@ history anew (`verify(..., kept=...)`).
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 
 from sqlalchemy import text
 from sqlmodel import Session, col, exists, select
@@ -17,6 +18,7 @@ from sqlmodel import Session, col, exists, select
 from backend.tables import AuditEvent, AuditLink
 from mobile_models.document import Sha256, sha256
 
+Transaction = Callable[[], AbstractContextManager[Session]]
 BEGINNING = Sha256("0" * 64)
 _ADVISORY_LOCK = 0x41554449  # "AUDI"; held until the end of the transaction, which is what follows.
 _AT_ONCE = 1000
@@ -73,41 +75,52 @@ def end(session: Session) -> tuple[int, Sha256]:
     return (0, BEGINNING) if found is None else (found[0], Sha256(found[1]))
 
 
-def verify(session: Session, kept: tuple[int, str] | None = None) -> Verification:
-    """Walk along the whole chain. `kept` is a link (number and SHA-256) that somebody has written down before."""
-    previous, number = BEGINNING, 0
-    for link, event in _links(session):
-        number += 1
-        if link.number != number or event is None:
-            return Verification(number - 1, previous, number, "missing")
-        if link_of(previous, number, event) != link.sha256:
-            return Verification(number - 1, previous, number, "changed")
-        if kept is not None and kept[0] == number and kept[1] != link.sha256:
-            return Verification(number - 1, previous, number, "other_history")
-        previous = Sha256(link.sha256)
-    if kept is not None and kept[0] > number:
-        return Verification(number, previous, number + 1, "missing")
-    if _has_unchained(session):
-        return Verification(number, previous, number + 1, "unchained")
-    return Verification(number, previous)
+def verify(transaction: Transaction, kept: tuple[int, str] | None = None) -> Verification:
+    """Walk along the whole chain. `kept` is a link (number and SHA-256) that somebody has written down before.
 
-
-def _links(session: Session) -> Iterator[tuple[AuditLink, AuditEvent | None]]:
-    """In pages, so that memory stays small however long the history is."""
-    after = 0
+    Each stretch is read in a transaction of its own, so that nobody who writes waits for the end of the walk.
+    """
+    found = Verification(0, BEGINNING)
     while True:
-        page = session.exec(
-            select(AuditLink, AuditEvent)
-            .join(AuditEvent, col(AuditEvent.id) == col(AuditLink.event_id), isouter=True)
-            .where(col(AuditLink.number) > after)
-            .order_by(col(AuditLink.number))
-            .limit(_AT_ONCE)
-        ).all()
-        if not page:
-            return
-        yield from page
-        after = page[-1][0].number
-        session.expunge_all()
+        with transaction() as session:
+            page = _page(session, found.events)
+            if not page:
+                return _ended(session, found, kept)
+            for link, event in page:
+                found = _step(found, link, event, kept)
+                if not found.intact:
+                    return found
+
+
+def _step(
+    so_far: Verification, link: AuditLink, event: AuditEvent | None, kept: tuple[int, str] | None
+) -> Verification:
+    number = so_far.events + 1
+    if link.number != number or event is None:
+        return replace(so_far, broken_at=number, why="missing")
+    if link_of(so_far.last, number, event) != link.sha256:
+        return replace(so_far, broken_at=number, why="changed")
+    if kept is not None and kept[0] == number and kept[1] != link.sha256:
+        return replace(so_far, broken_at=number, why="other_history")
+    return Verification(number, Sha256(link.sha256))
+
+
+def _ended(session: Session, found: Verification, kept: tuple[int, str] | None) -> Verification:
+    if kept is not None and kept[0] > found.events:
+        return replace(found, broken_at=found.events + 1, why="missing")
+    if _has_unchained(session):
+        return replace(found, broken_at=found.events + 1, why="unchained")
+    return found
+
+
+def _page(session: Session, after: int) -> Sequence[tuple[AuditLink, AuditEvent | None]]:
+    return session.exec(
+        select(AuditLink, AuditEvent)
+        .join(AuditEvent, col(AuditEvent.id) == col(AuditLink.event_id), isouter=True)
+        .where(col(AuditLink.number) > after)
+        .order_by(col(AuditLink.number))
+        .limit(_AT_ONCE)
+    ).all()
 
 
 def _has_unchained(session: Session) -> bool:

@@ -5,7 +5,7 @@ chained (`audit_chain`) as the last act of that transaction. Nothing here change
 refuses that, too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +18,6 @@ from backend.tables import AuditEvent
 
 Detail = str | int | float | bool | None | list[str] | list[int]
 _WRITTEN = "audit_events"
-_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,10 @@ def search(session: Session, wanted: Search, *, before: int | None = None, limit
     return session.exec(statement.order_by(col(AuditEvent.id).desc()).limit(limit)).all()
 
 
-def everything(session: Session, wanted: Search) -> Iterator[AuditEvent]:
-    """Yield what was found, oldest first, with little memory however much it is."""
-    after = 0
-    while page := session.exec(
-        _found(wanted).where(col(AuditEvent.id) > after).order_by(col(AuditEvent.id)).limit(_AT_ONCE)
-    ).all():
-        after = page[-1].id or 0
-        yield from page
-        session.expunge_all()
+def after(session: Session, wanted: Search, last: int, limit: int = 1000) -> Sequence[AuditEvent]:
+    """Return what was found after the event `last`, oldest first: for whoever reads everything, piece by piece."""
+    statement = _found(wanted).where(col(AuditEvent.id) > last)
+    return session.exec(statement.order_by(col(AuditEvent.id)).limit(limit)).all()
 
 
 def _found(wanted: Search) -> SelectOfScalar[AuditEvent]:

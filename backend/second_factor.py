@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from backend import audit_log, sealing
 from backend.database import now
-from backend.errors import Conflict, DomainError, Unavailable
+from backend.errors import Conflict, DomainError, NotFound, Unavailable
 from backend.sealing import Seal
 from backend.settings import Settings
 from backend.tables import StaffBackupCode, StaffCode
@@ -24,6 +24,7 @@ from mobile_models.document import Sha256, sha256
 
 BACKUP_CODES = 10
 ISSUER = "Wastelens"
+WRONG_CODE = "wrong_code"
 _SECONDS = 30
 _TOLERATED_STEPS = 1
 """A clock may be off by half a minute (RFC 6238, 5.2)."""
@@ -40,6 +41,11 @@ class Enrolment:
     address: str
     """`otpauth://totp/...`"""
 
+    @property
+    def grouped(self) -> str:
+        """The secret as people type it."""
+        return " ".join(self.secret[at : at + 4] for at in range(0, len(self.secret), 4))
+
 
 def seal(settings: Settings) -> Seal:
     return sealing.seal(settings, "second factor")
@@ -50,15 +56,21 @@ def is_set(session: Session, staff_id: int) -> bool:
     return found is not None and found.confirmed_at is not None
 
 
-def begin(session: Session, sealed_with: Seal, staff_id: int, name: str) -> Enrolment:
-    """Return what to enrol; the same until it is confirmed, so that a page may be loaded again."""
+def begin(session: Session, sealed_with: Seal, staff_id: int) -> None:
+    """Make the secret that an app is to take; the same until it is confirmed."""
     row = session.get(StaffCode, staff_id, with_for_update=True)
     if row is not None and row.confirmed_at is not None:
         raise Conflict("There is a second factor already. Remove it first.", code="second_factor_set")
     if row is None:
-        row = StaffCode(staff_id=staff_id, sealed_secret=sealed_with.close(pyotp.random_base32()))
-        session.add(row)
+        session.add(StaffCode(staff_id=staff_id, sealed_secret=sealed_with.close(pyotp.random_base32())))
         session.flush()
+
+
+def pending(session: Session, sealed_with: Seal, staff_id: int, name: str) -> Enrolment:
+    """Return what to enrol, after `begin` and before `confirm`; raise `NotFound` at any other time."""
+    row = session.get(StaffCode, staff_id)
+    if row is None or row.confirmed_at is not None:
+        raise NotFound("There is nothing to set up.")
     secret = _opened(sealed_with, row)
     return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=ISSUER))
 
@@ -109,7 +121,7 @@ def backup_codes_left(session: Session, staff_id: int) -> int:
 
 
 def wrong_code() -> DomainError:
-    return DomainError("This code does not fit, or it was used already.", code="wrong_code")
+    return DomainError("This code does not fit, or it was used already.", code=WRONG_CODE)
 
 
 def _take_code(session: Session, sealed_with: Seal, row: StaffCode, code: str) -> bool:

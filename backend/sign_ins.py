@@ -84,6 +84,8 @@ def with_password(
     has_factor = second_factor.is_set(session, staff.known(row.id))
     if not has_factor and row.role not in roles_with_second_factor(settings):
         return opened(session, settings, row, SignInWay.PASSWORD, origin)
+    if not has_factor:
+        second_factor.begin(session, _seal(settings), staff.known(row.id))
     token = tickets.issue(session, TicketPurpose.SECOND_STEP, SECOND_STEP_LASTS, row.id)
     return SecondStep(token, must_enrol=not has_factor)
 

@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from cli import channels, keys, recipes, releases, rollouts, staff, updates
+from cli import audit, channels, keys, recipes, releases, rollouts, staff, updates
 from cli.classify import classify
 from cli.compare import compare
 from cli.crossvalidate import crossvalidate
@@ -46,6 +46,7 @@ for name, group in (
     ("rollouts", rollouts.app),
     ("channels", channels.app),
     ("staff", staff.app),
+    ("audit", audit.app),
     ("keys", keys.app),
     ("updates", updates.app),
 ):

@@ -20,7 +20,7 @@ _OPERATOR = "operator"
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="Name to sign in with.")],
-    role: Annotated[str, typer.Option(help="reviewer, engineer or administrator.")] = "reviewer",
+    role: Annotated[str, typer.Option(help="reviewer, engineer, guide_editor, auditor or administrator.")] = "reviewer",
 ) -> None:
     """Add somebody, straight in the database of this host, with a password that is shown once.
 
@@ -56,13 +56,14 @@ def sign_in(
     name: Annotated[str, typer.Argument(help="Your name.")],
     server: SERVER = "http://127.0.0.1:8000",
     password: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="WASTELENS_PASSWORD")] = "",
+    code: Annotated[str, typer.Option(help="Of your second factor, if you have one.")] = "",
 ) -> None:
     """Print a token for the commands that talk to a server; it ends after some hours.
 
     Example: export WASTELENS_TOKEN=$(wastelens staff sign-in ada --server https://waste.example)
     """
     with Server(server) as connection:
-        typer.echo(connection.post("/v1/staff/sign-in", {"name": name, "password": password})["token"])
+        typer.echo(connection.post("/v1/staff/sign-in", {"name": name, "password": password, "code": code})["token"])
 
 
 @contextmanager

@@ -30,7 +30,7 @@ TEXTS: Mapping[str, str] = {
     "bad_areas": _("Too many areas, or one with too long a name."),
     "last_administrator": _("The last administrator has to stay one. Add another one first."),
     "role_needed": _("Your role does not allow this. Ask your administrator."),
-    "second_factor_needed": _("Your role needs a second factor: it cannot be removed."),
+    "factor_needed_by_role": _("Your role needs a second factor: it cannot be removed."),
     "cross_site": _("This form was sent by another site. Open the page here and send it again."),
     "stale_form": _("This form belongs to an earlier session. Load the page again."),
 }

@@ -23,8 +23,7 @@ def write(engine: Engine, count: int, actor: str = "ada") -> None:
 
 
 def verdict(engine: Engine, kept: tuple[int, str] | None = None) -> audit_chain.Verification:
-    with transaction(engine) as session:
-        return audit_chain.verify(session, kept)
+    return audit_chain.verify(lambda: transaction(engine), kept)
 
 
 def meddle(engine: Engine, statement: str) -> None:
@@ -169,9 +168,10 @@ def test_the_history_is_searched_by_person_action_subject_and_time(session: Sess
     assert found(until=now() - timedelta(minutes=1)) == []
     first = audit_log.search(session, Search(), limit=3)
     assert [event.action for event in audit_log.search(session, Search(), before=first[-1].id)] == ["review.agree"]
-    assert [event.action for event in audit_log.everything(session, Search(actor="bob"))] == [
-        "release.approved", "staff.disabled", "staff.enabled",
-    ]  # fmt: skip
+    bobs = audit_log.after(session, Search(actor="bob"), 0, limit=2)
+    assert [event.action for event in bobs] == ["release.approved", "staff.disabled"]
+    rest = audit_log.after(session, Search(actor="bob"), bobs[-1].id or 0)
+    assert [event.action for event in rest] == ["staff.enabled"]
 
 
 def test_each_event_has_exactly_one_link(engine: Engine) -> None:
