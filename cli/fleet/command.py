@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -40,14 +40,7 @@ def fleet(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
 
     Example: wastelens fleet --phones 10000 --scenario worse
     """
-    if keep is not None and keep.exists():
-        typer.echo(f"{keep} exists already; name a new folder.", err=True)
-        raise typer.Exit(2)
-    if bool(server) != (root is not None):
-        typer.echo("--server needs --root FILE, and --root needs --server URL.", err=True)
-        raise typer.Exit(2)
-    from cli.fleet import page as pages  # noqa: PLC0415  # --help must not wait for the database library.
-
+    _check(page, keep, server, root)
     chosen = (Scenario.FOLLOW,) if server else _scenarios(scenario)
     console = Console(highlight=False)
     folder = nullcontext(str(keep)) if keep else tempfile.TemporaryDirectory(prefix="wastelens-fleet-", dir=_memory())
@@ -57,10 +50,31 @@ def fleet(  # noqa: PLR0913, PLR0917  # typer makes an option of each.
             for each in chosen
         ]
         played = [_play(each, server, root, console) for each in wanted]
-    page.write_text(pages.write(played))
+    _write_page(page, played)
     console.print(f"The curves are in {page}")
     if not all(each.outcome.is_well for each in played):
         raise typer.Exit(1)
+
+
+def _check(page: Path, keep: Path | None, server: str, root: Path | None) -> None:
+    """Say at once what would otherwise be found out after a long run."""
+    if keep is not None and keep.exists():
+        _refuse(f"{keep} exists already; name a new folder.")
+    if not page.absolute().parent.is_dir() or page.is_dir():
+        _refuse(f"{page} cannot be written; name a file in a folder that there is.")
+    if bool(server) != (root is not None):
+        _refuse("--server needs --root FILE, and --root needs --server URL.")
+
+
+def _write_page(page: Path, played: Sequence["Played"]) -> None:
+    from cli.fleet import page as pages  # noqa: PLC0415  # --help must not wait for the database library.
+
+    page.write_text(pages.write(played))
+
+
+def _refuse(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(2)
 
 
 def _memory() -> str | None:
@@ -74,8 +88,7 @@ def _scenarios(given: str) -> Sequence[Scenario]:
     if given == ALL:
         return PLAYED
     if given not in PLAYED:
-        typer.echo(f"There is no scenario {given}; there are {_CHOICES}.", err=True)
-        raise typer.Exit(2)
+        _refuse(f"There is no scenario {given}; there are {_CHOICES}.")
     return (Scenario(given),)
 
 

@@ -100,7 +100,8 @@ class ScratchOffice:
             _propose(session, self._place, self._candidate)
         plan = [{"percent": percent, "hours": hours} for percent, hours in self._candidate.plan]
         version = self._candidate.version
-        self._staff.post(f"/v1/releases/{version}/approve", {"plan": plan, "reason": "the fleet's candidate"})
+        terms = {"plan": plan, "conditions": {"unmetered_only": True}, "reason": "the fleet's candidate"}
+        self._staff.post(f"/v1/releases/{version}/approve", terms)
         self.settle()
         with self._place.transaction() as session:
             self._rollout_id = _date_rollout(session, self._candidate, self._first_day + day * DAY)

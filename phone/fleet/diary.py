@@ -47,6 +47,8 @@ class CityDay:
     metadata_bytes: int = 0
     """Everything else that phones received."""
     requests: int = 0
+    lost: int = 0
+    cut: int = 0
     reports: int = 0
     reports_refused: int = 0
     seconds: float = 0.0
@@ -64,6 +66,8 @@ class CityDay:
         self.postponed += lived.postponed
         self.crashed += lived.crashed
         self.requests += lived.traffic.requests
+        self.lost += lived.traffic.lost
+        self.cut += lived.traffic.cut
         self.reports += lived.reports_sent
         self.reports_refused += lived.reports_refused
         if lived.refused is not None:

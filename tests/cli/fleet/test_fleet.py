@@ -79,6 +79,12 @@ def test_the_command_ends_with_1_where_nobody_stops_a_bad_release(tmp_path: Path
     assert "Nobody stopped" in page.read_text()
 
 
+def test_a_page_that_cannot_be_written_is_told_before_the_city_lives(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(app, ["fleet", "--page", str(tmp_path / "nowhere" / "fleet.html")])
+    assert ended.exit_code == 2
+    assert "cannot be written" in ended.output
+
+
 def test_an_unknown_scenario_is_refused_with_those_that_there_are() -> None:
     ended = CliRunner().invoke(app, ["fleet", "--scenario", "terrible"])
     assert ended.exit_code == 2

@@ -8,6 +8,7 @@ import pytest
 from mobile_models.document import sha256
 from mobile_models.field_report import Arm
 from mobile_models.updates.repository import DesiredRelease
+from mobile_models.updates.update_channel import ChannelPointer, DownloadConditions
 from mobile_models.updates.updater import RefusalReason
 from phone.fleet.people import HABITS, MODELS, OLD_APP
 from phone.fleet.scenarios import CRASHING_MODELS, Scenario
@@ -109,3 +110,15 @@ def test_a_phone_that_comes_online_weekly_lives_its_other_days_without_the_serve
     assert [lived.is_online for lived in days].count(True) == 2
     assert sum(lived.traffic.requests for lived in days if not lived.is_online) == 0
     assert days[3].arm == Arm.UNSEEN, "it has never seen the channel's pointer"
+
+
+def test_a_download_for_unmetered_networks_waits_for_one(city: SmallCity) -> None:
+    state = desired(1, 2, current=1, candidate=2, percent=100)
+    candidate = state.channels["stable"].candidate
+    assert candidate is not None
+    careful = candidate.model_copy(update={"conditions": DownloadConditions(unmetered_only=True)})
+    city.publish(replace(state, channels={"stable": ChannelPointer(current=1, candidate=careful)}))
+    metered, free = city.phone(0, network=replace(PERFECT, unmetered_fraction=0.0)), city.phone(1)
+    lived = metered.live(0)
+    assert (lived.postponed, metered.release, lived.arm) == (True, 1, Arm.AWAITED)
+    assert (free.live(0).postponed, free.release) == (False, 2)
