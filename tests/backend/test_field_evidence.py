@@ -231,8 +231,8 @@ def test_people_who_resume_a_halted_rollout_have_weighed_what_halted_it(
 def test_real_reports_of_a_bad_release_halt_it_on_the_next_day(
     session: Session, settings: Settings, under_way: Rollout
 ) -> None:
-    """60 phones with the candidate, of which a third of the answers are corrected, against 180 with a tenth."""
-    sides = [(replace_answers(CANDIDATE, 5), 60, 0.35), (replace_answers(CURRENT, 5), 180, 0.1)]
+    """30 phones with the candidate, of which half of the answers are corrected, against 60 with a tenth."""
+    sides = [(replace_answers(CANDIDATE, 5), 30, 0.5), (replace_answers(CURRENT, 5), 60, 0.1)]
     moment = a_day(session, settings, NOON.date(), sides)
     assert judge(session, settings, moment).verdict == Verdict.HALT
 
