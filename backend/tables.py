@@ -70,6 +70,16 @@ class Device(SQLModel, table=True):
     created_at: datetime = _moment()
 
 
+WAITS = "state = 'inspected' AND allow_review IS {true} AND gold_label IS NULL AND rejected_at IS NULL"
+"""What is in the review queue, as its queries write it, so that they find their indexes."""
+
+
+def _partial(name: str, columns: tuple[str, ...], where: str) -> Index:
+    """An index of some rows. Databases write `true` in two ways."""
+    on_sqlite, elsewhere = text(where.format(true="1")), text(where.format(true="true"))
+    return Index(name, *columns, postgresql_where=elsewhere, sqlite_where=on_sqlite)
+
+
 class PhotoState(StrEnum):
     RECEIVED = "received"  # waits for inspection
     INSPECTED = "inspected"
@@ -82,10 +92,35 @@ class PhotoSource(StrEnum):
     IMPORT = "import"
 
 
+class ReviewVerdict(StrEnum):
+    AGREE = "agree"
+    RELABEL = "relabel"
+    REJECT = "reject"  # for a reason (RejectReason)
+    NOT_WASTE = "not_waste"  # so are these three rejected, and useful to teach a model when to be unsure
+    BAD_PHOTO = "bad_photo"
+    SEVERAL_THINGS = "several_things"
+    UNSURE = "unsure"  # looked, and cannot tell: somebody else has to
+    SECOND_OPINION = "second_opinion"
+    UNDO = "undo"  # takes an earlier opinion of the same person back
+
+
+class RejectReason(StrEnum):
+    PERSON = "person"  # somebody can be recognised
+    PRIVATE = "private"  # a name, an address, a number plate
+    OFFENSIVE = "offensive"
+    OTHER = "other"
+
+
 class Photo(SQLModel, table=True):
     """A photo with what is known of it. `sha256` is of the stored bytes, `origin_sha256` of the bytes that came."""
 
     __tablename__ = "photos"
+    __table_args__ = (
+        _partial("ix_photos_queue_half_decided", ("received_at", "id"), f"{WAITS} AND needs_second_opinion IS {{true}}"),
+        _partial("ix_photos_queue_by_value", ("review_value",), WAITS),
+        _partial("ix_photos_queue_by_chance", ("received_at", "id"), f"{WAITS} AND in_random_share IS {{true}}"),
+        _partial("ix_photos_sure_gold", ("id",), "gold_is_sure IS {true}"),
+    )
     id: str = Field(primary_key=True)
     source: PhotoSource = Field(sa_type=_one_of(PhotoSource))
     device_id: str | None = Field(default=None, foreign_key="devices.id", index=True)
@@ -112,12 +147,20 @@ class Photo(SQLModel, table=True):
     embedding: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
     embedding_release: int | None = None
     group_id: str = Field(index=True, description="photos of one object, or nearly the same photo, share it")
+    novelty: float | None = Field(
+        default=None, description="for the server's model; from 1 on it is too far from all that the model learnt from"
+    )
     review_value: float = Field(default=0.0, index=True)
+    review_parts: dict[str, float] | None = Field(
+        default=None, sa_column=Column(JSON(none_as_null=True), nullable=True), description="what the value is made of"
+    )
     in_random_share: bool = False
 
     gold_label: str | None = Field(default=None, index=True)
     gold_labelled_at: datetime | None = _optional_moment()
+    gold_is_sure: bool = Field(default=False, description="two people say so and nobody else, or it was imported")
     rejected_at: datetime | None = _optional_moment()
+    rejected_as: ReviewVerdict | None = Field(default=None, sa_type=_one_of(ReviewVerdict))
     needs_second_opinion: bool = False
     split: str | None = Field(default=None, description="training.dataset.Split, given once; holdout is for ever")
 
@@ -151,22 +194,23 @@ class Correction(SQLModel, table=True):
     created_at: datetime = _moment()
 
 
-class ReviewVerdict(StrEnum):
-    AGREE = "agree"
-    RELABEL = "relabel"
-    REJECT = "reject"
-    SECOND_OPINION = "second_opinion"
-
-
 class Review(SQLModel, table=True):
     """A reviewer's opinion, or an importer's."""
 
     __tablename__ = "reviews"
+    __table_args__ = (Index("ix_reviews_staff_id_created_at", "staff_id", "created_at"),)
     id: int | None = _serial()
     photo_id: str = Field(foreign_key="photos.id", index=True)
     staff_id: int = Field(foreign_key="staff.id")
     verdict: ReviewVerdict = Field(sa_type=_one_of(ReviewVerdict))
-    label: str | None = Field(default=None, description="null for reject and second_opinion")
+    label: str | None = Field(default=None, description="of agree and relabel")
+    reason: RejectReason | None = Field(default=None, sa_type=_one_of(RejectReason), description="of reject")
+    decides_alone: bool = Field(default=True, description="false: whatever it says, another one has to say the same")
+    takes_back: int | None = Field(
+        default=None,
+        sa_column=Column(_Id, ForeignKey("reviews.id"), nullable=True, unique=True),
+        description="of undo: the opinion that no longer counts",
+    )
     created_at: datetime = _moment()
 
 
@@ -177,6 +221,31 @@ class ReviewClaim(SQLModel, table=True):
     photo_id: str = Field(foreign_key="photos.id", primary_key=True)
     staff_id: int = Field(foreign_key="staff.id", index=True)
     expires_at: datetime = _moment()
+    is_check: bool = Field(default=False, description="it is decided already: what is said is compared, and no opinion")
+
+
+class ReviewSkip(SQLModel, table=True):
+    """Somebody passed this photo by; for some hours it is offered to others alone."""
+
+    __tablename__ = "review_skips"
+    photo_id: str = Field(foreign_key="photos.id", primary_key=True)
+    staff_id: int = Field(sa_column=Column(_Id, ForeignKey("staff.id"), primary_key=True, autoincrement=False))
+    skipped_at: datetime = _moment()
+
+
+class GoldCheck(SQLModel, table=True):
+    """What somebody said of a photo that was decided already, without knowing that."""
+
+    __tablename__ = "gold_checks"
+    __table_args__ = (Index("ix_gold_checks_staff_id_said", "staff_id", "said"),)
+    id: int | None = _serial()
+    photo_id: str = Field(foreign_key="photos.id", index=True)
+    staff_id: int = Field(foreign_key="staff.id")
+    verdict: ReviewVerdict = Field(sa_type=_one_of(ReviewVerdict))
+    said: str | None = Field(default=None, description="label; null where the verdict has none")
+    expected: str
+    is_right: bool
+    created_at: datetime = _moment()
 
 
 class Role(StrEnum):
