@@ -70,7 +70,7 @@ def periods(session: Session, name: str) -> list[Period]:
     channels.find(session, name)
     statement = select(PublishedPointer).where(PublishedPointer.channel == name).order_by(col(PublishedPointer.id))
     rows = session.exec(statement).all()
-    ends = [*(row.at for row in rows[1:]), None]
+    ends = [*(row.at for row in rows[1:]), None][: len(rows)]
     return [
         Period(name, row.at, until, ChannelPointer.model_validate(row.pointer), row.metadata_versions)
         for row, until in zip(rows, ends, strict=True)

@@ -101,54 +101,7 @@ def test_a_password_is_changed_by_who_knows_it(client: httpx.Client, reviewer: M
     assert sign_in(client, "ada", new).status_code == 200
 
 
-STAFF_ONLY = [
-    ("GET", "/v1/staff", Role.ADMINISTRATOR),
-    ("POST", "/v1/staff", Role.ADMINISTRATOR),
-    ("POST", "/v1/staff/1/disable", Role.ADMINISTRATOR),
-    ("GET", "/v1/review/queue", Role.REVIEWER),
-    ("POST", "/v1/review/claims", Role.REVIEWER),
-    ("GET", "/v1/review/photos/00000000-0000-0000-0000-000000000001", Role.REVIEWER),
-    ("POST", "/v1/review/photos/00000000-0000-0000-0000-000000000001/claim", Role.REVIEWER),
-    ("DELETE", "/v1/review/photos/00000000-0000-0000-0000-000000000001/claim", Role.REVIEWER),
-    ("POST", "/v1/review/photos/00000000-0000-0000-0000-000000000001/verdict", Role.REVIEWER),
-    ("POST", "/v1/dataset-snapshots", Role.ENGINEER),
-    ("GET", "/v1/dataset-snapshots", Role.ENGINEER),
-    ("GET", "/v1/dataset-snapshots/1", Role.ENGINEER),
-    ("POST", "/v1/training-runs", Role.ENGINEER),
-    ("GET", "/v1/training-runs", Role.ENGINEER),
-    ("GET", "/v1/training-runs/recipes", Role.ENGINEER),
-    ("GET", "/v1/training-runs/00000000-0000-0000-0000-000000000001", Role.ENGINEER),
-    ("POST", "/v1/training-runs/00000000-0000-0000-0000-000000000001/cancel", Role.ENGINEER),
-    ("GET", "/v1/training-runs/00000000-0000-0000-0000-000000000001/report", Role.ENGINEER),
-    ("GET", "/v1/training-runs/00000000-0000-0000-0000-000000000001/report/log", Role.ENGINEER),
-    ("GET", "/v1/releases", Role.ENGINEER),
-    ("GET", "/v1/releases/1", Role.ENGINEER),
-    *(
-        ("POST", f"/v1/releases/1/{act}", Role.ENGINEER)
-        for act in ("approve", "widen", "halt", "resume", "withdraw", "signatures")
-    ),
-    ("GET", "/v1/releases/1/staged", Role.ENGINEER),
-]
-
-
-def test_each_call_needs_its_role(client: httpx.Client, reviewer: Member, engineer: Member) -> None:
-    below = {Role.ENGINEER: reviewer, Role.ADMINISTRATOR: engineer}
-    for method, path, role in STAFF_ONLY:
-        assert client.request(method, path).status_code == 401, path
-        if role in below:
-            answer = below[role].ask(method, path)
-            assert (answer.status_code, answer.json()["code"]) == (403, "role_needed"), path
-
-
-def test_no_call_of_the_staff_is_missing_above(client: httpx.Client) -> None:
-    known = {(method, path.split("/")[2]) for method, path, _ in STAFF_ONLY}
-    open_to_all_staff = {"/v1/staff/sign-in", "/v1/staff/sign-out", "/v1/staff/me", "/v1/staff/me/password"}
-    described = client.get("/openapi.json").json()["paths"]
-    for path, methods in described.items():
-        if path.split("/")[1:2] != ["v1"] or path in open_to_all_staff:
-            continue
-        if path.split("/")[2] in {"staff", "review", "dataset-snapshots", "training-runs", "releases"}:
-            assert all((method.upper(), path.split("/")[2]) in known for method in methods), path
+# Which role each call needs is asked in `test_routes_and_roles`.
 
 
 def test_a_devices_token_is_no_pass_for_the_staffs_side(resident: Resident) -> None:
