@@ -417,6 +417,32 @@ class TrainingRun(SQLModel, table=True):
     finished_at: datetime | None = _optional_moment()
 
 
+class TrainingPoint(SQLModel, table=True):
+    """What one epoch of a run measured, for its curves; written while it runs."""
+
+    __tablename__ = "training_points"
+    run_id: str = Field(foreign_key="training_runs.id", primary_key=True)
+    epoch: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    stage: str
+    metrics: dict[str, float] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class RecipeConfiguration(SQLModel, table=True):
+    """One version of a recipe that people named: what differs from one that comes with the program."""
+
+    __tablename__ = "recipe_configurations"
+    __table_args__ = (UniqueConstraint("name", "version"),)
+    id: int | None = _serial()
+    name: str = Field(index=True)
+    version: int = Field(description="from 1; a saved version never changes")
+    base: str = Field(description="name of the recipe that it changes")
+    changes: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), description="dotted path to value")
+    digest: str = Field(description="of the whole recipe, as it was when this was saved")
+    note: str = ""
+    saved_by: str
+    created_at: datetime = _moment()
+
+
 class ReleaseState(StrEnum):
     PROPOSED = "proposed"
     APPROVED = "approved"  # waits for the publisher
