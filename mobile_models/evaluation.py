@@ -4,6 +4,7 @@ Guarantees: an `EvaluationReport` names the model, the holdout and the label set
 are comparable exactly when their holdout digests are equal; a `Blessing` names both reports it compared.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -112,6 +113,21 @@ class EvaluationReport(Document):
         counts = [metrics.support for metrics in self.per_class.values()]
         figures: list[float] = [getattr(metrics, figure) for metrics in self.per_class.values()]
         return sum(count * each for count, each in zip(counts, figures, strict=True)) / sum(counts)
+
+
+@dataclass(frozen=True)
+class GatePolicy:
+    """What the gate asks of a model. Floors are fractions.
+
+    The defaults: a class that is missed more often than found, or an answer that is wrong more often than right, does
+    more harm than silence (0.5); on fewer than five photos a floor is no evidence. They keep out what is useless;
+    what is merely worse than the champion is found by the paired tests.
+    """
+
+    alpha: float = 0.05
+    minimum_recall: float = 0.5
+    minimum_precision: float = 0.5
+    minimum_photos_per_class: int = 5
 
 
 class Verdict(StrEnum):

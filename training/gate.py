@@ -6,26 +6,10 @@ challenger in fewer than `alpha` of all cases: the tests are exact and their p-v
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from scipy.stats import binomtest
 
-from mobile_models.evaluation import Answer, Blessing, EvaluationReport, Verdict
-
-
-@dataclass(frozen=True)
-class GatePolicy:
-    """Floors are fractions.
-
-    The defaults: a class that is missed more often than found, or an answer that is wrong more often than right, does
-    more harm than silence (0.5); on fewer than five photos a floor is no evidence. They keep out what is useless;
-    what is merely worse than the champion is found by the paired tests.
-    """
-
-    alpha: float = 0.05
-    minimum_recall: float = 0.5
-    minimum_precision: float = 0.5
-    minimum_photos_per_class: int = 5
+from mobile_models.evaluation import Answer, Blessing, EvaluationReport, GatePolicy, Verdict
 
 
 def judge(

@@ -13,10 +13,10 @@ import sys
 import threading
 from pathlib import Path
 
+from mobile_models.evaluation import GatePolicy
 from training import disk_space
 from training.data.photo_source import PhotoSource
 from training.data.rehearsal import LearnFrom
-from training.gate import GatePolicy
 from training.recipe import IMAGENET, Recipe
 from training.run_directory import ExitCode, Outcome, RunLocked
 from training.run_request import RunRequest

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mobile_models.evaluation import GatePolicy
 from training.data.photo_source import PhotoSource
 from training.data.rehearsal import LearnFrom
-from training.gate import GatePolicy
 from training.recipe import IMAGENET, Recipe
 
 

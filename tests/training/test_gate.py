@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from mobile_models.document import Sha256, sha256
-from mobile_models.evaluation import Answer, Blessing, EvaluationReport, Verdict
+from mobile_models.evaluation import Answer, Blessing, EvaluationReport, GatePolicy, Verdict
 from mobile_models.label_set import TRASHNET, Label, LabelSet
 from training import gate
 from training.evaluation import evaluate
-from training.gate import GatePolicy
 
 GREW = LabelSet(id="trashnet", version=2, labels=(*TRASHNET.labels, Label(id="shoes", name="Shoes")))
 LABELS = np.repeat(np.arange(6), 40)
