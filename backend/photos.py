@@ -20,7 +20,8 @@ from backend import job_queue, known_labels, labelling, photo_store
 from backend.database import Text, now
 from backend.errors import Conflict, NotFound, TooMany
 from backend.photo_sandbox import CleanPhoto
-from backend.review_queue import newest_correction
+from backend.review_items import newest_correction
+from backend.review_weights import ReviewWeights
 from backend.tables import (
     Correction,
     DatasetSnapshotPhoto,
@@ -144,7 +145,7 @@ def accept(session: Session, storage: ObjectStore, incoming: Incoming, photo: Cl
     return row, True
 
 
-def correct(session: Session, device: DeviceId, photo_id: PhotoId, label: str) -> Photo:
+def correct(session: Session, weights: ReviewWeights, device: DeviceId, photo_id: PhotoId, label: str) -> Photo:
     """Add the resident's opinion; saying the same again changes nothing. Its value for review is computed anew."""
     photo = _own(session, device, photo_id)
     if photo.state == PhotoState.WITHDRAWN:
@@ -158,8 +159,7 @@ def correct(session: Session, device: DeviceId, photo_id: PhotoId, label: str) -
     session.add(Correction(photo_id=photo_id, label=label))
     if photo.state == PhotoState.INSPECTED:  # Before that, the inspection that is to come does it.
         session.flush()
-        photo.review_value = labelling.value_for_review(session, photo)
-        session.add(photo)
+        labelling.revalue(session, weights, photo)
     session.flush()
     return photo
 
@@ -178,7 +178,8 @@ def withdraw(session: Session, storage: ObjectStore, device: DeviceId, photo_id:
         photo.captured_on = photo.place = photo.quarantine_reason = None
         photo.perceptual_hash = photo.embedding = photo.embedding_release = None
         photo.gold_label = photo.gold_labelled_at = None
-        photo.review_value, photo.needs_second_opinion = 0.0, False
+        photo.review_value, photo.review_parts, photo.novelty = 0.0, None, None
+        photo.gold_is_sure = photo.needs_second_opinion = False
         session.add(photo)
         claim = session.get(ReviewClaim, photo_id)
         if claim is not None:

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from backend.review_weights import ReviewWeights
 from backend.rollout_plan import RolloutPlan
 
 PREFIX = "WASTELENS_"
@@ -101,6 +102,23 @@ class Settings(BaseSettings):
     oidc_label: str = Field(default="", description="of the button, such as City account")
     review_claim_minutes: int = 10
     review_random_fraction: float = Field(default=0.1, ge=0, le=1)
+    review_check_fraction: float = Field(
+        default=0.04,
+        ge=0,
+        le=0.5,
+        description="of what reviewers see is decided already, to learn how reliable they are",
+    )
+    review_weight_uncertainty: float = Field(default=0.25, ge=0, description="of the model, in the value of a review")
+    review_weight_models_disagree: float = Field(default=0.25, ge=0)
+    review_weight_resident_disagrees: float = Field(default=0.25, ge=0)
+    review_weight_rarity: float = Field(default=0.15, ge=0)
+    review_weight_novelty: float = Field(default=0.10, ge=0)
+    two_opinions_labels: str = Field(
+        default="", description="labels that two people must give, such as battery,medical_waste"
+    )
+    reliability_floor: float = Field(
+        default=0.75, ge=0, le=1, description="whoever is less reliable with a label needs another one to say the same"
+    )
     gold_labels_per_device_and_class: int = Field(
         default=40, description="photos of one device and class that one dataset snapshot takes at most"
     )
@@ -221,6 +239,20 @@ class Settings(BaseSettings):
     @property
     def resolved_public_url(self) -> str:
         return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def review_weights(self) -> ReviewWeights:
+        return ReviewWeights(
+            uncertainty=self.review_weight_uncertainty,
+            models_disagree=self.review_weight_models_disagree,
+            resident_disagrees=self.review_weight_resident_disagrees,
+            rarity=self.review_weight_rarity,
+            novelty=self.review_weight_novelty,
+        )
+
+    @property
+    def labels_for_two(self) -> frozenset[str]:
+        return frozenset(filter(None, (each.strip() for each in self.two_opinions_labels.split(","))))
 
     @property
     def work_dir(self) -> Path:

@@ -86,8 +86,9 @@ def _settle(session: Session, settings: Settings, photo_id: PhotoId, look: Look,
     near_duplicates.join_group(session, photo, look)
     photo.in_random_share = in_random_share(photo_id, settings.review_random_fraction)
     photo.state, photo.inspected_at = PhotoState.INSPECTED, now()
+    photo.novelty = None if opinion is None else opinion.classification.novelty
     session.flush()
-    photo.review_value = labelling.value_for_review(session, photo)
+    labelling.revalue(session, settings.review_weights, photo)
 
 
 def in_random_share(photo_id: PhotoId, fraction: float) -> bool:

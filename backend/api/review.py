@@ -7,13 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from backend import known_labels, labelling, photo_store, review_queue
+from backend import known_labels, labelling, photo_store, review_items, review_queue
 from backend.api.dependencies import PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Reviewer
 from backend.errors import NotFound
 from backend.labelling import Verdict
-from backend.review_queue import MOST_CLAIMS, Item
-from backend.tables import Opinionated, PhotoId, ReviewVerdict
+from backend.review_items import Item
+from backend.review_queue import MOST_CLAIMS
+from backend.tables import Opinionated, PhotoId, RejectReason, ReviewVerdict
 from mobile_models.label_set import LabelId
 
 router = APIRouter(prefix="/v1/review", tags=["review"])
@@ -41,6 +42,8 @@ class ItemAnswer(BaseModel):
     correction: str | None
     predictions: list[PredictionAnswer]
     review_value: float
+    review_parts: dict[str, float]
+    """Why it is worth a review, each reason from 0 to 1; empty where nobody knows."""
     needs_second_opinion: bool
 
 
@@ -68,13 +71,33 @@ class VerdictBody(BaseModel):
     verdict: ReviewVerdict
     label: LabelId | None = None
     """For `agree` the label that was shown, for `relabel` the right one; absent for the others."""
+    reason: RejectReason | None = None
+    """For `reject`."""
 
 
-class DecisionAnswer(BaseModel):
+class CheckAnswer(BaseModel):
+    expected: str
+    is_right: bool
+
+
+class UndoAnswer(BaseModel):
+    held: bool
+
+
+class RenewedAnswer(BaseModel):
+    expires_at: datetime
+
+
+class VerdictAnswer(BaseModel):
     photo_id: str
     gold_label: str | None
     rejected: bool
+    rejected_as: ReviewVerdict | None
     needs_second_opinion: bool
+    in_random_share: bool
+    """Drawn by chance. Told after the verdict alone."""
+    check: CheckAnswer | None
+    """It was decided already, and what you said was compared. Told after the verdict alone."""
 
 
 @router.get("/queue")
@@ -101,7 +124,7 @@ def photo(photo_id: UUID, person: Reviewer, parts: PartsOfServer) -> Response:
     """The photo itself, if its sender lets staff look at it."""
     wanted = PhotoId(str(photo_id))
     with transaction_of(parts) as session:  # It ends before the storage is asked, which may take long.
-        review_queue.check_reviewable(review_queue.found_by(session, person, wanted))
+        review_items.check_reviewable(review_items.found_by(session, person, wanted))
     try:
         content = photo_store.read(parts.storage, wanted)
     except FileNotFoundError:
@@ -122,11 +145,41 @@ def unclaim(photo_id: UUID, person: Reviewer, session: Transaction) -> None:
 
 
 @router.post("/photos/{photo_id}/verdict")
-def verdict(photo_id: UUID, given: VerdictBody, person: Reviewer, session: Transaction) -> DecisionAnswer:
+def verdict(
+    photo_id: UUID, given: VerdictBody, person: Reviewer, parts: PartsOfServer, session: Transaction
+) -> VerdictAnswer:
     """Say what it is. The same again is answered the same; without a claim it is a conflict (409)."""
     wanted = PhotoId(str(photo_id))
-    decision = labelling.give_verdict(session, person, wanted, Verdict(given.verdict, given.label))
-    return DecisionAnswer(photo_id=wanted, **vars(decision))
+    said = Verdict(given.verdict, given.label, given.reason)
+    decision = labelling.give_verdict(session, parts.settings, person, wanted, said)
+    told = labelling.told(session, person, wanted)
+    return VerdictAnswer(
+        photo_id=wanted,
+        gold_label=decision.gold_label,
+        rejected=decision.rejected,
+        rejected_as=decision.rejected_as,
+        needs_second_opinion=decision.needs_second_opinion,
+        in_random_share=told.in_random_share,
+        check=None if told.check is None else CheckAnswer(expected=told.check.expected, is_right=told.check.is_right),
+    )
+
+
+@router.post("/photos/{photo_id}/undo")
+def undo(photo_id: UUID, person: Reviewer, parts: PartsOfServer, session: Transaction) -> UndoAnswer:
+    """Take back the last word on it, if it is among your last 20. The photo is yours again unless another has it."""
+    return UndoAnswer(held=labelling.undo(session, parts.settings, person, PhotoId(str(photo_id))))
+
+
+@router.post("/photos/{photo_id}/skip", status_code=204)
+def skip(photo_id: UUID, person: Reviewer, session: Transaction) -> None:
+    """Give the photo back; for some hours it is offered to others alone."""
+    review_queue.skip(session, person, PhotoId(str(photo_id)))
+
+
+@router.post("/claims/renew")
+def renew(person: Reviewer, parts: PartsOfServer, session: Transaction) -> RenewedAnswer:
+    """Hold what is yours for some minutes more."""
+    return RenewedAnswer(expires_at=review_queue.renew(session, parts.settings, person))
 
 
 def _item(item: Item) -> ItemAnswer:

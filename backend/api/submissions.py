@@ -88,9 +88,11 @@ def _accept(
 
 
 @router.put("/{photo_id}/correction")
-def correct(photo_id: UUID, body: CorrectionBody, device: KnownDevice, session: Transaction) -> SubmissionAnswer:
+def correct(
+    photo_id: UUID, body: CorrectionBody, device: KnownDevice, parts: PartsOfServer, session: Transaction
+) -> SubmissionAnswer:
     """Say what it really is, also long after it was sent."""
-    photos.correct(session, device, PhotoId(str(photo_id)), body.label)
+    photos.correct(session, parts.settings.review_weights, device, PhotoId(str(photo_id)), body.label)
     return answer(photos.status(session, device, PhotoId(str(photo_id))))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import Session, select
 
-from backend import labelling, review_queue, staff
+from backend import labelling, review_items, review_queue, staff
 from backend.errors import NotFound
 from backend.labelling import Verdict
 from backend.settings import Settings
@@ -45,8 +45,10 @@ def test_the_queue_is_that_of_the_areas(session: Session, settings: Settings, ad
     "ask",
     [
         review_queue.claim_one,
-        lambda session, _, ada, far: labelling.give_verdict(session, ada, far, Verdict(ReviewVerdict.REJECT)),
-        lambda session, _, ada, far: review_queue.found_by(session, ada, far),
+        lambda session, settings, ada, far: labelling.give_verdict(
+            session, settings, ada, far, Verdict(ReviewVerdict.REJECT)
+        ),
+        lambda session, _, ada, far: review_items.found_by(session, ada, far),
     ],
 )
 def test_a_photo_of_elsewhere_is_answered_like_one_that_does_not_exist(

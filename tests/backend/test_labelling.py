@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlmodel import Session, select, update
 
-from backend import labelling, review_queue
+from backend import labelling, review_items, review_queue
 from backend.database import now, transaction
 from backend.errors import Conflict, DomainError, NotFound
 from backend.labelling import Verdict
 from backend.opinions import Decision
+from backend.review_weights import ReviewWeights
 from backend.settings import Settings
 from backend.staff import Person
 from backend.tables import (
@@ -28,7 +29,7 @@ from tests.backend.staff_world import gold, id_of, person, photo
 
 def never() -> float:
     """A draw that never chooses the random share."""
-    return 1.0
+    return 0.5
 
 
 def always() -> float:
@@ -39,8 +40,8 @@ def take(session: Session, settings: Settings, who: Person, count: int = 1) -> l
     return [item.photo_id for item in review_queue.claim(session, settings, who, count, draw=never)]
 
 
-def relabel(session: Session, who: Person, photo_id: str, label: str) -> Decision:
-    return labelling.give_verdict(session, who, PhotoId(photo_id), Verdict(ReviewVerdict.RELABEL, label))
+def relabel(session: Session, settings: Settings, who: Person, photo_id: str, label: str) -> Decision:
+    return labelling.give_verdict(session, settings, who, PhotoId(photo_id), Verdict(ReviewVerdict.RELABEL, label))
 
 
 def reviews(session: Session, photo_id: str) -> list[tuple[int, str, str | None]]:
@@ -101,7 +102,7 @@ def test_a_claim_that_has_expired_is_free_for_others(session: Session, settings:
     session.connection().execute(update(ReviewClaim).values(expires_at=now() - timedelta(seconds=1)))
     assert take(session, settings, bob) == [row.id]
     with pytest.raises(Conflict) as refused:
-        relabel(session, ada, row.id, "glass")
+        relabel(session, settings, ada, row.id, "glass")
     assert refused.value.code == "not_claimed"
     assert reviews(session, row.id) == []
 
@@ -121,7 +122,7 @@ def test_of_many_connections_each_gets_photos_of_its_own(engine: Engine, setting
             got.extend(found)
             with transaction(engine) as session:
                 for photo_id in found:
-                    relabel(session, who, photo_id, "glass")
+                    relabel(session, settings, who, photo_id, "glass")
 
     threads = [threading.Thread(target=work, args=(who,)) for who in people]
     for thread in threads:
@@ -136,7 +137,7 @@ def test_of_many_connections_each_gets_photos_of_its_own(engine: Engine, setting
 def test_one_verdict_makes_the_gold_label_and_gives_the_photo_back(session: Session, settings: Settings) -> None:
     row, ada = photo(session), person(session)
     take(session, settings, ada)
-    assert relabel(session, ada, row.id, "glass") == Decision(gold_label="glass")
+    assert relabel(session, settings, ada, row.id, "glass") == Decision(gold_label="glass")
     assert row.gold_label == "glass"
     assert row.gold_labelled_at is not None
     assert session.get(ReviewClaim, row.id) is None
@@ -146,16 +147,16 @@ def test_one_verdict_makes_the_gold_label_and_gives_the_photo_back(session: Sess
 def test_the_same_verdict_sent_twice_is_one(session: Session, settings: Settings) -> None:
     row, ada = photo(session), person(session)
     take(session, settings, ada)
-    assert relabel(session, ada, row.id, "glass") == relabel(session, ada, row.id, "glass")
+    assert relabel(session, settings, ada, row.id, "glass") == relabel(session, settings, ada, row.id, "glass")
     assert len(reviews(session, row.id)) == 1
 
 
-def test_a_verdict_without_a_claim_is_refused(session: Session) -> None:
+def test_a_verdict_without_a_claim_is_refused(session: Session, settings: Settings) -> None:
     row, ada = photo(session), person(session)
     with pytest.raises(Conflict):
-        relabel(session, ada, row.id, "glass")
+        relabel(session, settings, ada, row.id, "glass")
     with pytest.raises(NotFound):
-        relabel(session, ada, "no such photo", "glass")
+        relabel(session, settings, ada, "no such photo", "glass")
 
 
 def test_agreeing_means_agreeing_with_what_was_shown(session: Session, settings: Settings) -> None:
@@ -164,9 +165,12 @@ def test_agreeing_means_agreeing_with_what_was_shown(session: Session, settings:
     session.add(Correction(photo_id=row.id, label="glass"))
     session.flush()
     with pytest.raises(Conflict) as refused:
-        labelling.give_verdict(session, ada, id_of(row), Verdict(ReviewVerdict.AGREE, "metal"))
+        labelling.give_verdict(session, settings, ada, id_of(row), Verdict(ReviewVerdict.AGREE, "metal"))
     assert refused.value.code == "opinion_changed"
-    assert labelling.give_verdict(session, ada, id_of(row), Verdict(ReviewVerdict.AGREE, "glass")).gold_label == "glass"
+    assert (
+        labelling.give_verdict(session, settings, ada, id_of(row), Verdict(ReviewVerdict.AGREE, "glass")).gold_label
+        == "glass"
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +187,7 @@ def test_a_verdict_that_makes_no_sense_is_refused(
     row, ada = photo(session), person(session)
     take(session, settings, ada)
     with pytest.raises(DomainError) as refused:
-        labelling.give_verdict(session, ada, id_of(row), verdict)
+        labelling.give_verdict(session, settings, ada, id_of(row), verdict)
     assert refused.value.code == code
 
 
@@ -191,12 +195,12 @@ def test_a_second_opinion_is_given_by_others_and_two_must_agree(session: Session
     row = photo(session)
     ada, bob, eve = person(session), person(session, "bob"), person(session, "eve")
     take(session, settings, ada)
-    labelling.give_verdict(session, ada, id_of(row), Verdict(ReviewVerdict.SECOND_OPINION))
+    labelling.give_verdict(session, settings, ada, id_of(row), Verdict(ReviewVerdict.SECOND_OPINION))
     assert take(session, settings, ada) == []
     assert take(session, settings, bob) == [row.id]
-    assert relabel(session, bob, row.id, "glass") == Decision(needs_second_opinion=True)
+    assert relabel(session, settings, bob, row.id, "glass") == Decision(needs_second_opinion=True)
     assert take(session, settings, eve) == [row.id]
-    assert relabel(session, eve, row.id, "glass") == Decision(gold_label="glass")
+    assert relabel(session, settings, eve, row.id, "glass") == Decision(gold_label="glass", is_sure=True)
 
 
 def test_a_decided_photo_can_be_looked_at_again_and_nothing_is_overwritten(
@@ -204,11 +208,11 @@ def test_a_decided_photo_can_be_looked_at_again_and_nothing_is_overwritten(
 ) -> None:
     row, ada, bob = photo(session), person(session), person(session, "bob")
     take(session, settings, ada)
-    relabel(session, ada, row.id, "glass")
+    relabel(session, settings, ada, row.id, "glass")
     review_queue.claim_one(session, settings, bob, id_of(row))
     with pytest.raises(Conflict):
         review_queue.claim_one(session, settings, ada, id_of(row))
-    assert relabel(session, bob, row.id, "metal") == Decision(needs_second_opinion=True)
+    assert relabel(session, settings, bob, row.id, "metal") == Decision(needs_second_opinion=True)
     assert row.gold_label is None
     assert reviews(session, row.id) == [(ada.id, "relabel", "glass"), (bob.id, "relabel", "metal")]
 
@@ -219,7 +223,7 @@ def test_a_photo_that_was_withdrawn_meanwhile_takes_no_verdict(session: Session,
     row.state, row.allow_review = PhotoState.WITHDRAWN, False
     session.flush()
     with pytest.raises(Conflict) as refused:
-        relabel(session, ada, row.id, "glass")
+        relabel(session, settings, ada, row.id, "glass")
     assert refused.value.code == "not_reviewable"
 
 
@@ -237,7 +241,7 @@ def test_the_counts_say_what_waits(session: Session, settings: Settings) -> None
     for _ in range(3):
         photo(session)
     gold(session, "glass")
-    relabel(session, ada, take(session, settings, ada)[0], "glass")
+    relabel(session, settings, ada, take(session, settings, ada)[0], "glass")
     take(session, settings, ada)
     photo(session, needs_second_opinion=True)
     counts = review_queue.queue_counts(session, ada)
@@ -248,7 +252,7 @@ def test_an_item_hides_what_other_reviewers_said(session: Session, settings: Set
     ada, bob = person(session), person(session, "bob")
     row = photo(session, phone="metal")
     take(session, settings, ada)
-    labelling.give_verdict(session, ada, id_of(row), Verdict(ReviewVerdict.SECOND_OPINION))
+    labelling.give_verdict(session, settings, ada, id_of(row), Verdict(ReviewVerdict.SECOND_OPINION))
     item = review_queue.claim(session, settings, bob, 1, draw=never)[0]
     assert item.needs_second_opinion
     assert item.shown_label == "metal"
@@ -258,10 +262,14 @@ def test_an_item_hides_what_other_reviewers_said(session: Session, settings: Set
 def test_value_for_review_reads_the_newest_correction_and_the_rarity_of_gold(session: Session) -> None:
     gold(session, "metal")
     row = photo(session, phone="metal", scores={"metal": 1.0})
-    assert labelling.value_for_review(session, row) == 0
+    labelling.revalue(session, ReviewWeights(), row)
+    assert row.review_value == 0
     session.add(Correction(photo_id=row.id, label="trash"))
     session.flush()
-    assert labelling.value_for_review(session, session.get_one(Photo, row.id)) == pytest.approx(0.4)
+    labelling.revalue(session, ReviewWeights(), row)
+    assert row.review_value == pytest.approx(0.4)
+    assert row.review_parts is not None
+    assert ReviewWeights().reasons(row.review_parts) == ("resident_disagrees", "rarity")
 
 
 def test_what_a_reviewer_sees_takes_as_many_queries_for_twenty_photos_as_for_one(
@@ -273,9 +281,9 @@ def test_what_a_reviewer_sees_takes_as_many_queries_for_twenty_photos_as_for_one
     ids = [PhotoId(photo_id) for photo_id in session.exec(select(Photo.id))]
     statements: list[str] = []
     event.listen(session.get_bind(), "before_cursor_execute", lambda *given: statements.append(given[2]))
-    seen = review_queue.items(session, ids[:1])
+    seen = review_items.items(session, ids[:1])
     for_one = len(statements)
-    seen = review_queue.items(session, ids)
+    seen = review_items.items(session, ids)
     assert len(statements) == 2 * for_one
     assert {(item.shown_label, item.correction, len(item.predictions)) for item in seen} == {("paper", "paper", 1)}
 
@@ -286,5 +294,5 @@ def test_a_claim_that_another_got_while_it_was_renewed_is_not_handed_out_twice(
     ada, bea = person(session), person(session, "bea")
     row = photo(session)
     assert take(session, settings, bea) == [row.id]
-    monkeypatch.setattr(review_queue, "_held", lambda *_: [row.id])
+    monkeypatch.setattr(review_queue, "_held", lambda *_: [(row.id, False)])
     assert take(session, settings, ada) == []
