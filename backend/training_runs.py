@@ -1,10 +1,11 @@
 """Training runs: asking for one, watching it, ending it.
 
 Guarantees: a run that exists can be run: its recipe, weights and data set are checked when it is asked for. Its
-release has a number from the first moment, which no other release ever gets. A run that has ended does not change.
+release has a number from the first moment, which no other release ever gets. A run that has ended does not change,
+unless people let one go on that was cancelled or failed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func
@@ -22,6 +23,7 @@ from backend.tables import (
     Photo,
     Release,
     TrainingMode,
+    TrainingPoint,
     TrainingRun,
     TrainingRunState,
 )
@@ -31,6 +33,7 @@ from mobile_models.manifest import ReleaseManifest
 from training.recipe import CHAMPION, IMAGENET, RANDOM, RANDOM_FROZEN, Recipe, RecipeError, check_weights
 
 UNFINISHED = (TrainingRunState.REQUESTED, TrainingRunState.RUNNING)
+RESUMABLE = (TrainingRunState.CANCELLED, TrainingRunState.FAILED)
 CALENDAR, GOLD_LABELS = "calendar", "gold_labels"
 _TRAINER = "retrain"
 _NUMBERING_ATTEMPTS = 10
@@ -106,6 +109,31 @@ def cancel(session: Session, run_id: str, who: str) -> TrainingRun:
     return run
 
 
+def resume(session: Session, run_id: str, who: str) -> TrainingRun:
+    """Let a run go on that was cancelled or failed, from its checkpoint where that still lies on a worker's disk.
+
+    Raise `Conflict` for any other, and where another release is current than the one that it began against.
+    """
+    find(session, run_id)
+    run = _locked(session, run_id)
+    if run.state not in RESUMABLE:
+        raise Conflict(f"Only a run that was cancelled or failed can go on; this one is {run.state}.", code="run_ended")
+    _check_snapshot(session, run.snapshot_id)
+    if run.started_at is not None and run.champion_version != current_version(session):
+        raise Conflict("Another release is current since it began. Start a new run.", code="champion_changed")
+    run.state, run.finished_at, run.cancel_requested_at, run.error = TrainingRunState.REQUESTED, None, None, None
+    session.add(run)
+    job_queue.enqueue(session, JobKind.RETRAIN, run.id)
+    audit_log.record(session, who, "training_run.resumed", _subject(run_id))
+    return run
+
+
+def points(session: Session, run_id: str) -> Sequence[TrainingPoint]:
+    """Return what each epoch measured, in order."""
+    statement = select(TrainingPoint).where(TrainingPoint.run_id == run_id)
+    return session.exec(statement.order_by(col(TrainingPoint.epoch))).all()
+
+
 def start(session: Session, run_id: str) -> None:
     """Mark the run as running; one that was interrupted keeps the time of its first start."""
     run = _locked(session, run_id)
@@ -117,9 +145,21 @@ def start(session: Session, run_id: str) -> None:
 def record_progress(session: Session, run_id: str, progress: Document) -> None:
     """Keep what the trainer says (`training.run_directory.Progress`) for those who watch."""
     run = _locked(session, run_id)
-    if run.state == TrainingRunState.RUNNING:
-        run.progress = progress.model_dump(mode="json")
-        session.add(run)
+    if run.state != TrainingRunState.RUNNING:
+        return
+    said = run.progress = progress.model_dump(mode="json")
+    session.add(run)
+    if said["epoch"] > 0 and said["metrics"]:
+        record_points(session, run_id, {said["epoch"]: (said["stage"], said["metrics"])})
+
+
+def record_points(session: Session, run_id: str, epochs: Mapping[int, tuple[str, dict[str, float]]]) -> None:
+    """Keep what epochs measured, by number from 1; of one that is known already, the first word counts."""
+    statement = select(TrainingPoint.epoch).where(TrainingPoint.run_id == run_id)
+    known = set(session.exec(statement).all())
+    for epoch, (stage, metrics) in epochs.items():
+        if epoch not in known:
+            session.add(TrainingPoint(run_id=run_id, epoch=epoch, stage=stage, metrics=metrics))
 
 
 def settle_blessed(session: Session, run_id: str, manifest: ReleaseManifest, blessing: Blessing) -> None:

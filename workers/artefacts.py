@@ -14,13 +14,14 @@ from sqlmodel import col, select
 
 from backend import photo_store
 from backend.release_files import MANIFEST, manifest_last, release_key
+from backend.run_files import run_key
 from backend.tables import DatasetSnapshotPhoto, Photo, PhotoId, PhotoState
 from mobile_models.document import Sha256, file_sha256, sha256
 from training.dataset import DatasetSnapshot
 from workers.claim import CannotBeDone
 from workers.workplace import Workplace
 
-_READABLE = (".json", ".log", ".md")
+_READABLE = (".json", ".log", ".md", ".html")
 _DOWNLOADS_AT_ONCE = 8
 
 
@@ -106,4 +107,4 @@ def store_reports(storage: ObjectStore, run_id: str, run: Path) -> None:
     """Keep what people read of a run, its documents and what it printed; not its checkpoints and models."""
     for file in sorted((*run.iterdir(), *run.glob("release/*"))):
         if file.suffix in _READABLE:
-            obstore.put(storage, f"artefacts/runs/{run_id}/{file.relative_to(run).as_posix()}", file)
+            obstore.put(storage, run_key(run_id, file.relative_to(run).as_posix()), file)

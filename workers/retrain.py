@@ -26,6 +26,7 @@ from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
 from training.child import TrainingCommand, last_words, train
 from training.data.rehearsal import LearnFrom
+from training.fitting.checkpoints import STATE_FILE, FitState, History
 from training.recipe import CHAMPION, Recipe
 from training.run_directory import ExitCode, Outcome, Progress, RunDirectory, RunResult
 from workers import artefacts, kept_features
@@ -107,6 +108,8 @@ def _frozen_digest(session: Session, run: TrainingRun) -> str:
 def _train(work: Work, plan: Plan, run: RunDirectory) -> RunResult:
     command = _prepare(work, plan, run)
     code = train(command, _Watch(work, plan.run.id, run).look)
+    with work.transaction() as session:  # Those that it did not see in time.
+        training_runs.record_points(session, plan.run.id, _epochs(run))
     result = run.read_result()
     if code == ExitCode.LOCKED:
         raise TrainerFailed("Another trainer still holds the run directory.")
@@ -180,8 +183,19 @@ class _Watch:
             if session.get_one(TrainingRun, self.run_id).cancel_requested_at is not None:
                 raise Cancelled
             if progress is not None and progress != self.written:
+                training_runs.record_points(session, self.run_id, _epochs(self.run))
                 training_runs.record_progress(session, self.run_id, progress)
         self.written = progress
+
+
+def _epochs(run: RunDirectory) -> dict[int, tuple[str, dict[str, float]]]:
+    """Return what each epoch measured so far, by number."""
+    if run.history.is_file():
+        found = History.read(run.history).epochs
+    else:
+        state = run.checkpoints / STATE_FILE
+        found = FitState.read(state).epochs if state.is_file() else ()
+    return {number: (epoch.name, epoch.metrics) for number, epoch in enumerate(found, 1)}
 
 
 def _keep(work: Work, plan: Plan, run: RunDirectory, result: RunResult) -> Settle:

@@ -8,7 +8,7 @@ import obstore
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from backend import snapshots, training_runs
+from backend import run_files, snapshots, training_runs
 from backend.api.dependencies import CurrentSettings, PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Engineer
 from backend.database import RowNumber
@@ -116,31 +116,27 @@ def cancel(run_id: UUID, person: Engineer, session: Transaction) -> RunAnswer:
     return answer(training_runs.cancel(session, str(run_id), person.name))
 
 
+@router.post("/{run_id}/resume", status_code=202)
+def resume(run_id: UUID, person: Engineer, session: Transaction) -> RunAnswer:
+    """Let a run go on that was cancelled or failed."""
+    return answer(training_runs.resume(session, str(run_id), person.name))
+
+
 @router.get("/{run_id}/report")
 def report_files(run_id: UUID, _: Engineer, parts: PartsOfServer) -> ReportFiles:
     """What the run has left behind so far: evaluation, blessing, model card, log."""
     with transaction_of(parts) as session:  # It ends before the storage is asked, which may take long.
         training_runs.find(session, str(run_id))
-    return ReportFiles(files=_report_files(parts, str(run_id)))
+    return ReportFiles(files=run_files.names(parts.storage, str(run_id)))
 
 
 @router.get("/{run_id}/report/{file:path}", response_class=Response)
 def report_file(run_id: UUID, file: str, _: Engineer, parts: PartsOfServer) -> Response:
-    if file not in _report_files(parts, str(run_id)):
+    if file not in run_files.names(parts.storage, str(run_id)):
         raise NotFound("The run has no such file.")
-    content = bytes(obstore.get(parts.storage, _prefix(str(run_id)) + file).bytes())
+    content = bytes(obstore.get(parts.storage, run_files.run_key(str(run_id), file)).bytes())
     kind = next((kind for ending, kind in _MEDIA_TYPES.items() if file.endswith(ending)), "text/plain; charset=utf-8")
     return Response(content, media_type=kind, headers={"X-Content-Type-Options": "nosniff"})
-
-
-def _prefix(run_id: str) -> str:
-    return f"artefacts/runs/{run_id}/"
-
-
-def _report_files(parts: PartsOfServer, run_id: str) -> list[str]:
-    prefix = _prefix(run_id)
-    found = (each["path"] for page in obstore.list(parts.storage, prefix) for each in page)
-    return sorted(path.removeprefix(prefix) for path in found)
 
 
 def _recipe(given: RunBody, settings: Settings) -> recipes.Recipe:
