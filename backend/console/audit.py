@@ -95,7 +95,9 @@ def export(
 ) -> Response:
     wanted = asked.search(visitor)
     with transaction_of(parts) as session:
-        audit_log.record(session, visitor.person.name, "audit.exported", "audit", kind=kind, **asked.query)
+        audit_log.record(
+            session, visitor.person.name, "audit.exported", "audit", kind=kind, search=urlencode(asked.query)
+        )
         last, _ = audit_chain.end(session)
     found = _everything(parts, wanted)
     lines, media_type = (_csv(found), "text/csv") if kind == "csv" else (_json_lines(found), "application/jsonl")
