@@ -16,6 +16,8 @@ from training.quantization.tflite_graph import Graph, Operator
 
 POSITIONS = 256
 """Places of a photo at which a layer's input is looked at: neighbours say the same."""
+BLOCK = 128
+"""Inputs whose errors reach the others in one product of matrices: the same sums, in cache."""
 DAMPING = 0.01
 """Share of the mean squared input that is added to each: inputs that never vary must not decide."""
 _GROUPED, _DENSE = "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"
@@ -62,13 +64,23 @@ def compensated(weights: NDArray[np.float32], scales: Floats, product: Floats) -
     order = np.argsort(-_diagonal(product).mean(axis=0), kind="stable")
     spread = _spread(product[:, order][:, :, order])
     left, whole = weights[..., order].astype(np.float64), np.empty(weights.shape)
-    for place, column in enumerate(order):
-        current = left[..., place : place + 1]
-        chosen = np.clip(np.round(current / scales), -127, 127)
-        missed = (current - chosen * scales) / spread[:, place, place, np.newaxis, np.newaxis]
-        left[..., place:] -= missed * spread[:, np.newaxis, place, place:]
-        whole[..., column] = chosen[..., 0]
+    for start in range(0, len(order), BLOCK):
+        block, later = slice(start, start + BLOCK), slice(start + BLOCK, None)
+        whole[..., order[block]], missed = _one_by_one(left[..., block], scales, spread[:, block, block])
+        left[..., later] -= missed @ spread[:, block, later]
     return whole
+
+
+def _one_by_one(left: Floats, scales: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    """Round inputs in their order; return them, and what of each the later inputs of other blocks have to take."""
+    left = left.copy()
+    whole, missed = np.empty(left.shape), np.empty(left.shape)
+    for place in range(left.shape[-1]):
+        chosen = np.clip(np.round(left[..., place : place + 1] / scales), -127, 127)
+        error = (left[..., place : place + 1] - chosen * scales) / spread[:, place, place, np.newaxis, np.newaxis]
+        left[..., place:] -= error * spread[:, np.newaxis, place, place:]
+        whole[..., place], missed[..., place] = chosen[..., 0], error[..., 0]
+    return whole, missed
 
 
 def _spread(product: Floats) -> Floats:
