@@ -18,6 +18,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    String,
     UniqueConstraint,
     text,
 )
@@ -85,11 +86,20 @@ class PhotoState(StrEnum):
     INSPECTED = "inspected"
     QUARANTINED = "quarantined"  # kept from everybody, with a reason
     WITHDRAWN = "withdrawn"  # tombstone: the bytes are gone
+    HIDDEN = "hidden"  # by somebody of the staff, from review and training, until it is shown again
 
 
 class PhotoSource(StrEnum):
     SUBMISSION = "submission"
     IMPORT = "import"
+
+
+class LocationPrecision(StrEnum):
+    """What a resident chose to tell, and to how many decimals of a degree it is kept."""
+
+    EXACT = "exact"  # 5: about a metre
+    STREET = "street"  # 3: about a hundred metres
+    DISTRICT = "district"  # 2: about a kilometre
 
 
 class ReviewVerdict(StrEnum):
@@ -111,15 +121,44 @@ class RejectReason(StrEnum):
     OTHER = "other"
 
 
+SEARCHED = (
+    "gold_label",
+    "predicted_label",
+    "predicted_release",
+    "corrected_label",
+    "place",
+    "source",
+    "split",
+    "state",
+)
+"""Columns by which staff search: each finds its photos in the order in which they came, without sorting."""
+COUNTED = (
+    "received_at",
+    "id",
+    "state",
+    "place",
+    "gold_label",
+    "corrected_label",
+    "predicted_label",
+    "latitude",
+    "longitude",
+)
+"""What maps and curves are counted from: they read this index alone, never the photos."""
+
+
 class Photo(SQLModel, table=True):
     """A photo with what is known of it. `sha256` is of the stored bytes, `origin_sha256` of the bytes that came."""
 
     __tablename__ = "photos"
     __table_args__ = (
-        _partial("ix_photos_queue_half_decided", ("received_at", "id"), f"{WAITS} AND needs_second_opinion IS {{true}}"),
+        _partial(
+            "ix_photos_queue_half_decided", ("received_at", "id"), f"{WAITS} AND needs_second_opinion IS {{true}}"
+        ),
         _partial("ix_photos_queue_by_value", ("review_value",), WAITS),
         _partial("ix_photos_queue_by_chance", ("received_at", "id"), f"{WAITS} AND in_random_share IS {{true}}"),
         _partial("ix_photos_sure_gold", ("id",), "gold_is_sure IS {true}"),
+        *(Index(f"ix_photos_found_by_{name}", name, "received_at", "id") for name in SEARCHED),
+        Index("ix_photos_counted", *COUNTED),
     )
     id: str = Field(primary_key=True)
     source: PhotoSource = Field(sa_type=_one_of(PhotoSource))
@@ -137,6 +176,10 @@ class Photo(SQLModel, table=True):
     received_at: datetime = _moment(index=True)
     captured_on: date | None = None
     place: str | None = Field(default=None, description="as coarse as the resident chose")
+    latitude: float | None = Field(default=None, description="rounded as `location_precision` says")
+    longitude: float | None = None
+    location_precision: LocationPrecision | None = Field(default=None, sa_type=_one_of(LocationPrecision))
+    note: str | None = Field(default=None, description="the resident's, plain text")
     licence: str | None = None
     origin: str | None = Field(default=None, description="for imports: data set and path")
     allow_review: bool = False
@@ -155,6 +198,13 @@ class Photo(SQLModel, table=True):
         default=None, sa_column=Column(JSON(none_as_null=True), nullable=True), description="what the value is made of"
     )
     in_random_share: bool = False
+
+    predicted_label: str | None = Field(default=None, description="of the phone's `Prediction`, else the server's")
+    predicted_release: int | None = None
+    confidence: float | None = Field(default=None, index=True, description="best score of that prediction")
+    corrected_label: str | None = Field(default=None, description="of the newest `Correction`")
+    hidden_at: datetime | None = _optional_moment()
+    hidden_reason: str | None = None
 
     gold_label: str | None = Field(default=None, index=True)
     gold_labelled_at: datetime | None = _optional_moment()
@@ -343,6 +393,48 @@ class StaffTicket(SQLModel, table=True):
     staff_id: int | None = Field(default=None, foreign_key="staff.id", index=True)
     detail: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     expires_at: datetime = _moment(index=True)
+
+
+class PhotoNote(SQLModel, table=True):
+    """What somebody of the staff noted on a photo."""
+
+    __tablename__ = "photo_notes"
+    id: int | None = _serial()
+    photo_id: str = Field(foreign_key="photos.id", index=True)
+    staff_id: int = Field(foreign_key="staff.id")
+    text: str
+    created_at: datetime = _moment()
+
+
+class NoteWord(SQLModel, table=True):
+    """A word of the notes on a photo, as `backend.note_words` writes it. Sorted by code points on every database."""
+
+    __tablename__ = "note_words"
+    word: str = Field(
+        sa_column=Column(String(64).with_variant(String(64, collation="C"), "postgresql"), primary_key=True)
+    )
+    photo_id: str = Field(foreign_key="photos.id", primary_key=True, index=True)
+
+
+class DeviceBlock(SQLModel, table=True):
+    """Nothing is taken from a device any more, until the block is lifted."""
+
+    __tablename__ = "device_blocks"
+    __table_args__ = (
+        Index(
+            "uq_device_blocks_open_device",
+            "device_id",
+            unique=True,
+            sqlite_where=text("lifted_at IS NULL"),
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
+    )
+    id: int | None = _serial()
+    device_id: str = Field(foreign_key="devices.id", index=True)
+    reason: str
+    blocked_by: str
+    blocked_at: datetime = _moment()
+    lifted_at: datetime | None = _optional_moment()
 
 
 class DatasetSnapshotState(StrEnum):
