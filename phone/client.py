@@ -12,10 +12,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
+from mobile_models import guide, guide_search
 from mobile_models.field_report import Arm
+from mobile_models.guide import Guide, GuideAnswer
 from mobile_models.manifest import ReleaseManifest
 from mobile_models.updates import update_channel, updater
 from mobile_models.updates.known_time import Clock, system_clock
@@ -55,6 +58,14 @@ class Surroundings:
         )
 
 
+@dataclass(frozen=True)
+class GuideReader:
+    """Whose guide a phone follows, and in which language it is read."""
+
+    city: str
+    language: str = "en"
+
+
 _NOTHING_CHOSEN, _ANYWHERE = Submission(), Surroundings()
 
 
@@ -70,11 +81,13 @@ class Phone:
         *,
         channel: str = update_channel.STABLE,
         clock: Clock = system_clock,
+        reader: GuideReader | None = None,
     ) -> None:
         """Raise `UpdateRefused` if not even the bundled release runs here."""
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._channel = channel
+        self._reader, self._clock = reader, clock
         address = server_url.rstrip("/")
         self._http = server.connect(address)
         bundled = ReleaseManifest.read(bundled_release / "manifest.json")
@@ -84,6 +97,7 @@ class Phone:
         self._usage = Usage(directory / "usage.json", _kind(), channel, bundled.version, self._source.known_time.now)
         self._models = ModelStore(directory / "models", bundled_release, self._usage)
         self._active = self._models.open_best()
+        self._guide = self._kept_guide()
         self.outbox = Outbox(directory / "outbox")
 
     def close(self) -> None:
@@ -118,7 +132,27 @@ class Phone:
         model = self._active
         said = self._models.classify(model, photo)
         self._usage.answered(model.version, said.milliseconds)
-        return Answer(Prediction(label=said.label, scores=said.scores, release=model.version), said.milliseconds)
+        prediction = Prediction(label=said.label, scores=said.scores, release=model.version)
+        return Answer(prediction, said.milliseconds, self._advice(said.label))
+
+    def look_up(self, words: str) -> tuple[GuideAnswer, ...]:
+        """Return what the city's guide says about things of this name, the likeliest first."""
+        if self._guide is None or self._reader is None:
+            return ()
+        return guide_search.search(self._guide, words, self._reader.language, self._today)
+
+    def _advice(self, label: str) -> GuideAnswer | None:
+        if self._guide is None or self._reader is None:
+            return None
+        return guide.answer(self._guide, label, self._reader.language, self._today)
+
+    @property
+    def _today(self) -> date:
+        """As the resident's calendar has it."""
+        return self._clock().astimezone().date()
+
+    def _kept_guide(self) -> Guide | None:
+        return None if self._reader is None else updater.guide(self._source, self._reader.city)
 
     def keep(self, photo: bytes, answer: Answer, chosen: Submission = _NOTHING_CHOSEN) -> SubmissionId:
         """Put a photo with this phone's `answer` and what the resident has chosen into the outbox.
@@ -237,7 +271,9 @@ class Phone:
             device_id = self.register().device_id
         except (ServerUnreachable, server.ServerRefused) as error:
             raise UpdateRefused(RefusalReason.UNREACHABLE, str(error)) from error
-        offer = updater.look(self._source, self._channel, device_id, self._models.models())
+        city = None if self._reader is None else self._reader.city
+        offer = updater.look(self._source, self._channel, device_id, self._models.models(), city)
+        self._guide = self._kept_guide()
         pointer = updater.pointer_seen_last(self._source)
         if pointer is not None:
             self._usage.saw(pointer, device_id)

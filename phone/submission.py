@@ -7,6 +7,7 @@ from typing import NewType
 from pydantic import Field
 
 from mobile_models.document import Document
+from mobile_models.guide import GuideAnswer
 from mobile_models.label_set import LabelId
 
 SubmissionId = NewType("SubmissionId", str)
@@ -25,6 +26,8 @@ class Answer:
 
     prediction: Prediction
     milliseconds: float
+    advice: GuideAnswer | None = None
+    """What the city's guide says about it, where there is one."""
 
     @property
     def label(self) -> str:

@@ -1,6 +1,7 @@
 """The part of a change that `channels` signs: where phones are pointed to.
 
-Guarantees: a pointer never names what is not published, and what others signed beside pointers and patches stays.
+Guarantees: a pointer never names what is not published, and what others signed beside pointers, patches and guides
+stays.
 """
 
 from collections.abc import Mapping
@@ -8,21 +9,28 @@ from collections.abc import Mapping
 from tuf.api.metadata import TargetFile
 
 from mobile_models.document import sha256
-from mobile_models.updates import patch_targets, published_updates, repository_files, staged_targets, update_channel
+from mobile_models.updates import (
+    guide_targets,
+    patch_targets,
+    published_updates,
+    repository_files,
+    staged_targets,
+    update_channel,
+)
 from mobile_models.updates.desired_state import DesiredState
 from mobile_models.updates.repository_edit import RepositoryEdit
 from mobile_models.updates.update_channel import ChannelPointer
 from mobile_models.updates.update_roles import UpdateRole
 
 
-def point(edit: RepositoryEdit, desired: DesiredState, patches: Mapping[str, TargetFile]) -> dict[str, ChannelPointer]:
-    """Write the pointers that differ, and return all. `patches` replace those of before; guides stay as they are."""
+def point(edit: RepositoryEdit, desired: DesiredState, beside: Mapping[str, TargetFile]) -> dict[str, ChannelPointer]:
+    """Write the pointers that differ, and return all. Patches and guides of before are replaced by those `beside`."""
     allowed = desired.versions & set(staged_targets.releases_in(edit.chain.targets.signed))
     published = published_updates.pointers(edit.store, edit.chain)
     pointers = dict(published)
     for channel, wanted in desired.channels.items():
         pointers[channel] = _reachable(wanted, published.get(channel, ChannelPointer()), allowed)
-    files = _without_patches(edit.chain.channels.signed.targets) | dict(patches)
+    files = _without(edit.chain.channels.signed.targets) | dict(beside)
     for channel, each in pointers.items():
         content, path = each.to_bytes(), update_channel.target_path(channel)
         files[path] = TargetFile(len(content), {"sha256": sha256(content)}, path)
@@ -33,8 +41,9 @@ def point(edit: RepositoryEdit, desired: DesiredState, patches: Mapping[str, Tar
     return pointers
 
 
-def _without_patches(files: Mapping[str, TargetFile]) -> dict[str, TargetFile]:
-    return {path: target for path, target in files.items() if not path.startswith(patch_targets.FOLDER)}
+def _without(files: Mapping[str, TargetFile]) -> dict[str, TargetFile]:
+    folders = (patch_targets.FOLDER, guide_targets.FOLDER)
+    return {path: target for path, target in files.items() if not path.startswith(folders)}
 
 
 def _reachable(wanted: ChannelPointer, published: ChannelPointer, allowed: frozenset[int]) -> ChannelPointer:

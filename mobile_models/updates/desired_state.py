@@ -46,6 +46,8 @@ class DesiredState:
     """Further ones, whose files cannot be had at the moment: they stay as they are, published or not."""
     patches: tuple[DesiredPatch, ...] = ()
     """All that there should be; another one that is published leaves."""
+    guides: Mapping[str, bytes] | None = None
+    """City to its guide, all that there should be; None: those that are published stay."""
 
     @property
     def versions(self) -> frozenset[int]:

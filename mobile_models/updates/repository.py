@@ -17,6 +17,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from mobile_models.document import Sha256
 from mobile_models.updates import (
     channel_targets,
+    guide_targets,
     patch_targets,
     pending_metadata,
     release_targets,
@@ -78,6 +79,10 @@ class Outcome:
     changed: bool
     patches_refused: dict[str, str] = field(default_factory=dict)
     """Path of a patch to the reason why it was left out."""
+    guides: dict[str, Sha256] = field(default_factory=dict)
+    """City to the digest of its guide, as published now."""
+    guides_refused: dict[str, str] = field(default_factory=dict)
+    """City to the reason why its guide was left out; the one of before stays."""
     metadata_versions: dict[str, int] = field(default_factory=dict)
     """Number of each role's metadata, as published now."""
 
@@ -135,7 +140,8 @@ def _reconcile(edit: RepositoryEdit, desired: DesiredState) -> Outcome:
     release_targets.drop_and_renew(edit, desired.versions)
     available = frozenset(staged_targets.releases_in(edit.chain.targets.signed))
     patches, patches_refused = patch_targets.bring(edit, desired.patches)
-    channels = channel_targets.point(edit, desired, patches)
+    guides, guides_refused = guide_targets.bring(edit, desired.guides)
+    channels = channel_targets.point(edit, desired, patches | guides)
     changed = edit.publish()
     pending_metadata.clear(edit)
     return Outcome(
@@ -147,6 +153,8 @@ def _reconcile(edit: RepositoryEdit, desired: DesiredState) -> Outcome:
         warnings=(*waiting, *_warnings(edit)),
         changed=changed,
         patches_refused=patches_refused,
+        guides=guide_targets.digests(guides),
+        guides_refused=guides_refused,
         metadata_versions={str(role): edit.chain.signed(role).version for role in UpdateRole},
     )
 

@@ -7,8 +7,10 @@ and nothing that was installed is touched.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,8 +18,17 @@ from tuf.api.metadata import TargetFile
 from tuf.ngclient import Updater
 
 from mobile_models.document import Sha256, sha256
+from mobile_models.guide import Guide
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.updates import metadata_client, patches, staged_targets, target_download, update_channel
+from mobile_models.updates import (
+    city_guide,
+    guide_targets,
+    metadata_client,
+    patches,
+    staged_targets,
+    target_download,
+    update_channel,
+)
 from mobile_models.updates.known_time import LONG_AGO, Clock, KnownTime, system_clock
 from mobile_models.updates.metadata_client import HttpFetcher
 from mobile_models.updates.patches import PatchProblem
@@ -35,6 +46,7 @@ __all__ = [
     "check_fits",
     "download",
     "download_model",
+    "guide",
     "look",
     "pointer_seen_last",
 ]
@@ -96,17 +108,21 @@ class DownloadedModel:
     """Why a patch that was there did not do, so that the whole model was downloaded."""
 
 
-def look(source: UpdateSource, channel: str, device_id: str, models: Iterable[Sha256] = ()) -> Offer | None:
+def look(
+    source: UpdateSource, channel: str, device_id: str, models: Iterable[Sha256] = (), city: str | None = None
+) -> Offer | None:
     """Return the release that `channel` gives to this device; None for the one that came with the app.
 
-    `models` are the digests of the model files that the phone has. Raise `UpdateRefused` if it cannot be reached or may
-    not be believed.
+    `models` are the digests of the model files that the phone has; of `city` the guide is brought along. Raise
+    `UpdateRefused` if it cannot be reached or may not be believed.
     """
     fetcher, known_time = HttpFetcher(source.http), source.known_time
     try:
         with metadata_client.refusing_metadata_errors(fetcher, known_time):
             metadata, url = source.directory / "metadata", f"{source.url}/metadata/"
             client = metadata_client.refreshed(metadata, url, source.trusted_root, fetcher, known_time)
+            if city is not None:
+                _follow_guide(source, client, city)
             return _choose(source, client, channel, device_id, models)
     except ValueError as error:  # Signed, and yet not readable for this version of the app.
         raise UpdateRefused(RefusalReason.APP_TOO_OLD, f"a signed document cannot be read: {error}") from error
@@ -163,6 +179,22 @@ def check_fits(offer: Offer, known: ReleaseManifest, *, runtime_version: str, ap
         )
     if _numbers(app_version) < _numbers(needs_app):
         raise UpdateRefused(RefusalReason.APP_TOO_OLD, f"it needs app {needs_app}, this is {app_version}")
+
+
+def guide(source: UpdateSource, city: str) -> Guide | None:
+    """Return the guide of `city` that came last; None if this phone has never had one."""
+    return city_guide.kept(_guides_folder(source), city)
+
+
+def _follow_guide(source: UpdateSource, client: Updater, city: str) -> None:
+    """A guide that cannot be had holds up no model: the one of before answers until the next look."""
+    target = client.get_targetinfo(guide_targets.target_path(city))
+    with suppress(UpdateRefused):
+        city_guide.follow(target, city, _guides_folder(source), partial(download, source))
+
+
+def _guides_folder(source: UpdateSource) -> Path:
+    return source.directory / "documents" / "guides"
 
 
 def _choose(
