@@ -535,6 +535,16 @@ class RecipeConfiguration(SQLModel, table=True):
     created_at: datetime = _moment()
 
 
+class RecipeDraft(SQLModel, table=True):
+    """What one person has changed about the recipe of the next run and not saved yet."""
+
+    __tablename__ = "recipe_drafts"
+    staff_id: int = Field(sa_column=Column(_Id, ForeignKey("staff.id"), primary_key=True, autoincrement=False))
+    base: str = Field(description="name of the recipe that it changes")
+    changes: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), description="dotted path to value")
+    changed_at: datetime = _moment()
+
+
 class ReleaseState(StrEnum):
     PROPOSED = "proposed"
     APPROVED = "approved"  # waits for the publisher
