@@ -85,11 +85,11 @@ class DayOfRelease:
 def accept(session: Session, settings: Settings, device: DeviceId, report: FieldReport, moment: datetime) -> int:
     """Count a report and return how many of its entries counted: none if it was counted before.
 
-    Raise `DomainError` for a day that cannot be, and for a release or channel that there is not.
+    Releases that there are not are passed over. Raise `DomainError` for a day that cannot be, a channel that there is
+    not, and where no release is left.
     """
     _check_day(report.day, moment)
-    _check_known(session, report)
-    fresh = _fresh(session, device, report)
+    fresh = _fresh(session, device, _known_part(session, report))
     if fresh:
         _count_days(session, report, fresh)
         _count_weeks(session, device, report, fresh)
@@ -150,13 +150,15 @@ def _check_day(day: date, moment: datetime) -> None:
         raise DomainError(f"Reports count for {OLDEST.days} days; forget this one.", code="too_old")
 
 
-def _check_known(session: Session, report: FieldReport) -> None:
+def _known_part(session: Session, report: FieldReport) -> FieldReport:
+    """Return the report without the releases that there are not: a phone sends it once, and the rest is true."""
     if session.get(ReleaseChannel, report.channel) is None:
         raise DomainError(f"There is no channel {report.channel}.", code="unknown_channel")
     named = {use.version for use in report.releases}
     known = session.exec(select(Release.version).where(col(Release.version).in_(named))).all()
-    if unknown := named.difference(known):
-        raise DomainError(f"There is no release {min(unknown)}.", code="unknown_release")
+    if not known:
+        raise DomainError(f"There is no release {min(named)}.", code="unknown_release")
+    return report.model_copy(update={"releases": tuple(use for use in report.releases if use.version in known)})
 
 
 def _fresh(session: Session, device: DeviceId, report: FieldReport) -> tuple[ReleaseUse, ...]:

@@ -97,6 +97,13 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     assert session.exec(select(func.count()).select_from(FieldReceipt)).one() == 0
 
 
+def test_a_release_that_there_is_not_costs_the_others_nothing(session: Session, settings: Settings) -> None:
+    sent = report(use(99, answers=5), use(OLD, answers=7))
+    assert [field_reports.accept(session, settings, ANNA, sent, NOON) for _ in range(2)] == [1, 0]
+    assert numbers(session) == {"running": 1, "answers": 7}
+    assert numbers(session, 99) == {}
+
+
 def test_a_report_of_a_month_ago_counts_to_its_day(session: Session, settings: Settings) -> None:
     day = TODAY - timedelta(days=30)
     send(session, settings, report(day=day))
