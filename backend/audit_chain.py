@@ -58,6 +58,7 @@ def link_of(previous: str, number: int, event: AuditEvent) -> Sha256:
 
 def extend(session: Session, event_ids: Sequence[int]) -> None:
     """Chain these events, as they are stored. Call it last in a transaction: it locks the end of the chain."""
+    session.flush()  # What may wait for a row does so before the lock, never while holding it.
     if session.get_bind().dialect.name == "postgresql":  # On SQLite there is one writer at a time anyway.
         session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
     number, previous = end(session)

@@ -1,6 +1,8 @@
 """The permanent history and its chain, on SQLite and PostgreSQL."""
 
 import sqlite3
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -13,7 +15,7 @@ from sqlmodel import Session, func, select
 from backend import audit_chain, audit_log, migrations
 from backend.audit_log import Search
 from backend.database import connect, now, transaction
-from backend.tables import AuditEvent, AuditLink
+from backend.tables import AuditEvent, AuditLink, Device
 
 
 def write(engine: Engine, count: int, actor: str = "ada") -> None:
@@ -80,6 +82,37 @@ def test_writers_at_the_same_time_never_fork_the_chain(engine: Engine) -> None:
         list(pool.map(lambda name: write(engine, 10, name), "abcdefgh"))
     found = verdict(engine)
     assert (found.intact, found.events) == (True, 80)
+
+
+def test_nobody_waits_for_a_row_while_holding_the_end_of_the_chain(engine: Engine) -> None:
+    with transaction(engine) as session:
+        session.add(Device(id="shared", token_sha256="0"))
+    changed = threading.Event()
+
+    def change_late() -> None:
+        """The change is still in memory when the transaction ends, and has to wait for the other one's row."""
+        with transaction(engine) as session:
+            device = session.get_one(Device, "shared")
+            audit_log.record(session, "late", "test.done", "device/shared")
+            device.token_sha256 = "late"
+            session.add(device)
+            changed.set()
+
+    def change_early(late: threading.Thread) -> None:
+        with transaction(engine) as session:
+            session.get_one(Device, "shared").token_sha256 = "early"
+            session.flush()
+            late.start()
+            if engine.dialect.name == "postgresql":  # On SQLite the other one cannot even begin.
+                assert changed.wait(10)
+                time.sleep(0.3)
+            audit_log.record(session, "early", "test.done", "device/shared")
+
+    late = threading.Thread(target=change_late)
+    change_early(late)
+    late.join(30)
+    found = verdict(engine)
+    assert (found.intact, found.events) == (True, 2)
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,11 @@ from backend.tables import (
     ReviewClaim,
     Role,
     Schedule,
+    SignInWay,
     Staff,
     StaffSession,
+    StaffTicket,
+    TicketPurpose,
     TrainingMode,
     TrainingRun,
     TrainingRunState,
@@ -170,17 +173,21 @@ def test_the_update_repository_is_looked_at_every_hour(place: Workplace) -> None
     assert (JobKind.PUBLISH, "updates") not in jobs(place)
 
 
-def test_expired_claims_and_sessions_are_removed(place: Workplace) -> None:
+def test_expired_claims_sessions_and_tickets_are_removed(place: Workplace) -> None:
     photo_ids = [receive(place, draw("glass", seed)) for seed in range(2)]
     add(place, Staff(id=1, name="ada", password_hash="x", role=Role.REVIEWER))
     for photo_id, minutes in zip(photo_ids, (-1, 1), strict=True):
         moment = now() + timedelta(minutes=minutes)
         add(place, ReviewClaim(photo_id=photo_id, staff_id=1, expires_at=moment))
-        add(place, StaffSession(token_sha256=photo_id, staff_id=1, expires_at=moment))
+        session_row = StaffSession(token_sha256=photo_id, staff_id=1, way=SignInWay.PASSWORD, expires_at=moment)
+        add(place, session_row)
+        ticket = StaffTicket(token_sha256=photo_id, purpose=TicketPurpose.SECOND_STEP, staff_id=1, expires_at=moment)
+        add(place, ticket)
     upkeep.remove_what_has_expired(place)
     with place.transaction() as session:
         assert session.exec(select(ReviewClaim.photo_id)).all() == [photo_ids[1]]
-        assert session.exec(select(StaffSession.token_sha256)).all() == [photo_ids[1]]
+        for table in (StaffSession, StaffTicket):
+            assert [row.token_sha256 for row in session.exec(select(table))] == [photo_ids[1]]
 
 
 def test_orphan_photos_are_removed_and_all_others_kept(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
