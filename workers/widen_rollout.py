@@ -1,12 +1,14 @@
 """Look after rollouts: what does harm is halted, what does well is widened by its plan, and the reason is kept.
 
-Guarantees: each rollout is judged and changed in one transaction, under the lock that people's decisions take, too; so
-of several schedulers at once one widens, and a duty that was killed has done all of it or nothing. A rollout that
-cannot be judged hinders no other one. Paused rollouts are halted as well, but never widened.
+Guarantees: each rollout is judged while nobody waits for it, and changed under the lock that people's decisions take,
+too, if it still is what was judged; so of several schedulers at once one widens, and a duty that was killed has done
+all of it or nothing. A rollout that cannot be judged hinders no other one. Paused rollouts are halted as well, but
+never widened.
 """
 
 import logging
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlmodel import Session
 
@@ -23,25 +25,45 @@ NAME = "widen_rollout"
 """As the actor of what it decides."""
 
 
+class _Stand(NamedTuple):
+    """What a judgement is about; people may change any of it while the evidence is weighed."""
+
+    state: RolloutState
+    percent: float
+    stage_started_at: datetime | None
+
+
 def look_after_rollouts(place: Workplace) -> None:
     """Judge each rollout that some phones follow."""
     with place.transaction() as session:
-        under_way = [rollout.id for rollout in rollouts.under_way(session)]
+        under_way = [rollout.id for rollout in rollouts.under_way(session) if rollout.id is not None]
     for rollout_id in under_way:
         try:
-            with place.transaction() as session:
-                look_after(session, place, rollout_id or 0, now())
+            look_after(place, rollout_id, now())
         except Exception:
             log.exception("rollout %s could not be looked after and will be the next time", rollout_id)
 
 
-def look_after(session: Session, place: Workplace, rollout_id: int, moment: datetime) -> None:
-    """Do what the evidence at `moment` says, if the rollout is still under way."""
-    channels.lock(session)
-    rollout = rollouts.find(session, rollout_id)
-    if rollout.state not in OPEN_ROLLOUT:
-        return
-    judgement = field_evidence.judge(session, place.settings, rollout, moment)
+def look_after(place: Workplace, rollout_id: int, moment: datetime) -> None:
+    """Do what the evidence at `moment` says, if the rollout is under way; one that was changed meanwhile waits."""
+    with place.transaction() as session:
+        rollout = rollouts.find(session, rollout_id)
+        judged = _stand(rollout)
+        if judged.state not in OPEN_ROLLOUT:
+            return
+        judgement = field_evidence.judge(session, place.settings, rollout, moment)
+    with place.transaction() as session:
+        channels.lock(session)
+        rollout = rollouts.find(session, rollout_id)
+        if _stand(rollout) == judged:
+            _obey(session, rollout, judgement, moment)
+
+
+def _stand(rollout: Rollout) -> _Stand:
+    return _Stand(rollout.state, rollout.rollout_percent, rollout.stage_started_at)
+
+
+def _obey(session: Session, rollout: Rollout, judgement: Judgement, moment: datetime) -> None:
     if judgement.verdict == Verdict.HALT:
         _halt(session, rollout, judgement, moment)
         return

@@ -80,8 +80,7 @@ class ScratchOffice:
             _date_arrivals(session, self._arrived_from, evening - DAY)
         if self._rollout_id is None:
             return None
-        with self._place.transaction() as session:
-            widen_rollout.look_after(session, self._place, self._rollout_id, evening)
+        widen_rollout.look_after(self._place, self._rollout_id, evening)
         self.settle()
         found = self._staff.get(f"/v1/rollouts/{self._rollout_id}")
         return RolloutNow(found["version"], found["state"], found["rollout_percent"], _reason(found))

@@ -2,12 +2,14 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from backend import audit_log, field_evidence, rollouts
 from backend.database import now
+from backend.field_evidence import Judgement
 from backend.tables import Job, JobKind, Notice, Release, ReleaseState, Rollout, RolloutState, Schedule
 from tests.workers.rollout_world import HOUR, NEW, field_says, under_way
 from tests.workers.world import find_rollout
@@ -16,8 +18,7 @@ from workers.workplace import Workplace
 
 
 def look(place: Workplace, after: timedelta = timedelta()) -> Rollout:
-    with place.transaction() as session:
-        widen_rollout.look_after(session, place, 1, now() + after)
+    widen_rollout.look_after(place, 1, now() + after)
     return find_rollout(place, NEW)
 
 
@@ -130,6 +131,27 @@ def test_a_rollout_that_people_halted_meanwhile_is_left_alone(place: Workplace) 
     with place.transaction() as session:
         rollouts.halt(session, "ada", rollouts.meant(session, NEW), "glass goes wrong")
     assert look(place).state == RolloutState.HALTED
+
+
+def test_a_decision_that_people_take_while_the_evidence_is_weighed_waits_for_nobody_and_counts(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way(place)
+    field_says(place, now() - 3 * HOUR)
+    judge = field_evidence.judge
+
+    def judged_while_people_decide(session: Session, *given: Any) -> Judgement:
+        judgement = judge(session, *given)
+        session.commit()  # SQLite has one writer; the judgement keeps nothing of this transaction.
+        with place.transaction() as another:
+            rollouts.pause(another, "ada", rollouts.meant(another, NEW), "wait for the fair")
+        return judgement
+
+    with monkeypatch.context() as patch:
+        patch.setattr(field_evidence, "judge", judged_while_people_decide)
+        assert look(place).state == RolloutState.PAUSED
+    assert find_rollout(place, NEW).judged_at is None, "what was weighed is no longer what it is"
+    assert look(place).judgement == "It is paused; resume it to let it widen."
 
 
 def test_the_sweep_looks_after_rollouts_every_five_minutes(place: Workplace) -> None:
