@@ -81,17 +81,17 @@ def register(
     return row
 
 
-def remove(session: Session, staff_id: int, passkey_id: int, *, by: Person) -> None:
+def remove(session: Session, staff_id: int, passkey_id: int, *, by: str) -> None:
     """Raise `NotFound` for a passkey that somebody else has."""
     row = session.get(StaffPasskey, passkey_id)
     if row is None or row.staff_id != staff_id:
         raise NotFound("There is no such passkey.")
     session.delete(row)
     session.flush()
-    audit_log.record(session, by.name, "staff.passkey_removed", f"staff/{staff_id}", passkey=row.name)
+    audit_log.record(session, by, "staff.passkey_removed", f"staff/{staff_id}", passkey=row.name)
 
 
-def remove_all(session: Session, staff_id: int, *, by: Person) -> None:
+def remove_all(session: Session, staff_id: int, *, by: str) -> None:
     for row in of(session, staff_id):
         remove(session, staff_id, staff.known(row.id), by=by)
 

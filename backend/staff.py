@@ -84,12 +84,10 @@ def add(
 
 def set_password(session: Session, name: str, password: str, *, by: str) -> None:
     """Give somebody another password and end all sessions of that person."""
-    found = session.exec(active(name).with_for_update()).one_or_none()
-    if found is None:
-        raise NotFound(f"There is nobody called {name}.")
-    found.password_hash = passwords.hashed(password)
-    end_everything(session, known(found.id))
-    audit_log.record(session, by, "staff.password_set", f"staff/{found.id}")
+    person = called(session, name)
+    session.get_one(Staff, person.id).password_hash = passwords.hashed(password)
+    end_everything(session, person.id)
+    audit_log.record(session, by, "staff.password_set", f"staff/{person.id}")
 
 
 def change(session: Session, staff_id: int, role: Role, areas: Sequence[str] | None, *, by: Person) -> None:
@@ -130,6 +128,14 @@ def found(session: Session, staff_id: int) -> Staff:
     if row is None or row.name == IMPORTER:
         raise NotFound(f"There is nobody with the number {staff_id}.")
     return row
+
+
+def called(session: Session, name: str) -> Person:
+    """Return who has this name and may sign in, locked; raise `NotFound`."""
+    row = session.exec(active(name).with_for_update()).one_or_none()
+    if row is None:
+        raise NotFound(f"There is nobody called {name}.")
+    return person_of(row)
 
 
 def everybody(session: Session) -> Sequence[Staff]:

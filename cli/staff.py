@@ -52,6 +52,22 @@ def reset_password(name: Annotated[str, typer.Argument(help="Who has lost a pass
 
 
 @app.command()
+def reset_factors(name: Annotated[str, typer.Argument(help="Who has lost phone and backup codes.")]) -> None:
+    """Take away somebody's second factor and passkeys, and end all sessions of that person.
+
+    Example: wastelens staff reset-factors ada
+    """
+    from backend import passkeys, second_factor, staff  # noqa: PLC0415
+
+    with _session() as session:
+        person = staff.called(session, name)
+        second_factor.remove(session, person.id, by=_OPERATOR)
+        passkeys.remove_all(session, person.id, by=_OPERATOR)
+        staff.end_everything(session, person.id)
+    typer.echo(f"{name} signs in with the password alone, and can set up another second factor.")
+
+
+@app.command()
 def sign_in(
     name: Annotated[str, typer.Argument(help="Your name.")],
     server: SERVER = "http://127.0.0.1:8000",

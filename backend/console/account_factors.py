@@ -96,7 +96,7 @@ def add_passkey(
 def remove_passkey(passkey_id: RowNumber, visitor: AnyStaff, parts: PartsOfServer) -> Response:
     with transaction_of(parts) as session:
         staff_sessions.check_fresh(session, visitor.token)
-        passkeys.remove(session, visitor.person.id, passkey_id, by=visitor.person)
+        passkeys.remove(session, visitor.person.id, passkey_id, by=visitor.person.name)
     return pages.redirect(ACCOUNT, said=visitor.language.texts.gettext("The passkey is removed."))
 
 

@@ -92,7 +92,7 @@ def reset_factors(staff_id: RowNumber, visitor: Administrator, parts: PartsOfSer
     with transaction_of(parts) as session:
         staff_sessions.revoke_all(session, staff_id, by=visitor.person, reason="factors reset")
         second_factor.remove(session, staff_id, by=visitor.person.name)
-        passkeys.remove_all(session, staff_id, by=visitor.person)
+        passkeys.remove_all(session, staff_id, by=visitor.person.name)
     return _done(staff_id, visitor.language.texts.gettext("Second factor and passkeys are removed."))
 
 

@@ -1,16 +1,18 @@
 """`wastelens staff`, `wastelens import` and `wastelens releases`, as people type them, against a real server."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import obstore
 import obstore.exceptions
+import pyotp
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from backend import desired_updates, first_start, publisher, releases
+from backend import desired_updates, first_start, publisher, releases, second_factor, staff
 from backend.api.dependencies import Parts
 from backend.database import now, transaction
 from backend.settings import Settings
@@ -62,12 +64,30 @@ def test_somebody_is_added_with_a_password_that_works(settings: Settings, server
     assert runner.invoke(staff_commands.app, ["sign-in", "bob", "--password", changed]).exit_code == 0
 
 
+def test_a_second_factor_is_asked_for_and_can_be_reset_on_this_host(
+    settings: Settings, server: tuple[httpx.Client, Parts]
+) -> None:
+    seal = second_factor.seal(settings)
+    with transaction(server[1].engine) as session:
+        eve = staff.called(session, "eve")
+        second_factor.begin(session, seal, eve.id)
+        code = pyotp.TOTP(second_factor.pending(session, seal, eve.id, "eve").secret)
+        second_factor.confirm(session, seal, eve.id, code.at(now() - timedelta(seconds=30)), by="eve")
+    sign_in = ["sign-in", "eve", "--password", PASSWORD]
+    refused = runner.invoke(staff_commands.app, sign_in)
+    assert (refused.exit_code, "Send the code" in refused.output) == (1, True)
+    assert runner.invoke(staff_commands.app, [*sign_in, "--code", code.now()]).exit_code == 0
+    assert runner.invoke(staff_commands.app, ["reset-factors", "eve"]).exit_code == 0
+    assert runner.invoke(staff_commands.app, sign_in).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["add", "bob", "--role", "king"], "must be one of reviewer, engineer, administrator"),
+        (["add", "bob", "--role", "king"], "must be one of reviewer, engineer, guide_editor, administrator, auditor"),
         (["add", "administrator"], "somebody called administrator already"),
         (["reset-password", "nobody"], "nobody called nobody"),
+        (["reset-factors", "nobody"], "nobody called nobody"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(settings: Settings, arguments: list[str], reason: str) -> None:
