@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from backend import channels, publisher, release_history, releases, rollouts
+from backend import channels, guidance, publisher, release_history, releases, rollouts
 from backend.tables import Release, ReleaseState
 from mobile_models.updates.repository import Outcome, StagedSignature
 from mobile_models.updates.update_channel import ChannelPointer
@@ -32,6 +32,8 @@ class Desired:
 
     releases: tuple[WantedRelease, ...]
     channels: dict[str, ChannelPointer]
+    guides: dict[str, bytes]
+    """By city."""
 
 
 def read(session: Session) -> Desired:
@@ -41,7 +43,7 @@ def read(session: Session) -> Desired:
         for row in _releases(session)
         if row.state in SIGNABLE or rollouts.is_kept(row)
     )
-    return Desired(wanted, channels.pointers(session))
+    return Desired(wanted, channels.pointers(session), guidance.wanted(session))
 
 
 def settle(session: Session, outcome: Outcome, moment: datetime) -> None:
@@ -63,6 +65,7 @@ def settle(session: Session, outcome: Outcome, moment: datetime) -> None:
             releases.settle_refused(session, publisher.NAME, release, outcome.refused[release.version])
     rollouts.reached(session, publisher.NAME, outcome.available, moment=moment)
     release_history.record_published(session, outcome, moment)
+    guidance.settle(session, outcome.guides, moment)
     if channels.pointers(session) != told:
         publisher.ask(session)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlmodel import Session, select
 
-from backend import database, migrations, photo_store, release_files, releases, staff
+from backend import database, guidance, migrations, photo_store, release_files, releases, staff
 from backend.release_files import BLESSING, MANIFEST, MODEL
 from backend.settings import Settings
 from backend.tables import Release, Role
@@ -33,7 +33,7 @@ class FirstStart:
 
 
 def prepare(settings: Settings) -> FirstStart:
-    """Bring the database up to date; make keys (not in production), update repository, first release, administrator.
+    """Bring the database up to date; make keys (not in production), updates, first release, first guide, administrator.
 
     Raise `KeyProblem` where keys are missing and must be made by people, `BadRelease` or `FileNotFoundError` for the
     bundled release.
@@ -44,6 +44,8 @@ def prepare(settings: Settings) -> FirstStart:
     try:
         with database.transaction(engine) as session:
             _load_bundled_release(session, settings)
+        with database.transaction(engine) as session:
+            guidance.load_example(session)
         with database.transaction(engine) as session:
             password = _add_administrator(session, settings)
     finally:

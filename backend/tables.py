@@ -770,6 +770,31 @@ class NoticeDelivery(SQLModel, table=True):
     error: str | None = None
 
 
+class GuideCity(SQLModel, table=True):
+    """A city with a guide. Locking its row keeps decisions about the guide in order."""
+
+    __tablename__ = "guide_cities"
+    city: str = Field(primary_key=True)
+    published_number: int | None = Field(default=None, description="the version that phones are given")
+
+
+class GuideVersion(SQLModel, table=True):
+    """A guide as it was after an edit. Its content never changes."""
+
+    __tablename__ = "guide_versions"
+    city: str = Field(foreign_key="guide_cities.city", primary_key=True)
+    number: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False), description="1, 2, 3 ...")
+    content: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), description="mobile_models.guide.Guide")
+    made_at: datetime = _moment()
+    made_by: str
+    reason: str = Field(default="", description="why it was edited")
+    came_from: int | None = Field(default=None, description="the older version whose content it brings back")
+    published_at: datetime | None = _optional_moment()
+    published_by: str | None = None
+    publish_reason: str = ""
+    reached_at: datetime | None = Field(default=None, sa_type=UtcDateTime, description="phones could get it")
+
+
 class AuditEvent(SQLModel, table=True):
     """Permanent history: who did what to what, and why. Never changed, never deleted."""
 

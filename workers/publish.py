@@ -42,6 +42,8 @@ def _publish(work: Work) -> Settle:
         obstore.put(place.storage, publisher.staged_key(version), awaiting.staged)
     for version, reason in outcome.refused.items():
         log.error("release %d cannot be published: %s", version, reason)
+    for city, reason in outcome.guides_refused.items():
+        log.error("the guide of %s cannot be published: %s", city, reason)
     lost = [patch.pair for patch in ready if patch.path in outcome.patches_refused]
     problems = _problems(desired, outcome)
 
@@ -59,6 +61,7 @@ def _problems(desired: DesiredState, outcome: Outcome) -> list[str]:
         *outcome.warnings,
         *(f"the files of release {version} are not in storage" for version in sorted(desired.unreadable)),
         *(f"release {version} cannot be published as it is" for version in sorted(outcome.refused)),
+        *(f"the guide of {city} cannot be published as it is" for city in sorted(outcome.guides_refused)),
     ]
 
 
@@ -72,7 +75,7 @@ def _desired(place: Workplace, wanted: Desired) -> DesiredState:
         except FileNotFoundError:
             log.warning("the files of release %d are not in storage", release.version)
             unreadable.add(release.version)
-    return DesiredState(tuple(found), wanted.channels, frozenset(unreadable))
+    return DesiredState(tuple(found), wanted.channels, frozenset(unreadable), guides=wanted.guides)
 
 
 def _desired_release(place: Workplace, release: WantedRelease) -> DesiredRelease:

@@ -29,7 +29,8 @@ class Publisher:
 
     def publish(self, moment: datetime = MOMENT) -> Outcome:
         wanted = desired_updates.read(self.session)
-        desired = DesiredState(tuple(self._release(each) for each in wanted.releases), wanted.channels)
+        releases = tuple(self._release(each) for each in wanted.releases)
+        desired = DesiredState(releases, wanted.channels, guides=wanted.guides)
         outcome = repository.reconcile(self.store, self.keys, desired)
         self.staged = {version: awaiting.staged for version, awaiting in outcome.awaiting.items()}
         desired_updates.settle(self.session, outcome, moment)
