@@ -104,11 +104,8 @@ def judge(session: Session, settings: Settings, rollout: Rollout, moment: dateti
     """Say what should be done with a rollout now; one that no phone can get yet is held."""
     if rollout.started_at is None or rollout.stage_started_at is None:
         return Judgement(Verdict.HOLD, (f"Release {rollout.version} is not published yet.",))
-    since = max(rollout.started_at, _resumed_at(session, rollout) or rollout.started_at)
-    field = _read(session, settings, rollout, since, moment)
-    failures = sequential_test.evidence_of_failures(
-        field.phones("passed") + field.phones("failed"), field.phones("failed"), settings.tolerated_failure_fraction
-    )
+    field = _read(session, settings, rollout, _since(session, rollout, rollout.started_at), moment)
+    failures = _failures(settings, field)
     correlation = settings.answers_correlation
     harm = sequential_test.evidence_of_harm(field.blocks, settings.tolerated_worsening_fraction, correlation)
     harmless = sequential_test.evidence_of_no_harm(field.blocks, settings.widen_margin_fraction, correlation)
@@ -124,16 +121,40 @@ def judge(session: Session, settings: Settings, rollout: Rollout, moment: dateti
     )  # fmt: skip
 
 
+def too_many_failures(session: Session, settings: Settings, rollout: Rollout, moment: datetime) -> str | None:
+    """Say why phones seem to fail with a release although its rollout is over; None where they do not.
+
+    All phones count that tried it since the rollout began: most of them installed it long before they failed.
+    """
+    if rollout.started_at is None:
+        return None
+    field = _read(session, settings, rollout, _since(session, rollout, rollout.started_at), moment)
+    failures = _failures(settings, field)
+    return _failures_in_words(settings, field, failures) if failures.reaches(settings.halt_alpha) else None
+
+
+def _failures(settings: Settings, field: _Field) -> Evidence:
+    failed = field.phones("failed")
+    return sequential_test.evidence_of_failures(
+        field.phones("passed") + failed, failed, settings.tolerated_failure_fraction
+    )
+
+
+def _failures_in_words(settings: Settings, field: _Field, failures: Evidence) -> str:
+    passed, failed = field.phones("passed"), field.phones("failed")
+    return (
+        f"{failed} of {passed + failed} phones met a failed self-test, a crash while loading, or went back by "
+        f"themselves; {settings.tolerated_failure_fraction:.1%} are tolerated (p = {failures.p_value:.2g})."
+    )
+
+
 def _reasons_to_halt(settings: Settings, field: _Field, failures: Evidence, harm: Evidence) -> tuple[str, ...]:
     reasons = []
-    passed, failed, rejected = (field.phones(name) for name in ("passed", "failed", "rejected"))
-    if passed == 0 and rejected >= settings.rejections_to_halt:
+    rejected = field.phones("rejected")
+    if field.phones("passed") == 0 and rejected >= settings.rejections_to_halt:
         reasons.append(f"{rejected} phones reject release {field.version}, and none has passed its self-tests.")
     if failures.reaches(settings.halt_alpha):
-        reasons.append(
-            f"{failed} of {passed + failed} phones met a failed self-test, a crash while loading, or went back by "
-            f"themselves; {settings.tolerated_failure_fraction:.1%} are tolerated (p = {failures.p_value:.2g})."
-        )
+        reasons.append(_failures_in_words(settings, field, failures))
     if harm.reaches(settings.halt_alpha):
         reasons.append(
             f"Its cohort corrects {_rate(field.cohort)} of the answers and everybody else {_rate(field.others)} on the "
@@ -201,6 +222,10 @@ def _sample(row: _Row) -> Sample:
 
 def _total(samples: Iterable[Sample]) -> Sample:
     return sum(samples, NO_ANSWERS)
+
+
+def _since(session: Session, rollout: Rollout, started_at: datetime) -> datetime:
+    return max(started_at, _resumed_at(session, rollout) or started_at)
 
 
 def _resumed_at(session: Session, rollout: Rollout) -> datetime | None:

@@ -22,7 +22,7 @@ from backend import audit_log, channels, publisher
 from backend.database import now
 from backend.errors import Conflict, DomainError, NotFound
 from backend.rollout_plan import EVERYBODY_PERCENT, RolloutPlan
-from backend.tables import OPEN_ROLLOUT, Release, ReleaseState, Rollout, RolloutState
+from backend.tables import OPEN_ROLLOUT, Release, ReleaseChannel, ReleaseState, Rollout, RolloutState
 from mobile_models.updates.update_channel import STABLE, DownloadConditions
 
 _GIVABLE = (ReleaseState.APPROVED, ReleaseState.AWAITING_SIGNATURES, ReleaseState.PUBLISHED)
@@ -46,6 +46,21 @@ def under_way(session: Session) -> Sequence[Rollout]:
     """Return those that some phones follow: running or paused."""
     statement = select(Rollout).where(col(Rollout.state).in_(OPEN_ROLLOUT)).order_by(col(Rollout.id))
     return session.exec(statement).all()
+
+
+def completed(session: Session, since: datetime) -> Sequence[Rollout]:
+    """Return those that were completed since then and whose release everybody on their channel runs."""
+    statement = (
+        select(Rollout)
+        .join(ReleaseChannel, col(ReleaseChannel.name) == col(Rollout.channel))
+        .where(
+            Rollout.state == RolloutState.COMPLETED,
+            col(Rollout.ended_at) >= since,
+            col(ReleaseChannel.current_version) == col(Rollout.version),
+            col(ReleaseChannel.return_to_bundled).is_(False),
+        )
+    )
+    return session.exec(statement.order_by(col(Rollout.id))).all()
 
 
 def newest(session: Session, limit: int = 100) -> Sequence[Rollout]:
@@ -170,6 +185,15 @@ def leave(session: Session, actor: str, rollout: Rollout) -> None:
     """Send the channel back to the release before, if this rollout's is the current one."""
     if channels.find(session, rollout.channel).current_version == rollout.version:
         channels.move(session, actor, rollout.channel, _one_before(session, rollout))
+
+
+def note_failures(session: Session, actor: str, rollout: Rollout, reason: str) -> bool:
+    """Write down that a completed release fails on phones; return whether this is the first time."""
+    events = audit_log.history(session, f"release/{rollout.version}")
+    if any(each.action == "rollout.failures" and each.detail["rollout"] == rollout.id for each in events):
+        return False
+    _record(session, actor, rollout, "failures", found=reason)
+    return True
 
 
 def note_judgement(session: Session, rollout: Rollout, judgement: str, moment: datetime) -> None:

@@ -177,6 +177,11 @@ class Settings(BaseSettings):
     rejections_to_halt: int = Field(
         default=5, ge=1, description="phones that reject a release which no phone has passed yet, to halt at once"
     )
+    watched_after_completion_days: float = Field(
+        default=14.0,
+        ge=0,
+        description="staff are told if a release that everybody got fails on phones within this time",
+    )
     widen_alpha: float = Field(default=0.05, gt=0, le=0.2, description="chance to widen what is worse by the margin")
     widen_margin_fraction: float = Field(
         default=0.03, gt=0, lt=0.5, description="a rollout widens once it is not corrected so much more often"

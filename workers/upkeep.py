@@ -39,7 +39,7 @@ from backend.tables import (
     TrainingRun,
 )
 from training import recipe
-from workers import kept_features, make_patches, tell_staff, widen_rollout
+from workers import kept_features, make_patches, tell_staff, watch_completed, widen_rollout
 from workers.workplace import Workplace
 
 log = logging.getLogger(__name__)
@@ -241,6 +241,7 @@ PERIODIC: dict[Duty, timedelta] = {
     ask_for_retraining: timedelta(minutes=10),
     widen_rollout.approve_what_may_be: timedelta(minutes=10),
     widen_rollout.look_after_rollouts: timedelta(minutes=5),
+    watch_completed.watch_completed_rollouts: timedelta(minutes=10),
     re_sign_updates: timedelta(hours=1),
     remove_what_has_expired: timedelta(hours=1),
     remove_orphan_photos: timedelta(hours=1),
