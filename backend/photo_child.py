@@ -14,6 +14,9 @@ import sys
 from mobile_models import photo as photos
 from mobile_models.input_spec import InputSpec
 
+_GREY = (128, 128, 128)
+"""What is covered becomes: as far as a grey box can, it teaches a model nothing."""
+
 
 def serve(control: socket.socket, limits: dict[str, int]) -> None:
     """Fork for each connection until the other end of `control` is closed."""
@@ -58,6 +61,8 @@ def _work(request: dict[str, object], content: bytes) -> tuple[dict[str, object]
         return {}, spec.prepare(photos.decode(content, limits=limits)).tobytes()
     longest_edge: int = request["longest_edge"]  # type: ignore[assignment]
     image = photos.decode(content, limits=limits, longest_edge=longest_edge)
+    for left, top, right, bottom in request.get("cover", ()):  # type: ignore[attr-defined]
+        image.paste(_GREY, (left, top, right, bottom))
     return {"width": image.width, "height": image.height}, photos.encode(image)
 
 

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 from backend.errors import DomainError, PhotoRefused, TooLarge, Unavailable, UnsupportedPhoto
 from mobile_models.input_spec import InputSpec
 from mobile_models.photo import PhotoErrorCode, PhotoLimits
+
+Region = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels of the stored photo; right and bottom are just outside."""
 
 MOST_ANSWER_BYTES = 32 * 1024 * 1024
 """Several times what the largest stored photo or model input has: a decoder gone mad fills no memory here."""
@@ -70,6 +74,12 @@ class PhotoSandbox:
     def clean(self, content: bytes) -> CleanPhoto:
         """Raise `PhotoRefused`, `UnsupportedPhoto` or `TooLarge` with a `PhotoErrorCode` as code."""
         header, body = self._ask({"longest_edge": self._longest_edge}, content)
+        return CleanPhoto(body, header["width"], header["height"])
+
+    def cover(self, content: bytes, regions: Sequence[Region]) -> CleanPhoto:
+        """Return a stored photo in which nothing of these regions is left; raises as `clean`."""
+        task = {"longest_edge": self._longest_edge, "cover": [list(each) for each in regions]}
+        header, body = self._ask(task, content)
         return CleanPhoto(body, header["width"], header["height"])
 
     def prepare(self, content: bytes, spec: InputSpec) -> NDArray[np.uint8]:

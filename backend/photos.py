@@ -7,21 +7,29 @@ anybody is told so; what stays is a tombstone, so that the same id cannot come b
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Annotated
+from datetime import datetime, timedelta
 
 from obstore.store import ObjectStore
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlalchemy import func
+from sqlalchemy import delete, func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from backend import job_queue, known_labels, labelling, photo_store
-from backend.database import Text, now
+from backend import (
+    device_blocks,
+    job_queue,
+    known_labels,
+    labelling,
+    note_words,
+    photo_search,
+    photo_store,
+    thumbnails,
+)
+from backend.database import now
 from backend.errors import Conflict, NotFound, TooMany
 from backend.photo_sandbox import CleanPhoto
 from backend.review_items import newest_correction
 from backend.review_weights import ReviewWeights
+from backend.submission import Submission
 from backend.tables import (
     Correction,
     DatasetSnapshotPhoto,
@@ -30,6 +38,7 @@ from backend.tables import (
     Opinionated,
     Photo,
     PhotoId,
+    PhotoNote,
     PhotoSource,
     PhotoState,
     Prediction,
@@ -38,31 +47,7 @@ from backend.tables import (
     TrainingRun,
 )
 from mobile_models.document import Sha256, sha256
-from mobile_models.label_set import UNSURE, LabelId
-
-Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Place = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-
-
-class PhonePrediction(BaseModel):
-    """What the model on the phone said."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    label: LabelId
-    scores: dict[LabelId, Score] = Field(max_length=500)
-    release: int = Field(ge=1, lt=2**31)
-
-
-class Submission(BaseModel):
-    """All that a phone tells about a photo."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    prediction: PhonePrediction | None = None
-    correction: LabelId | None = None
-    captured_on: date | None = None
-    place: Place | None = None
-    allow_review: bool = False
-    allow_training: bool = False
+from mobile_models.label_set import UNSURE
 
 
 @dataclass(frozen=True)
@@ -107,7 +92,9 @@ def find_same(session: Session, incoming: Incoming) -> Photo | None:
 
 
 def check(session: Session, incoming: Incoming, daily_limit: int) -> None:
-    """Raise `TooMany` beyond the daily limit of the device, `unknown_label` for labels that nobody knows."""
+    """Raise `Forbidden` for a device that is blocked, `TooMany` beyond its daily limit, `unknown_label` for labels that
+    nobody knows."""
+    device_blocks.check(session, incoming.device)
     since = now() - timedelta(days=1)
     statement = select(func.count()).where(Photo.device_id == incoming.device, col(Photo.received_at) > since)
     if session.exec(statement).one() >= daily_limit:
@@ -140,6 +127,8 @@ def accept(session: Session, storage: ObjectStore, incoming: Incoming, photo: Cl
             raise
         return found, False
     _add_opinions(session, incoming.photo_id, incoming.submission)
+    if incoming.submission.note is not None:
+        note_words.remember(session, incoming.photo_id, incoming.submission.note)
     job_queue.enqueue(session, JobKind.INSPECT, incoming.photo_id)
     photo_store.put(storage, incoming.photo_id, photo.content)
     return row, True
@@ -157,6 +146,8 @@ def correct(session: Session, weights: ReviewWeights, device: DeviceId, photo_id
     if newest_correction(session, photo_id) == label:
         return photo
     session.add(Correction(photo_id=photo_id, label=label))
+    photo.corrected_label = label
+    session.add(photo)
     if photo.state == PhotoState.INSPECTED:  # Before that, the inspection that is to come does it.
         session.flush()
         labelling.revalue(session, weights, photo)
@@ -165,7 +156,7 @@ def correct(session: Session, weights: ReviewWeights, device: DeviceId, photo_id
 
 
 def withdraw(session: Session, storage: ObjectStore, device: DeviceId, photo_id: PhotoId) -> Photo:
-    """Delete the photo's bytes, what it looks like, when and where it was taken, and its gold label.
+    """Delete the photo's bytes, what it looks like, when and where it was taken, all notes on it, and its gold label.
 
     Opinions and digests stay with the tombstone. Doing it again changes nothing.
 
@@ -175,7 +166,8 @@ def withdraw(session: Session, storage: ObjectStore, device: DeviceId, photo_id:
     if photo.state != PhotoState.WITHDRAWN:
         photo.state, photo.withdrawn_at = PhotoState.WITHDRAWN, now()
         photo.allow_review = photo.allow_training = False
-        photo.captured_on = photo.place = photo.quarantine_reason = None
+        photo.captured_on = photo.place = photo.quarantine_reason = photo.note = None
+        photo.latitude = photo.longitude = photo.location_precision = None
         photo.perceptual_hash = photo.embedding = photo.embedding_release = None
         photo.gold_label = photo.gold_labelled_at = None
         photo.review_value, photo.review_parts, photo.novelty = 0.0, None, None
@@ -184,8 +176,11 @@ def withdraw(session: Session, storage: ObjectStore, device: DeviceId, photo_id:
         claim = session.get(ReviewClaim, photo_id)
         if claim is not None:
             session.delete(claim)
+        session.connection().execute(delete(PhotoNote).where(col(PhotoNote.photo_id) == photo_id))
+        note_words.forget(session, photo_id)
         session.flush()
         photo_store.delete(storage, photo_id)
+        thumbnails.forget(storage, photo_id)
     return photo
 
 
@@ -203,8 +198,9 @@ def own(session: Session, device: DeviceId, limit: int, before: datetime | None 
 
 
 def _row(incoming: Incoming, photo: CleanPhoto) -> Photo:
-    submission = incoming.submission
-    return Photo(
+    submission, where = incoming.submission, incoming.submission.location
+    latitude, longitude = where.rounded if where is not None else (None, None)
+    row = Photo(
         id=incoming.photo_id,
         source=PhotoSource.SUBMISSION,
         device_id=incoming.device,
@@ -216,10 +212,19 @@ def _row(incoming: Incoming, photo: CleanPhoto) -> Photo:
         size_bytes=len(photo.content),
         captured_on=submission.captured_on,
         place=submission.place,
+        latitude=latitude,
+        longitude=longitude,
+        location_precision=where.precision if where is not None else None,
+        note=submission.note,
+        corrected_label=submission.correction,
         allow_review=submission.allow_review,
         allow_training=submission.allow_training,
         group_id=incoming.photo_id,
     )
+    said = submission.prediction
+    if said is not None:
+        photo_search.remember_prediction(row, said.label, said.release, said.scores)
+    return row
 
 
 def _add_opinions(session: Session, photo_id: PhotoId, submission: Submission) -> None:
@@ -267,7 +272,7 @@ def _statuses(session: Session, photos: Sequence[Photo]) -> list[Status]:
     return [
         Status(
             photo_id=PhotoId(photo.id),
-            state=photo.state,
+            state=_told(photo.state),
             received_at=photo.received_at,
             correction=corrections.get(photo.id),
             gold_label=photo.gold_label,
@@ -276,3 +281,8 @@ def _statuses(session: Session, photos: Sequence[Photo]) -> list[Status]:
         )
         for photo in photos
     ]
+
+
+def _told(state: PhotoState) -> PhotoState:
+    """What staff hide is to its sender what quarantine is: kept from everybody. Why is not told."""
+    return PhotoState.QUARANTINED if state == PhotoState.HIDDEN else state

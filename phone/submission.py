@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import NewType
+from typing import Literal, NewType
 
 from pydantic import Field
 
@@ -35,6 +35,14 @@ class Answer:
         return self.prediction.label
 
 
+class Location(Document):
+    """Degrees (WGS 84). The server keeps 5 decimals of an exact one, 3 of a street, 2 of a district."""
+
+    latitude: float = Field(ge=-90, le=90, allow_inf_nan=False)
+    longitude: float = Field(ge=-180, le=180, allow_inf_nan=False)
+    precision: Literal["exact", "street", "district"] = "district"
+
+
 class Submission(Document):
     """Nothing is sent that the resident did not choose; by default no person looks and no model learns."""
 
@@ -42,6 +50,8 @@ class Submission(Document):
     correction: LabelId | None = None
     captured_on: date | None = None
     place: str | None = Field(default=None, description="as coarse as the resident chose")
+    location: Location | None = None
+    note: str | None = Field(default=None, min_length=1, max_length=500, description="plain text")
     allow_review: bool = False
     allow_training: bool = False
 

@@ -8,9 +8,9 @@ import hashlib
 from dataclasses import dataclass
 
 from PIL import Image
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from backend import labelling, near_duplicates, photo_store
+from backend import labelling, near_duplicates, photo_search, photo_store
 from backend.database import now
 from backend.errors import Unavailable
 from backend.near_duplicates import Look
@@ -42,7 +42,7 @@ def _inspect(work: Work) -> Settle:
         None if opinion is None else opinion.classification.embedding,
         None if opinion is None else opinion.release,
     )
-    return lambda session: _settle(session, work.place.settings, photo_id, look, opinion)
+    return lambda session: _settle(session, work.place.settings, photo_id, expected, look, opinion)
 
 
 def _nothing_to_do(_: Session) -> None:
@@ -68,27 +68,45 @@ def _opinion(work: Work, image: Image.Image) -> ServerOpinion | None:
     return ServerOpinion(classifier.manifest.version, classifier.classify_image(image))
 
 
-def _settle(session: Session, settings: Settings, photo_id: PhotoId, look: Look, opinion: ServerOpinion | None) -> None:
+def _settle(
+    session: Session,
+    settings: Settings,
+    photo_id: PhotoId,
+    digest: str,
+    look: Look,
+    opinion: ServerOpinion | None,
+) -> None:
+    """Write down what was seen in the bytes with this digest; if they were covered meanwhile, it is done anew."""
     near_duplicates.one_at_a_time(session)
     photo = session.get_one(Photo, photo_id, with_for_update=True, populate_existing=True)
-    if photo.state != PhotoState.RECEIVED:
+    if photo.state != PhotoState.RECEIVED or photo.sha256 != digest:
         return
     if opinion is not None:
-        session.add(
-            Prediction(
-                photo_id=photo_id,
-                made_by=Opinionated.SERVER,
-                release_version=opinion.release,
-                label=opinion.classification.label,
-                scores=opinion.classification.scores,
-            )
-        )
+        _add_prediction(session, photo, opinion)
     near_duplicates.join_group(session, photo, look)
     photo.in_random_share = in_random_share(photo_id, settings.review_random_fraction)
     photo.state, photo.inspected_at = PhotoState.INSPECTED, now()
     photo.novelty = None if opinion is None else opinion.classification.novelty
     session.flush()
     labelling.revalue(session, settings.review_weights, photo)
+
+
+def _add_prediction(session: Session, photo: Photo, opinion: ServerOpinion) -> None:
+    """A photo that was covered is inspected again; what the same release said of it before stays as it was."""
+    said = opinion.classification
+    same = (Prediction.photo_id == photo.id, Prediction.made_by == Opinionated.SERVER)
+    before = select(Prediction.id).where(*same, Prediction.release_version == opinion.release)
+    if session.exec(before).first() is None:
+        session.add(
+            Prediction(
+                photo_id=photo.id,
+                made_by=Opinionated.SERVER,
+                release_version=opinion.release,
+                label=said.label,
+                scores=said.scores,
+            )
+        )
+    photo_search.remember_prediction(photo, said.label, opinion.release, said.scores)
 
 
 def in_random_share(photo_id: PhotoId, fraction: float) -> bool:

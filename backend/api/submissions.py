@@ -11,7 +11,8 @@ from pydantic import AwareDatetime, BaseModel, Json, TypeAdapter, ValidationErro
 from backend import photos
 from backend.api import problems, uploads
 from backend.api.dependencies import KnownDevice, Parts, PartsOfServer, Transaction, transaction_of
-from backend.photos import Incoming, Status, Submission
+from backend.photos import Incoming, Status
+from backend.submission import Submission
 from backend.tables import DeviceId, PhotoId, PhotoState
 from mobile_models.document import sha256
 from mobile_models.label_set import LabelId
