@@ -131,4 +131,13 @@ ROUTES: dict[tuple[str, str], str | Permission] = {
     ("GET", "/v1/history"): MODELS,
     ("GET", "/v1/history/export.csv"): MODELS,
     ("GET", "/v1/history/export.jsonl"): MODELS,
+    # Guides of cities
+    ("GET", "/v1/guides"): ANYBODY,
+    ("GET", "/v1/guides/{city}"): ANYBODY,
+    ("POST", "/v1/guides"): GUIDE,
+    ("GET", "/v1/guides/{city}/versions"): GUIDE,
+    ("POST", "/v1/guides/{city}/versions"): GUIDE,
+    ("GET", "/v1/guides/{city}/versions/{number}"): GUIDE,
+    ("POST", "/v1/guides/{city}/versions/{number}/restore"): GUIDE,
+    ("POST", "/v1/guides/{city}/publish"): GUIDE,
 }
