@@ -167,6 +167,14 @@ def halt(session: Session, actor: str, rollout: Rollout, reason: str, *, moment:
     return rollout
 
 
+def explain(session: Session, actor: str, rollout: Rollout, reason: str) -> Rollout:
+    """Say why, after it was done in a hurry; what was said before stays in the audit log."""
+    channels.lock(session)
+    rollout.reason = reason
+    _record(session, actor, rollout, "explained")
+    return rollout
+
+
 def end(
     session: Session,
     actor: str,
