@@ -27,7 +27,7 @@ _ATTEMPTED, _SIGNED_IN = "staff.sign_in_attempted", "staff.signed_in"
 
 @dataclass(frozen=True)
 class Attempt:
-    """A sign-in that was allowed to be tried. `password_hash` is nobody's where the name is unknown."""
+    """A sign-in that was allowed to be tried. `password_hash` is `passwords.NONE` where the name is unknown."""
 
     name: str
     password_hash: str
@@ -64,7 +64,7 @@ def attempt(session: Session, name: str) -> Attempt:
         raise TooMany(f"Too many attempts for this name. Wait {minutes} minutes.", code="too_many_attempts")
     audit_log.record(session, name, _ATTEMPTED, subject)
     found = session.exec(staff.active(name)).one_or_none()
-    return Attempt(name, passwords.nobodys_hash() if found is None else found.password_hash)
+    return Attempt(name, passwords.NONE if found is None else found.password_hash)
 
 
 def check_allowed(settings: Settings) -> None:

@@ -74,8 +74,16 @@ def test_a_wrong_password_an_unknown_name_and_a_disabled_person_are_answered_ali
     assert len(answers) == 1
 
 
-def test_an_unknown_name_costs_a_password_hash_too(session: Session, settings: Settings) -> None:
-    assert sign_ins.attempt(session, "nobody").password_hash.startswith("$argon2")
+def test_an_unknown_name_costs_a_password_hash_too(
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+    passwords.nobodys_hash()  # Made once for all.
+    monkeypatch.setattr(passwords, "_hasher", SimpleNamespace(verify=lambda _, stored: looked_at.append(stored)))
+    attempt = sign_ins.attempt(session, "nobody")
+    assert not attempt.fits(PASSWORD)
+    assert looked_at == [passwords.nobodys_hash()]
+    assert looked_at[0].startswith("$argon2")
 
 
 def test_after_ten_failures_even_the_right_password_waits(session: Session, settings: Settings) -> None:

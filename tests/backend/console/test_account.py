@@ -95,6 +95,22 @@ def test_a_role_that_needs_a_second_factor_sets_it_up_on_the_way_in(
         assert refused.status_code == 409
 
 
+def test_without_script_all_but_passkeys_works(visit: Callable[..., Visit], engine: Engine) -> None:
+    with transaction(engine) as session:
+        staff_world.person(session)
+    visitor = visit(java_script_enabled=False)
+    page = visitor.open("/console/sign-in")
+    expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
+    enter_password(visitor)
+    page.wait_for_url("**/console")
+    visitor.open("/console/account")
+    expect(page.get_by_role("button", name="Add a passkey")).to_be_hidden()
+    page.get_by_role("button", name="Set up").click()
+    page.fill("#code", secret_on(visitor).now())
+    page.get_by_role("button", name="Set up").click()
+    expect(page.locator("h1")).to_have_text("Backup codes")
+
+
 def test_each_code_that_is_tried_counts(client: httpx.Client, engine: Engine, parts: Parts) -> None:
     with transaction(engine) as session:
         ada = staff_world.person(session)
@@ -150,9 +166,7 @@ def add_passkey(visitor: Visit) -> None:
     page.get_by_role("button", name="Add a passkey").click()
 
 
-def test_a_passkey_opens_the_console_without_a_password(
-    at_localhost: tuple[Visit, CDPSession], engine: Engine
-) -> None:
+def test_a_passkey_opens_the_console_without_a_password(at_localhost: tuple[Visit, CDPSession], engine: Engine) -> None:
     visitor, device = at_localhost
     authenticator = plug_in(device)
     add_passkey(visitor)
