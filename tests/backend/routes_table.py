@@ -89,10 +89,13 @@ ROUTES: dict[tuple[str, str], str | Permission] = {
     # Review
     ("GET", "/v1/review/queue"): REVIEW,
     ("POST", "/v1/review/claims"): REVIEW,
+    ("POST", "/v1/review/claims/renew"): REVIEW,
     ("GET", "/v1/review/photos/{photo_id}"): REVIEW,
     ("POST", "/v1/review/photos/{photo_id}/claim"): REVIEW,
     ("DELETE", "/v1/review/photos/{photo_id}/claim"): REVIEW,
     ("POST", "/v1/review/photos/{photo_id}/verdict"): REVIEW,
+    ("POST", "/v1/review/photos/{photo_id}/undo"): REVIEW,
+    ("POST", "/v1/review/photos/{photo_id}/skip"): REVIEW,
     # Models
     ("GET", "/v1/dataset-snapshots"): MODELS,
     ("POST", "/v1/dataset-snapshots"): MODELS,

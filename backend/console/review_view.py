@@ -1,0 +1,187 @@
+"""What the review pages show of a photo, in the words of the reader.
+
+Guarantees: nothing in it tells whether a photo is a check or was drawn by chance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from backend import known_labels, reliability
+from backend.console.language import Language
+from backend.console.pages import _
+from backend.labelling import Told
+from backend.neighbours import Neighbour, Neighbours
+from backend.opinions import Decision
+from backend.reliability import Reliability
+from backend.review_items import Item, items
+from backend.settings import Settings
+from backend.staff import Person
+from backend.tables import Opinionated, Photo, PhotoId, RejectReason, ReviewVerdict
+from mobile_models.label_set import UNSURE, Label, LabelSet
+
+KEYS = "1234567890acdefhijklpqvxyABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Of the labels, in their order; the letters that are missing are commands."""
+REASONS = {
+    "uncertainty": _("The model is unsure"),
+    "models_disagree": _("Phone and server disagree"),
+    "resident_disagrees": _("The resident disagrees"),
+    "rarity": _("Rare class"),
+    "novelty": _("Unlike what the model knows"),
+}
+VERDICTS = {
+    ReviewVerdict.REJECT: _("Rejected"),
+    ReviewVerdict.NOT_WASTE: _("Not waste"),
+    ReviewVerdict.BAD_PHOTO: _("Bad photo"),
+    ReviewVerdict.SEVERAL_THINGS: _("Several things"),
+    ReviewVerdict.UNSURE: _("Unsure"),
+    ReviewVerdict.SECOND_OPINION: _("Second opinion"),
+}
+REJECT_REASONS = {
+    RejectReason.PERSON: _("A person can be recognised"),
+    RejectReason.PRIVATE: _("A name, address or number plate"),
+    RejectReason.OFFENSIVE: _("Offensive"),
+    RejectReason.OTHER: _("Another reason"),
+}
+_LABELS = (_("Cardboard"), _("Glass"), _("Metal"), _("Paper"), _("Plastic"), _("Trash"))
+"""Names of the labels that come with the program; those of a city are shown as it wrote them."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A label that can be given, and its key; none where all keys are taken."""
+
+    label: str
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model or the resident said."""
+
+    who: str
+    name: str
+    score: float | None
+
+
+@dataclass(frozen=True)
+class View:
+    photo_id: PhotoId
+    expires_at: datetime | None
+    received_at: datetime
+    width: int
+    height: int
+    shown: Answer | None
+    said: tuple[Said, ...]
+    reasons: tuple[str, ...]
+    resident: Reliability | None
+    """How often this resident was right with what they say now."""
+    neighbours: tuple[Neighbour, ...]
+
+
+def answers(language: Language, labels: LabelSet) -> list[Answer]:
+    keys = KEYS.ljust(len(labels.ids))
+    return [Answer(each.id, name_of(language, each), key.strip()) for each, key in zip(labels.labels, keys, strict=False)]
+
+
+def name_of(language: Language, label: Label) -> str:
+    return language.texts.gettext(label.name)
+
+
+def names(session: Session, language: Language) -> dict[str, str]:
+    return {each.id: name_of(language, each) for each in known_labels.label_set(session).labels}
+
+
+def views(
+    session: Session, settings: Settings, person: Person, language: Language, held: Sequence[Item], near: Neighbours
+) -> list[View]:
+    """Return what is shown of these photos, in this order."""
+    possible = {each.label: each for each in answers(language, known_labels.label_set(session))}
+    return [_view(session, settings, person, language, item, near, possible) for item in held]
+
+
+def view_of(
+    session: Session, settings: Settings, person: Person, language: Language, photo_id: PhotoId, near: Neighbours
+) -> View:
+    return views(session, settings, person, language, items(session, [photo_id]), near)[0]
+
+
+def _view(
+    session: Session,
+    settings: Settings,
+    person: Person,
+    language: Language,
+    item: Item,
+    near: Neighbours,
+    possible: dict[str, Answer],
+) -> View:
+    photo = session.get_one(Photo, item.photo_id)
+    return View(
+        photo_id=item.photo_id,
+        expires_at=item.expires_at,
+        received_at=item.received_at,
+        width=item.width,
+        height=item.height,
+        shown=possible.get(item.shown_label or ""),
+        said=tuple(_said(language, item, possible)),
+        reasons=tuple(_reasons(settings, language, item)),
+        resident=_resident(session, photo, item.correction),
+        neighbours=near.of(session, person, photo),
+    )
+
+
+def _reasons(settings: Settings, language: Language, item: Item) -> list[str]:
+    texts = [REASONS[name] for name in settings.review_weights.reasons(item.review_parts)]
+    if item.needs_second_opinion:
+        texts.insert(0, _("Needs a second opinion"))
+    return [language.texts.gettext(text) for text in texts or [_("Next in line")]]
+
+
+def _said(language: Language, item: Item, possible: dict[str, Answer]) -> list[Said]:
+    def name(label: str) -> str:
+        text = _("Unsure") if label == UNSURE else possible[label].name if label in possible else label
+        return language.texts.gettext(text)
+
+    makers = {Opinionated.PHONE: _("Phone"), Opinionated.SERVER: _("Server")}
+    newest = {row.made_by: row for row in item.predictions}
+    said = [
+        Said(language.texts.gettext(who), name(newest[maker].label), max(newest[maker].scores.values(), default=None))
+        for maker, who in makers.items()
+        if maker in newest
+    ]
+    if item.correction is not None:
+        said.append(Said(language.texts.gettext(_("Resident")), name(item.correction), None))
+    return said
+
+
+def _resident(session: Session, photo: Photo, correction: str | None) -> Reliability | None:
+    if photo.device_id is None or correction is None:
+        return None
+    return reliability.of_resident(session, photo.device_id).get(correction)
+
+
+def outcome(session: Session, language: Language, decision: Decision, told: Told) -> tuple[str, str]:
+    """Return what is said after a verdict, and its kind: good, warn, or nothing."""
+    text, known = language.texts.gettext, names(session, language)
+    if told.check is not None:
+        if told.check.is_right:
+            return text(_("That was a check, and you were right.")), "good"
+        name = known.get(told.check.expected, told.check.expected)
+        return text(_("That was a check. It is %(label)s.")) % {"label": name}, "warn"
+    said = _kept(language, decision, known)
+    if told.in_random_share:
+        said += " " + text(_("It was drawn by chance, to measure the model in the field."))
+    return said, ""
+
+
+def _kept(language: Language, decision: Decision, known: dict[str, str]) -> str:
+    text = language.texts.gettext
+    if decision.gold_label is not None:
+        return text(_("Kept as %(label)s.")) % {"label": known.get(decision.gold_label, decision.gold_label)}
+    if decision.rejected:
+        why = text(VERDICTS[decision.rejected_as or ReviewVerdict.REJECT])
+        return text(_("Left out: %(why)s.")) % {"why": why}
+    return text(_("Somebody else will look at it, too."))

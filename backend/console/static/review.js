@@ -1,0 +1,308 @@
+// One photo after the other without waiting: the next ones are here before they are needed, and verdicts are sent in
+// the background. Everything it does is a form of the page; without it each form leads to the next page.
+"use strict";
+
+const READY = 5;
+const UNDOABLE = 20;
+
+class ReviewPage {
+  constructor(root) {
+    this.root = root;
+    this.text = (name, values = {}) =>
+      Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), root.dataset[`text${name}`]);
+    this.find = (selector) => root.querySelector(selector);
+    this.items = this.find("#items");
+    this.history = [];
+    this.known = new Set();
+    this.done = 0;
+    this.busy = true;
+    this.empty = false;
+    this.outbox = new ReviewOutbox(
+      `wastelens-review-${root.dataset.person}`, root.dataset.csrf, (answer, entry) => this.told(answer, entry), () => this.showPending());
+    for (const entry of this.outbox.entries) this.known.add(entry.photo);
+    for (const item of [...this.items.children]) this.outbox.has(item.dataset.photo) ? item.remove() : this.prepare(item);
+    this.find("#undo").hidden = false;
+    this.find("#show-keys").hidden = false;
+    this.listen();
+    this.show(this.current ?? this.next, false);
+    this.refill();
+  }
+
+  get current() { return this.items.querySelector(".item:not([hidden])"); }
+  get next() { return this.items.querySelector(".item[hidden]"); }
+  get usesKeys() { return this.find("#use-keys").checked; }
+
+  // A photo that has just come: load and decode its picture, so that showing it takes no time.
+  prepare(item) {
+    this.known.add(item.dataset.photo);
+    item.view = new ReviewCanvas(item);
+    item.querySelector(".tools").hidden = false;
+    item.querySelector(".photo").decode().catch(() => {});
+  }
+
+  async refill() {
+    if (this.loading || this.items.children.length >= READY) return;
+    this.loading = true;
+    try {
+      const answer = await fetch("/console/review/batch", {
+        method: "POST",
+        headers: { "X-CSRF-Token": this.root.dataset.csrf, "HX-Request": "true" },
+        body: new URLSearchParams({ count: READY + 1 + this.outbox.entries.length }),
+      });
+      if (answer.ok) this.take(await answer.text());
+      else if (answer.status === 401) this.outbox.signedOut = true;
+    } catch {
+      setTimeout(() => this.refill(), 2000);
+    } finally {
+      this.loading = false;
+      this.showPending();
+    }
+  }
+
+  take(html) {
+    const found = [...new DOMParser().parseFromString(html, "text/html").querySelectorAll(".item")];
+    let fresh = found.filter((item) => !this.known.has(item.dataset.photo));
+    // What was refused is given again, once nothing is on its way any more.
+    if (!fresh.length && !this.outbox.entries.length) fresh = found.filter((item) => !this.isHere(item.dataset.photo));
+    for (const item of fresh) {
+      this.items.append(item);
+      this.prepare(item);
+    }
+    this.empty = fresh.length === 0;
+    this.claims.heldAnew();
+    if (!this.current) this.show(this.next);
+  }
+
+  isHere(photo) { return [...this.items.children].some((item) => item.dataset.photo === photo); }
+
+  show(item, focus = true) {
+    this.find("#waiting").hidden = Boolean(item) || this.empty;
+    this.find("#empty").hidden = Boolean(item) || !this.empty;
+    if (!item) return;
+    item.hidden = false;
+    item.view.reset();
+    if (focus) item.querySelector("h2").focus({ preventScroll: true });
+    this.busy = false;
+  }
+
+  // The picture is swapped first; everything else can wait for the next frame.
+  decide(choice, startedAt) {
+    const item = this.current;
+    if (!item || this.busy) return;
+    item.remove();
+    item.hidden = true;
+    this.show(this.next);
+    if (startedAt) measure(startedAt);
+    this.done += 1;
+    this.history = [...this.history, item].slice(-UNDOABLE);
+    this.outbox.add({ photo: item.dataset.photo, what: "verdict", choice });
+    setTimeout(() => this.refill());
+  }
+
+  skip() {
+    const item = this.current;
+    if (!item) return;
+    item.remove();
+    this.show(this.next);
+    this.outbox.add({ photo: item.dataset.photo, what: "skip" });
+    setTimeout(() => this.refill());
+  }
+
+  undo() {
+    const item = this.history.pop();
+    if (!item) {
+      const form = this.find("#undo");
+      if (form.action.endsWith("/undo")) form.submit();
+      else this.say(this.text("NothingToUndo"), "");
+      return;
+    }
+    if (this.current) this.current.hidden = true;
+    item.querySelector(".reject").open = false;
+    this.items.prepend(item);
+    this.done -= 1;
+    this.show(item);
+    if (!this.outbox.drop(item.dataset.photo)) {
+      this.say(this.text("TakingBack"), "");
+      this.outbox.add({ photo: item.dataset.photo, what: "undo" });
+    }
+  }
+
+  told(answer, entry) {
+    if (answer.taken) {
+      this.say(answer.said, answer.kind);
+      if (entry.what === "undo" && answer.held === false) this.away(entry.photo);
+      return;
+    }
+    if (entry.what === "undo") this.away(entry.photo);
+    const failure = document.createElement("p");
+    failure.className = "error";
+    failure.textContent = this.text("Failed", { why: answer.said });
+    this.find("#failed").replaceChildren(failure);
+  }
+
+  // A photo that is not ours (any longer) must not be decided.
+  away(photo) {
+    const item = [...this.items.children].find((each) => each.dataset.photo === photo);
+    if (!item) return;
+    const wasShown = !item.hidden;
+    item.remove();
+    if (wasShown) this.show(this.next);
+    this.refill();
+  }
+
+  say(text, kind) {
+    const told = this.find("#told");
+    told.className = kind;
+    told.textContent = text;
+  }
+
+  showPending() {
+    if (!this.outbox) return;
+    const { entries, offline, signedOut } = this.outbox;
+    const pending = this.find("#pending");
+    const name = signedOut ? "SignedOut" : offline ? "Offline" : "Waiting";
+    const text = signedOut || entries.length ? this.text(name, { count: entries.length }) : "";
+    pending.hidden = !text;
+    pending.classList.toggle("warn", offline || signedOut);
+    if (pending.textContent !== text) pending.textContent = text;
+    this.find("#count").textContent = this.done ? this.text("Done", { count: this.done }) : "";
+  }
+
+  listen() {
+    document.addEventListener("keydown", (event) => this.key(event));
+    this.root.addEventListener("submit", (event) => this.submit(event));
+    this.root.addEventListener("click", (event) => this.act(event.target.closest("[data-do]")?.dataset.do));
+    this.find("#show-keys").addEventListener("click", () => this.find("#keys").showModal());
+    this.find("#use-keys").checked = localStorage.getItem("wastelens-review-keys") !== "off";
+    this.find("#use-keys").addEventListener("change", () => localStorage.setItem("wastelens-review-keys", this.usesKeys ? "on" : "off"));
+    this.claims = new ReviewClaims(this);
+  }
+
+  submit(event) {
+    const form = event.target;
+    if (form.matches(".answers")) this.decide(event.submitter.value, event.timeStamp);
+    else if (form.matches(".pass-by")) this.skip();
+    else if (form.id === "undo" && (this.history.length || !form.action.endsWith("/undo"))) this.undo();
+    else return;
+    event.preventDefault();
+  }
+
+  act(name) {
+    const view = this.current?.view;
+    if (!view || !name) return;
+    ({ larger: () => view.zoom(1.4), smaller: () => view.zoom(1 / 1.4), turn: () => view.turn(), overlay: () => view.toggle() })[name]();
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
+    if (event.target.matches("input, select, textarea") || !this.usesKeys) return;
+    if (event.key === "Enter" && event.target.closest("button, a, summary")) return;
+    if (this.answer(event)) event.preventDefault();
+  }
+
+  // Return whether the key means something.
+  answer(event) {
+    const item = this.current;
+    const command = { z: "undo", Backspace: "undo", "?": "help", "+": "larger", "=": "larger", "-": "smaller", t: "turn", g: "overlay", r: "reject", s: "skip" }[event.key];
+    if (command === "undo") this.undo();
+    else if (command === "help") this.find("#keys").showModal();
+    else if (!item) return false;
+    else if (command === "reject") this.reject(item);
+    else if (command === "skip") this.skip();
+    else if (command) this.act(command);
+    else return this.choose(item, event);
+    return true;
+  }
+
+  choose(item, event) {
+    const open = item.querySelector(".reject").open;
+    const key = CSS.escape(event.key);
+    const selector = event.key === "Enter" ? ".accept" : open && event.key < "5" ? `[data-reason="${key}"]` : `.answers [data-key="${key}"]`;
+    const button = item.querySelector(selector);
+    if (!button) return false;
+    this.decide(button.value, event.timeStamp);
+    return true;
+  }
+
+  reject(item) {
+    const reasons = item.querySelector(".reject");
+    reasons.open = !reasons.open;
+    if (reasons.open) reasons.querySelector("button").focus();
+  }
+}
+
+// While somebody works, what they hold stays theirs; before it goes to others, the page says so.
+class ReviewClaims {
+  constructor(page) {
+    this.page = page;
+    this.lastActAt = Date.now();
+    this.heldAnew();
+    for (const kind of ["keydown", "pointerdown", "pointermove", "wheel"]) {
+      document.addEventListener(kind, () => this.act(), { passive: true });
+    }
+    setInterval(() => this.tick(), 5000);
+  }
+
+  heldAnew() {
+    this.heldUntil = Date.now() + this.page.root.dataset.minutes * 60000;
+    this.expired = false;
+  }
+
+  act() {
+    this.lastActAt = Date.now();
+    if (this.expired) this.page.refill();
+    if (!this.page.find("#expiring").hidden) this.renew();
+  }
+
+  tick() {
+    if (this.expired) return;
+    const left = this.heldUntil - Date.now();
+    const whole = this.page.root.dataset.minutes * 60000;
+    if (left <= 0) return this.expire();
+    if (left < whole * 0.7 && Date.now() - this.lastActAt < 60000) return this.renew();
+    if (left < 90000) this.warn(this.page.text("Expiring", { seconds: Math.ceil(left / 1000) }));
+  }
+
+  warn(text) {
+    const warning = this.page.find("#expiring");
+    warning.hidden = !text;
+    if (warning.textContent !== text) warning.textContent = text;
+  }
+
+  async renew() {
+    if (this.renewing) return;
+    this.renewing = true;
+    try {
+      const headers = { Accept: "application/json", "X-CSRF-Token": this.page.root.dataset.csrf };
+      const answer = await fetch("/console/review/renew", { method: "POST", headers });
+      if (answer.ok) {
+        this.heldUntil = Date.parse((await answer.json()).expires_at);
+        this.warn("");
+      }
+    } catch {
+      // Without a network it is tried again with the next tick.
+    } finally {
+      this.renewing = false;
+    }
+  }
+
+  expire() {
+    this.warn("");
+    this.page.items.replaceChildren();
+    this.page.known.clear();
+    this.page.say(this.page.text("Expired"), "warn");
+    this.page.show(null);
+    this.expired = true;
+  }
+}
+
+// From the key to the frame in which the next photo is on the screen.
+function measure(startedAt) {
+  requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => performance.measure("review-next", { start: startedAt, end: performance.now() });
+    channel.port2.postMessage(0);
+  });
+}
+
+new ReviewPage(document.querySelector("#review"));

@@ -1,0 +1,238 @@
+"""Reviewing in a browser: by keyboard, by two people, without a network, without script."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from backend.api.dependencies import Parts
+from backend.database import transaction
+from backend.tables import GoldCheck, Photo, Review, ReviewVerdict
+from tests.backend.console import review_world
+from tests.backend.console.conftest import Visit
+
+
+@pytest.fixture
+def photos(parts: Parts) -> Callable[[int], list[str]]:
+    def add(count: int) -> list[str]:
+        with transaction(parts.engine) as session:
+            return [row.id for row in review_world.many(session, parts.storage, count)]
+
+    return add
+
+
+def begin(visitor: Visit) -> Page:
+    visitor.open("/console/review")
+    visitor.page.click("button.large")
+    visitor.page.wait_for_url("**/console/review/photos/*")
+    return visitor.page
+
+
+def shown(page: Page) -> str:
+    found = page.get_attribute(".item:not([hidden])", "data-photo")
+    assert found is not None
+    return found
+
+
+def reviews(engine: Engine) -> list[Review]:
+    with transaction(engine) as session:
+        return list(session.exec(select(Review).order_by(col(Review.id))).all())
+
+
+def wait_for_reviews(engine: Engine, count: int) -> list[Review]:
+    ends_at = time.monotonic() + 20
+    while len(found := reviews(engine)) < count and time.monotonic() < ends_at:
+        time.sleep(0.05)
+    assert len(found) == count
+    return found
+
+
+def clear(page: Page, count: int) -> list[str]:
+    """Accept each photo with Enter; return their ids."""
+    cleared = []
+    for _ in range(count):
+        page.wait_for_selector(".item:not([hidden])")
+        cleared.append(shown(page))
+        page.keyboard.press("Enter")
+    return cleared
+
+
+def test_a_reviewer_clears_fifty_photos_by_keyboard(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    wanted = photos(50)
+    page = begin(sign_in())
+    cleared = clear(page, 50)
+    said = wait_for_reviews(engine, 50)
+    assert sorted(cleared) == sorted(wanted)
+    assert [row.photo_id for row in said] == cleared
+    assert {row.verdict for row in said} == {ReviewVerdict.AGREE}
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#pending")).to_be_hidden()
+
+
+def test_each_key_gives_its_answer(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    photos(9)
+    page = begin(sign_in())
+    for keys in ("2", "u", "n", "b", "m", "o", "r1", "r4"):
+        page.wait_for_selector(".item:not([hidden])")
+        for key in keys:
+            page.keyboard.press(key)
+    said = [(row.verdict.value, row.label, row.reason) for row in wait_for_reviews(engine, 8)]
+    assert [each[0] for each in said[1:]] == [
+        "unsure",
+        "not_waste",
+        "bad_photo",
+        "several_things",
+        "second_opinion",
+        "reject",
+        "reject",
+    ]
+    assert said[0][1] == "glass"
+    assert [each[2] for each in said[6:]] == ["person", "other"]
+    page.keyboard.press("s")
+    expect(page.locator("#empty")).to_be_visible()
+    assert len(reviews(engine)) == 8, "skipping is no opinion"
+
+
+def test_two_reviewers_never_get_one_photo(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    wanted = photos(16)
+    ada, bob = begin(sign_in("ada")), begin(sign_in("bob"))
+    cleared: list[str] = []
+    for _ in range(16):
+        for page in (ada, bob):
+            if page.locator(".item:not([hidden])").count():
+                cleared += clear(page, 1)
+                page.wait_for_timeout(30)
+    assert len(cleared) == len(set(cleared))
+    assert sorted(row.photo_id for row in wait_for_reviews(engine, 16)) == sorted(wanted)
+    for page in (ada, bob):
+        assert page.locator("#failed").inner_text() == ""
+
+
+def test_what_was_said_is_taken_back_and_said_anew(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    photos(4)
+    page = begin(sign_in())
+    first, second = clear(page, 2)
+    wait_for_reviews(engine, 2)
+    page.keyboard.press("z")
+    assert shown(page) == second
+    page.keyboard.press("Backspace")
+    assert shown(page) == first
+    wait_for_reviews(engine, 4)
+    page.keyboard.press("1")
+    said = wait_for_reviews(engine, 5)
+    assert [row.verdict.value for row in said] == ["agree", "agree", "undo", "undo", "relabel"]
+    with transaction(engine) as session:
+        golden = {row.id: row.gold_label for row in session.exec(select(Photo))}
+    assert golden[first] == "cardboard"
+    assert golden[second] is None
+    assert shown(page) == second
+
+
+def test_some_seconds_without_a_network_lose_no_verdict(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    photos(10)
+    visitor = sign_in()
+    page = begin(visitor)
+    page.wait_for_selector(".item >> nth=4", state="attached")
+    visitor.context.set_offline(True)
+    cleared = clear(page, 4)
+    expect(page.locator("#pending")).to_contain_text("No connection. Waiting to be sent: 4")
+    assert reviews(engine) == []
+    visitor.look("review-offline")
+    visitor.context.set_offline(False)
+    assert [row.photo_id for row in wait_for_reviews(engine, 4)] == cleared
+    expect(page.locator("#pending")).to_be_hidden()
+
+
+def test_a_verdict_that_was_not_sent_outlives_a_reload(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    photos(3)
+    visitor = sign_in()
+    page = begin(visitor)
+    page.route("**/verdict", lambda route: route.abort())
+    page.on("dialog", lambda dialog: dialog.accept())
+    (first,) = clear(page, 1)
+    page.wait_for_timeout(100)
+    page.unroute("**/verdict")
+    page.reload()
+    assert [row.photo_id for row in wait_for_reviews(engine, 1)] == [first]
+
+
+def test_without_script_each_answer_leads_to_the_next_photo(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    photos(3)
+    visitor = sign_in(java_script_enabled=False)
+    page = begin(visitor)
+    first = shown(page)
+    page.click(".accept")
+    second = shown(page)
+    assert second != first
+    assert "Kept as" in page.inner_text(".said")
+    page.click(".labels button >> nth=1")
+    page.click("#undo button")
+    assert shown(page) == second
+    page.click(".reject summary")
+    page.click(".reject button >> nth=2")
+    page.click(".pass-by button")
+    assert page.url.endswith("/console/review")
+    assert [row.verdict.value for row in reviews(engine)] == ["agree", "relabel", "undo", "reject"]
+
+
+def test_a_check_is_told_afterwards_and_seen_on_the_queue_page(
+    sign_in: Callable[..., Visit], parts: Parts, engine: Engine
+) -> None:
+    with transaction(engine) as session:
+        review_world.gold(session, parts.storage, "metal", 1, corrected_label=None)
+    visitor = sign_in()
+    page = visitor.open("/console/review")
+    while not page.url.count("/photos/"):  # A check comes by chance.
+        page.click("button.large")
+        page.wait_for_load_state()
+    page.keyboard.press("1")
+    expect(page.locator("#told")).to_have_text("That was a check. It is Metal.")
+    with transaction(engine) as session:
+        assert not session.exec(select(GoldCheck)).one().is_right
+    visitor.open("/console/review")
+    assert "It is Metal." in page.inner_text("main")
+
+
+@pytest.mark.parametrize(("locale", "heading"), [("en", "Review"), ("vi", "Duyệt ảnh"), ("zh-CN", "审核")])
+def test_it_is_good_to_look_at(
+    sign_in: Callable[..., Visit],
+    photos: Callable[[int], list[str]],
+    parts: Parts,
+    engine: Engine,
+    locale: str,
+    heading: str,
+) -> None:
+    photos(6)
+    with transaction(engine) as session:
+        for seed, label in enumerate(review_world.LABELS * 2):
+            review_world.gold(session, parts.storage, label, 100 + seed, allow_training=False)
+    visitor = sign_in(locale=locale)
+    visitor.open("/console/review")
+    assert visitor.page.inner_text("h1") == heading
+    visitor.look(f"review-queue-{locale[:2]}")
+    page = begin(visitor)
+    page.wait_for_selector(".item >> nth=4", state="attached")
+    visitor.look(f"review-photo-{locale[:2]}")
+    if locale == "en":
+        page.emulate_media(color_scheme="dark")
+        visitor.look("review-photo-dark")
+        page.keyboard.press("?")
+        page.wait_for_selector("dialog[open]")
+        visitor.look("review-keys")
