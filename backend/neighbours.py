@@ -21,6 +21,8 @@ from backend.tables import Photo, PhotoId, PhotoState
 MOST = 10_000
 """Photos with embeddings of 1,280 values take 26 MB."""
 KEPT_SECONDS = 60.0
+LEAST = 0.5
+"""Cosine from which a photo counts as alike at all."""
 _REACH = 6
 
 
@@ -58,7 +60,11 @@ class Neighbours:
         own = np.frombuffer(photo.embedding, dtype="<f2").astype(np.float32)
         likeness = known.directions.astype(np.float32) @ own
         nearest = np.argsort(-likeness)[: most * _REACH + 1]
-        alike = {known.ids[index]: float(likeness[index]) for index in nearest if known.ids[index] != photo.id}
+        alike = {
+            known.ids[index]: float(likeness[index])
+            for index in nearest
+            if known.ids[index] != photo.id and likeness[index] >= LEAST
+        }
         return tuple(_visible(session, person, alike)[:most])
 
     def _of_release(self, session: Session, release: int) -> _Known:
@@ -96,5 +102,7 @@ def _visible(session: Session, person: Person, alike: dict[str, float]) -> list[
         col(Photo.allow_review).is_(True),
         staff.in_areas(person),
     )
-    found = [Neighbour(PhotoId(photo_id), label, alike[photo_id]) for photo_id, label in session.exec(statement) if label]
+    found = [
+        Neighbour(PhotoId(photo_id), label, alike[photo_id]) for photo_id, label in session.exec(statement) if label
+    ]
     return sorted(found, key=lambda each: -each.likeness)

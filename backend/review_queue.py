@@ -213,7 +213,7 @@ def _held(session: Session, person: Person) -> Sequence[tuple[PhotoId, bool]]:
             or_(waits(), and_(col(ReviewClaim.is_check).is_(True), col(Photo.allow_review).is_(True))),
             staff.in_areas(person),
         )
-        .order_by(col(ReviewClaim.expires_at), col(ReviewClaim.photo_id))
+        .order_by(col(Photo.needs_second_opinion).desc(), col(Photo.review_value).desc(), *_CAME)
     )
     return [(PhotoId(photo_id), is_check) for photo_id, is_check in session.exec(statement)]
 

@@ -6,7 +6,7 @@ crash could still undo. A device is recognised in a short transaction of its own
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from anyio import CapacityLimiter
@@ -21,11 +21,13 @@ from backend.current_model import CurrentModel
 from backend.database import transaction
 from backend.doorbell import BackgroundDoorbell
 from backend.errors import NotSignedIn
+from backend.neighbours import Neighbours
 from backend.photo_sandbox import PhotoSandbox
 from backend.rate_limit import RateLimit
 from backend.settings import Settings
 from backend.single_sign_on import SingleSignOn
 from backend.tables import DeviceId
+from backend.thumbnails import Thumbnails
 from backend.update_files import UpdateFiles
 
 
@@ -47,6 +49,8 @@ class Parts:
     single_sign_on: SingleSignOn | None
     classifications: RateLimit
     field_reports: RateLimit
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    thumbnails: Thumbnails = field(default_factory=Thumbnails)
 
 
 async def parts(request: Request) -> Parts:

@@ -84,7 +84,9 @@ class View:
 
 def answers(language: Language, labels: LabelSet) -> list[Answer]:
     keys = KEYS.ljust(len(labels.ids))
-    return [Answer(each.id, name_of(language, each), key.strip()) for each, key in zip(labels.labels, keys, strict=False)]
+    return [
+        Answer(each.id, name_of(language, each), key.strip()) for each, key in zip(labels.labels, keys, strict=False)
+    ]
 
 
 def name_of(language: Language, label: Label) -> str:

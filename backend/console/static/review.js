@@ -180,8 +180,8 @@ class ReviewPage {
 
   submit(event) {
     const form = event.target;
-    if (form.matches(".answers")) this.decide(event.submitter.value, event.timeStamp);
-    else if (form.matches(".pass-by")) this.skip();
+    if (event.submitter?.matches(".pass-by")) this.skip();
+    else if (form.matches(".answers")) this.decide(event.submitter.value, event.timeStamp);
     else if (form.id === "undo" && (this.history.length || !form.action.endsWith("/undo"))) this.undo();
     else return;
     event.preventDefault();
