@@ -16,7 +16,7 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
-from mobile_models import guide, guide_search
+from mobile_models import durable_file, guide, guide_search
 from mobile_models.field_report import Arm
 from mobile_models.guide import Guide, GuideAnswer
 from mobile_models.manifest import ReleaseManifest
@@ -25,7 +25,7 @@ from mobile_models.updates.known_time import Clock, system_clock
 from mobile_models.updates.refusals import RefusalReason, UpdateRefused
 from mobile_models.updates.update_channel import DownloadConditions
 from mobile_models.updates.updater import Offer, UpdateSource
-from phone import durable_file, server
+from phone import server
 from phone.model_store import ActiveModel, ModelStore, runtime_version
 from phone.outbox import Outbox, Refusal, Sent
 from phone.server import Registration, Server, ServerUnreachable, SubmissionStatus

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from mobile_models import durable_file
 from mobile_models.document import Document, Sha256
-from phone import durable_file
 
 
 class Attempt(Document):

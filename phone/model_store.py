@@ -16,14 +16,13 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from mobile_models import self_tests
+from mobile_models import durable_file, self_tests
 from mobile_models.classifier import Classification, Classifier
 from mobile_models.document import Document, Sha256, file_sha256
 from mobile_models.litert_model import ModelError
 from mobile_models.manifest import ReleaseManifest
 from mobile_models.self_tests import SelfTestFailed
 from mobile_models.updates.refusals import RefusalReason, UpdateRefused, refusing_storage_errors
-from phone import durable_file
 from phone.load_watch import Attempt, LoadWatch
 from phone.usage import Usage
 
@@ -222,9 +221,9 @@ class ModelStore:
             partial.mkdir()
             durable_file.write(partial / "manifest.json", manifest)
             model.replace(partial / "model.tflite")
-            durable_file.sync_folder(partial)
+            durable_file.sync(partial)
             partial.rename(folder)
-            durable_file.sync_folder(self._directory)
+            durable_file.sync(self._directory)
 
     def _open(self, digest: Sha256) -> ActiveModel:
         folder = self._folder(digest)

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mobile_models import durable_file
 from mobile_models.document import Document
-from phone import durable_file
 from phone.server import Server, ServerRefused, ServerUnreachable
 from phone.submission import Correction, Submission, SubmissionId
 
@@ -169,7 +169,7 @@ class Outbox:
             path = self._path(submission_id, each)
             if path.exists():
                 path.replace(self._path(submission_id, each, "refused"))
-        durable_file.sync_folder(self._directory)
+        durable_file.sync(self._directory)
 
     def _path(self, submission_id: SubmissionId, kind: str, folder: str = "") -> Path:
         return self._directory / folder / f"{submission_id}.{kind}"

@@ -19,12 +19,11 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from mobile_models import field_report
+from mobile_models import durable_file, field_report
 from mobile_models.document import Document
 from mobile_models.field_report import Arm, FieldReport, ReleaseUse
 from mobile_models.updates.refusals import RefusalReason
 from mobile_models.updates.update_channel import ChannelPointer
-from phone import durable_file
 from phone.submission import SubmissionId
 
 Counter = Literal["installed", "self_test_failed", "load_crashes", "rolled_back", "loads", "answers"]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
+from mobile_models import durable_file
 from mobile_models.document import Document
 
 Clock = Callable[[], datetime]
@@ -55,7 +56,7 @@ class KnownTime:
         known, hour = self._known(), moment.replace(minute=0, second=0, microsecond=0)
         is_newer = known is None or known.root_version < root_version or known.moment < hour
         if moment < expires and is_newer:
-            _Known(moment=hour, root_version=root_version).write(self._path)
+            durable_file.write(self._path, _Known(moment=hour, root_version=root_version).to_bytes())
 
     def explain(self, server_date: datetime | None) -> str:
         """Return what to tell a person about the clock where metadata looks expired; empty if it looks right."""

@@ -1,8 +1,9 @@
 """Verified metadata: python-tuf's client, reading over HTTP.
 
 Guarantees: metadata is verified in the order of TUF's specification (1.0.31, section 5) and judged by the time that it
-is given; no answer takes for ever and none is larger than its role may be. A phone that is killed between any two files
-finds a local copy that it can go on from. What goes wrong is an `UpdateRefused` with its reason.
+is given; no answer takes for ever and none is larger than its role may be. A phone that is killed, or loses its power,
+between any two files finds a local copy that it can go on from: what it has believed once still protects against older
+metadata. What goes wrong is an `UpdateRefused` with its reason.
 """
 
 import time
@@ -16,6 +17,7 @@ import httpx
 from tuf.api import exceptions as tuf
 from tuf.ngclient import FetcherInterface, Updater
 
+from mobile_models import durable_file
 from mobile_models.updates import seen_timestamp
 from mobile_models.updates.known_time import KnownTime
 from mobile_models.updates.refusals import RefusalReason, UpdateRefused, refusing_storage_errors
@@ -54,17 +56,25 @@ class HttpFetcher(FetcherInterface):
             raise tuf.DownloadError(f"{url} cannot be fetched: {error}") from error
 
 
+class _DurableUpdater(Updater):
+    """python-tuf's client renames what it keeps and leaves it to the system when that reaches the disk."""
+
+    def _persist_file(self, filename: str, data: bytes) -> None:
+        path = Path(filename)
+        if not path.is_file() or path.read_bytes() != data:  # The root of the app is kept at each look.
+            durable_file.write(path, data)
+
+
 def refreshed(metadata: Path, url: str, trusted_root: bytes, fetcher: HttpFetcher, known_time: KnownTime) -> Updater:
     """Return python-tuf's client with all top-level metadata of `url` verified and kept in the folder `metadata`.
 
     Raise python-tuf's errors and `OSError`; `refusing_metadata_errors` gives them their reasons.
     """
     metadata.mkdir(parents=True, exist_ok=True)
-    for left_over in metadata.glob("tmp*"):  # python-tuf writes there first; a kill may come before the rename.
-        if not left_over.suffix:
-            left_over.unlink()
+    for left_over in metadata.rglob("*.partial"):  # A kill may come before the rename.
+        left_over.unlink()
     moment = known_time.now(_newest_root(metadata))
-    client = Updater(str(metadata), url, fetcher=fetcher, bootstrap=trusted_root)
+    client = _DurableUpdater(str(metadata), url, fetcher=fetcher, bootstrap=trusted_root)
     trusted = client._trusted_set  # There is no public way to say what time it is.
     trusted.reference_time = moment
     fetcher.seen = SeenTimestamp(metadata)

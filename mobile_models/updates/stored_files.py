@@ -3,7 +3,6 @@
 Guarantees: a file is written whole, and in a folder through to the disk; caches are told which files never change.
 """
 
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 from obstore.store import LocalStore, ObjectStore, S3Store
+
+from mobile_models import durable_file
 
 if TYPE_CHECKING:
     from obstore import PutMode
@@ -51,16 +52,8 @@ def put(store: ObjectStore, path: str, content: bytes, mode: "PutMode", *, immut
     if isinstance(store, LocalStore) and store.prefix is not None:
         written = Path(store.prefix, path)
         for each in (written, written.parent):
-            _sync(each)
+            durable_file.sync(each)
     return written_as
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def obeys_conditions(store: ObjectStore, path: str) -> bool:

@@ -1,5 +1,6 @@
 """Phones that were offline for weeks, away for a year, or killed between any two files of a refresh."""
 
+import os
 import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from securesystemslib.signer import CryptoSigner
-from tuf.ngclient import Updater
 
+from mobile_models import durable_file
 from mobile_models.updates import repository_files
 from mobile_models.updates.signing_keys import KeyRing
 from mobile_models.updates.update_roles import UpdateRole, expiry
@@ -92,16 +93,17 @@ class _Killed(BaseException):
 def test_a_refresh_that_is_killed_between_any_two_files_leaves_a_copy_to_go_on_from(
     phone: Phone, city: City, make_phone: MakePhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, left = Updater._persist_file, -1
+    real, left = durable_file.write, -1
 
-    def persist(self: Updater, filename: str, data: bytes) -> None:
+    def write(path: Path, content: bytes, **options: int) -> None:
         nonlocal left
-        if left == 0:
-            raise _Killed
-        left -= 1
-        real(self, filename, data)
+        if "metadata" in path.parts:
+            if left == 0:
+                raise _Killed
+            left -= 1
+        real(path, content, **options)
 
-    monkeypatch.setattr(Updater, "_persist_file", persist)
+    monkeypatch.setattr(durable_file, "write", write)
     old = {path.name: path.read_bytes() for path in (city.folder / "metadata").iterdir()}
     _rotate(city, UpdateRole.SNAPSHOT, NOW)
     city.publish(desired(1, 2, 3, current=3))
@@ -115,12 +117,12 @@ def test_a_refresh_that_is_killed_between_any_two_files_leaves_a_copy_to_go_on_f
         except _Killed:
             left = -1
             again = make_phone(city.web.url, name)
-            _serve_old_metadata(city, old, again, trusts_new_timestamp=steps >= 3)
+            _serve_old_metadata(city, old, again, trusts_new_timestamp=steps >= 2)
             assert (again.update(), again.release) == (UpdateState.UPDATED, 3)
             steps += 1
         else:
             break
-    assert steps >= 6, "the first root, the new root, timestamp, snapshot, targets, channels"
+    assert steps >= 5, "the new root, timestamp, snapshot, targets, channels"
 
 
 def _serve_old_metadata(city: City, old: dict[str, bytes], phone: Phone, *, trusts_new_timestamp: bool) -> None:
@@ -138,9 +140,32 @@ def _serve_old_metadata(city: City, old: dict[str, bytes], phone: Phone, *, trus
 
 def test_what_a_kill_left_half_written_is_removed(phone: Phone, city: City, tmp_path: Path) -> None:
     metadata = tmp_path / "phone" / "updates" / "metadata"
-    (metadata / "tmpab12cd").write_bytes(b"half of a tim")
+    for folder in (metadata, metadata / "root_history"):
+        (folder / "7.root.json.partial").write_bytes(b"half of a ro")
     assert phone.update() == UpdateState.UP_TO_DATE
-    assert not list(metadata.glob("tmp*"))
+    assert not list(metadata.rglob("*.partial"))
+
+
+def test_what_a_phone_has_believed_is_on_the_disk_before_it_is_looked_up_in(
+    phone: Phone, city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut then loses none of it: content first, then the name, then the folder."""
+    real, synced = os.fsync, list[str]()
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    city.publish(desired(1, 2, 3, current=3))
+    synced.clear()
+    assert phone.update() == UpdateState.UPDATED
+    for role in ("timestamp", "snapshot", "targets", "channels"):
+        at = synced.index(f"{role}.json.partial")
+        assert synced[at + 1] == "metadata"
+    synced.clear()
+    assert phone.update() == UpdateState.UP_TO_DATE
+    assert "metadata" not in synced, "nothing new, nothing written"
 
 
 def test_local_metadata_that_was_damaged_is_fetched_again(phone: Phone, city: City, tmp_path: Path) -> None:

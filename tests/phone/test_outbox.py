@@ -18,8 +18,8 @@ from backend.api.dependencies import Parts
 from backend.database import transaction
 from backend.settings import Settings
 from backend.tables import Correction, Device, Photo, PhotoState, Prediction
+from mobile_models import durable_file
 from mobile_models.updates.signing_keys import KeyRing
-from phone import durable_file
 from phone.client import Phone
 from phone.outbox import Outbox
 from phone.server import Server, ServerRefused, ServerUnreachable

@@ -238,7 +238,7 @@ class _Killed(BaseException):
 def test_killed_at_any_step_of_an_update_the_phone_starts_again_with_a_model_that_works(
     city: City, make_phone: MakePhone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from phone import durable_file  # noqa: PLC0415
+    from mobile_models import durable_file  # noqa: PLC0415
 
     steps, left, while_loading = 0, -1, 0
 
@@ -252,7 +252,7 @@ def test_killed_at_any_step_of_an_update_the_phone_starts_again_with_a_model_tha
 
         return counted
 
-    for name in ("write", "sync_folder"):
+    for name in ("write", "sync"):
         monkeypatch.setattr(durable_file, name, step(getattr(durable_file, name)))
     monkeypatch.setattr(Path, "rename", step(Path.rename))
     city.publish(desired(1, 2, current=2))

@@ -16,7 +16,7 @@ def write(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     except OSError:  # Most likely the disk is full; then half a file only takes room.
         partial.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
@@ -30,12 +30,12 @@ def _write(path: Path, content: bytes, mode: int) -> None:
 def remove(path: Path) -> None:
     """Remove the file if it is there."""
     path.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Put names that were added or removed on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Put a file's content, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
