@@ -123,8 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         sent = content[: self.server.cut_after] if self.path.endswith(".tflite") else content
         sent = self.server.cut(self.path, sent)
+        self.server.bodies.append((self.path, len(sent)))  # First: whoever has got it all may look at once.
         self.wfile.write(sent)
-        self.server.bodies.append((self.path, len(sent)))
 
     def log_message(self, *_: object) -> None:
         """Tests read `bodies` instead."""
