@@ -21,7 +21,7 @@ from backend import database, photo_store, sign_ins, single_sign_on
 from backend.api import problems
 from backend.api.body_limit import BodyLimit
 from backend.api.dependencies import Parts
-from backend.console import problem_pages
+from backend.console import problem_pages, service
 from backend.console.pages import STATIC
 from backend.current_model import CurrentModel
 from backend.doorbell import BackgroundDoorbell
@@ -38,7 +38,11 @@ MULTIPART_OVERHEAD_BYTES = 256 * 1024
 def create_app(settings: Settings) -> FastAPI:
     app = FastAPIOffline(title="Wastelens", summary="Waste recognition that a city runs itself.", lifespan=_lifespan)
     app.state.parts = parts_of(settings)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_photo_bytes + MULTIPART_OVERHEAD_BYTES)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.max_photo_bytes + MULTIPART_OVERHEAD_BYTES,
+        larger=dict.fromkeys(service.TAKE_FOLDERS, settings.max_folder_bytes),
+    )
     problems.install(app)
     problem_pages.install(app)
     # Routes are tried in order, and phones ask for updates far more often than for anything else.

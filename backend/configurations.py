@@ -25,7 +25,7 @@ _ATTEMPTS = 5
 
 def differences(base: Recipe, wanted: Recipe) -> dict[str, Any]:
     """Return the values of `wanted` that `base` has not, by dotted path; the stages are one value."""
-    before, after = _flat(base), _flat(wanted)
+    before, after = flat(base), flat(wanted)
     return {path: value for path, value in after.items() if before[path] != value}
 
 
@@ -119,11 +119,12 @@ def _built_in(name: str) -> Recipe:
         raise DomainError(str(error), code="bad_recipe") from None
 
 
-def _flat(recipe: Recipe) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(recipe: Recipe) -> dict[str, Any]:
+    """Return dotted path to value; the stages are one value."""
+    paths: dict[str, Any] = {}
     for field, value in recipe.model_dump(mode="json").items():
-        flat |= {f"{field}.{inner}": each for inner, each in value.items()} if field in _NESTED else {field: value}
-    return flat
+        paths |= {f"{field}.{inner}": each for inner, each in value.items()} if field in _NESTED else {field: value}
+    return paths
 
 
 def _subject(row: RecipeConfiguration) -> str:

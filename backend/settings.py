@@ -68,6 +68,12 @@ class Settings(BaseSettings):
 
     max_photo_bytes: int = 12 * 1024 * 1024
     max_photo_pixels: int = 50_000_000
+    folders_dir: Path | None = Field(
+        default=None, description="folders of photos below it may be named in the console; empty: photos are sent"
+    )
+    max_folder_bytes: int = Field(
+        default=256 * 1024 * 1024, ge=1, description="of photos that staff send at once, to classify or to retrain on"
+    )
     stored_photo_edge_pixels: int = Field(default=1600, description="longest edge of what is stored")
     submissions_per_device_per_day: int = 300
     classifications_per_device_per_minute: int = 60

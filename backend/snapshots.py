@@ -23,8 +23,11 @@ from backend.tables import (
     DatasetSnapshotPhoto,
     DatasetSnapshotRow,
     DatasetSnapshotState,
+    Job,
     JobKind,
+    JobState,
     Photo,
+    PhotoSource,
     PhotoState,
 )
 from mobile_models import bundled
@@ -99,6 +102,20 @@ def seen_by_bundled_release(settings: Settings) -> dict[Sha256, Split]:
     """Return the side on which the bundled release had each photo, by the digest of its bytes as they first came."""
     folder = settings.bundled_release or bundled.newest()
     return SeenPhotos.read(folder / "dataset.json").splits()
+
+
+def awaits_inspection(session: Session) -> bool:
+    """Whether an imported photo that may be trained on is still being inspected: a data set would lack it."""
+    inspecting = select(Job.subject).where(
+        Job.kind == JobKind.INSPECT, col(Job.state).in_((JobState.QUEUED, JobState.RUNNING))
+    )
+    waiting = select(Photo.id).where(
+        Photo.state == PhotoState.RECEIVED,
+        Photo.source == PhotoSource.IMPORT,
+        col(Photo.allow_training).is_(True),
+        col(Photo.id).in_(inspecting),
+    )
+    return session.exec(waiting.limit(1)).first() is not None
 
 
 def is_usable() -> tuple[ColumnElement[bool], ...]:

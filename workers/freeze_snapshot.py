@@ -1,6 +1,7 @@
 """Freeze a dataset snapshot: collect what may be trained on, keep it under its digest, let waiting runs begin.
 
-Guarantees: the document is in storage before a row names its digest, so a frozen snapshot can always be read.
+Guarantees: the document is in storage before a row names its digest, so a frozen snapshot can always be read. It waits
+for imported photos that are still being inspected.
 """
 
 from sqlmodel import Session, select
@@ -8,7 +9,7 @@ from sqlmodel import Session, select
 from backend import job_queue, snapshots, training_runs
 from backend.tables import DatasetSnapshotRow, DatasetSnapshotState, JobKind, TrainingRun, TrainingRunState
 from workers import artefacts
-from workers.claim import Settle, Task, Work
+from workers.claim import NotYet, Settle, Task, Work
 
 
 def _freeze(work: Work) -> Settle:
@@ -17,6 +18,8 @@ def _freeze(work: Work) -> Settle:
         row = session.get(DatasetSnapshotRow, snapshot_id)
         if row is None or row.state != DatasetSnapshotState.REQUESTED:
             return _nothing_to_do
+        if snapshots.awaits_inspection(session):
+            raise NotYet
         collected = snapshots.collect(session, work.place.settings)
     artefacts.store_snapshot(work.place.storage, collected.document)
 

@@ -184,4 +184,16 @@ ROUTES: dict[tuple[str, str], str | Permission] = {
     ("GET", "/v1/guides/{city}/versions/{number}"): GUIDE,
     ("POST", "/v1/guides/{city}/versions/{number}/restore"): GUIDE,
     ("POST", "/v1/guides/{city}/publish"): GUIDE,
+    # The seven calls of the service
+    ("GET", "/console/service"): MODELS,
+    ("GET", "/console/service/predict"): MODELS,
+    ("POST", "/console/service/predict"): MODELS,
+    ("GET", "/console/service/retrain"): MODELS,
+    ("POST", "/console/service/retrain"): MODELS,
+    ("GET", "/console/service/info"): MODELS,
+    ("POST", "/console/service/change"): MODELS,
+    ("POST", "/console/service/save_config"): MODELS,
+    ("POST", "/console/service/restore_config"): MODELS,
+    ("GET", "/console/service/refresh"): SEE_DATA,
+    ("GET", "/console/service/photos/{photo_id}"): SEE_DATA,
 }

@@ -4,6 +4,7 @@ import obstore
 import pytest
 from sqlmodel import select
 
+from backend import job_queue
 from backend.tables import (
     DatasetSnapshotPhoto,
     DatasetSnapshotRow,
@@ -12,6 +13,8 @@ from backend.tables import (
     JobKind,
     JobState,
     Photo,
+    PhotoSource,
+    PhotoState,
     TrainingRunState,
 )
 from mobile_models.document import sha256
@@ -91,3 +94,16 @@ def test_a_document_that_cannot_be_stored_freezes_nothing(place: Workplace, monk
         patch.setattr(artefacts, "store_snapshot", fail)
         assert freeze(place, snapshot_id) == Outcome.RETRIED_LATER
     assert read(place, snapshot_id).state == DatasetSnapshotState.REQUESTED
+
+
+def test_a_data_set_waits_for_imported_photos_that_are_still_being_inspected(place: Workplace) -> None:
+    first, *_ = add_gold(place)
+    snapshot_id = ask_for_freeze(place)
+    with place.transaction() as session:
+        photo = session.get_one(Photo, first)
+        photo.state, photo.source = PhotoState.RECEIVED, PhotoSource.IMPORT
+        job_queue.enqueue(session, JobKind.INSPECT, first)
+    assert freeze(place, snapshot_id) == Outcome.GIVEN_BACK
+    with place.transaction() as session:
+        session.get_one(Job, job_id(place, JobKind.INSPECT, first)).state = JobState.FAILED
+    assert freeze(place, snapshot_id) == Outcome.DONE, "it waits for no inspection that has been given up"
