@@ -84,7 +84,9 @@ def visit(chromium: Browser, client: httpx.Client) -> Iterator[Callable[..., Vis
     complaints: list[str] = []
 
     def start(name: str = "nobody", locale: str = "en", **options: object) -> Visit:
-        context = chromium.new_context(locale=locale, viewport={"width": DESKTOP[0], "height": DESKTOP[1]}, **options)
+        still: dict[str, object] = {"reduced_motion": "reduce"}  # Colours are not measured while they fade in.
+        size = {"width": DESKTOP[0], "height": DESKTOP[1]}
+        context = chromium.new_context(locale=locale, viewport=size, **(still | options))
         opened.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
