@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -83,8 +84,8 @@ def visit(chromium: Browser, client: httpx.Client) -> Iterator[Callable[..., Vis
     opened: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def start(name: str = "nobody", locale: str = "en", **options: object) -> Visit:
-        still: dict[str, object] = {"reduced_motion": "reduce"}  # Colours are not measured while they fade in.
+    def start(name: str = "nobody", locale: str = "en", **options: Any) -> Visit:
+        still: dict[str, Any] = {"reduced_motion": "reduce"}  # Colours are not measured while they fade in.
         size = {"width": DESKTOP[0], "height": DESKTOP[1]}
         context = chromium.new_context(locale=locale, viewport=size, **(still | options))
         opened.append(context)
