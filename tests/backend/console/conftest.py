@@ -86,8 +86,8 @@ def visit(chromium: Browser, client: httpx.Client) -> Iterator[Callable[..., Vis
 
     def start(name: str = "nobody", locale: str = "en", **options: Any) -> Visit:
         still: dict[str, Any] = {"reduced_motion": "reduce"}  # Colours are not measured while they fade in.
-        size = {"width": DESKTOP[0], "height": DESKTOP[1]}
-        context = chromium.new_context(locale=locale, viewport=size, **(still | options))
+        still |= {"viewport": {"width": DESKTOP[0], "height": DESKTOP[1]}, "locale": locale}
+        context = chromium.new_context(**(still | options))
         opened.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
