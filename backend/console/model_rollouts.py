@@ -23,6 +23,7 @@ from backend.field_figures import DayFigures
 from backend.rollout_plan import RolloutPlan
 from backend.settings import Settings
 from backend.tables import OPEN_ROLLOUT, ReleaseState, Rollout, RolloutState
+from mobile_models.updates.update_channel import DownloadConditions
 
 router = APIRouter(include_in_schema=False)
 ROLLOUTS, CHANNELS = f"{MODELS}/rollouts", f"{MODELS}/channels"
@@ -154,6 +155,7 @@ def _page(visitor: Visitor, parts: Parts, rollout_id: int, refused: DomainError 
         problem=model_words.said(visitor.language, refused) if refused else "",
         events=events,
         in_a_hurry=rollout.reason == IN_A_HURRY,
+        hurried=IN_A_HURRY,
         **shown,
     )
 
@@ -168,6 +170,7 @@ def _shown(session: Session, language: Language, settings: Settings, rollout: Ro
     return {
         "rollout": rollout,
         "plan": plan,
+        "conditions": DownloadConditions(**rollout.conditions),
         "is_open": is_open,
         "next_percent": plan.next_percent(rollout.rollout_percent) if is_open else None,
         "next_at": since + plan.stay(rollout.rollout_percent) if since and is_open else None,

@@ -43,7 +43,7 @@ def overview(visitor: Engineer, parts: PartsOfServer) -> Response:
         in_use = field_reports.releases_in_use(session, now())
         rows = [_row(session, release, in_use.get(release.version, 0)) for release in releases.newest(session)]
         shown: dict[str, Any] = {
-            "channels": [_card(session, channel) for channel in channels.every(session)],
+            "channels": [_card(session, channel) for channel in reversed(channels.every(session))],
             "waiting": [row for row in rows if row.release.state in _WAITING],
             "releases": rows,
             "runs": training_runs.newest(session, _SHOWN_RUNS),
