@@ -20,7 +20,7 @@ from backend.settings import Settings
 from backend.staff_sessions import Origin
 from backend.tables import Role, SignInWay, Staff
 from tests.backend.routes_table import ANYBODY, DEVICE, ROUTES, STAFF
-from tests.backend.staff_world import person
+from tests.backend.staff_world import person, photo
 from tests.backend.world import register
 
 SAMPLES = {"photo_id": "00000000-0000-0000-0000-000000000001", "run_id": "00000000-0000-0000-0000-000000000001",
@@ -74,13 +74,7 @@ def test_every_route_stands_in_the_table_and_nothing_else(settings: Settings) ->
 def ask(client: httpx.Client, method: str, path: str, token: str, *, csrf: bool = True) -> str:
     """Return the code of the refusal, or nothing."""
     filled = re.sub(r"\{(\w+)(:path)?\}", lambda name: SAMPLES.get(name[1], "999"), path)
-    headers = {"Accept": "application/json"}
-    if token and path.startswith("/console"):
-        headers["Cookie"] = f"wastelens={token}"
-        if csrf:
-            headers[safety.HEADER] = safety.secret_of(token)
-    elif token:
-        headers["Authorization"] = f"Bearer {token}"
+    headers = {"Accept": "application/json", **(credentials(path, token, csrf=csrf) if token else {})}
     answer = client.request(method, filled, headers=headers)
     client.cookies.clear()
     assert answer.status_code < 500 or answer.status_code == 503, f"{method} {path}: {answer.status_code}"
@@ -88,6 +82,12 @@ def ask(client: httpx.Client, method: str, path: str, token: str, *, csrf: bool 
         return ""
     code = str(answer.json()["code"])
     return code if code in REFUSALS and answer.status_code in (401, 403) else ""
+
+
+def credentials(path: str, token: str, *, csrf: bool = True) -> dict[str, str]:
+    if not path.startswith("/console"):
+        return {"Authorization": f"Bearer {token}"}
+    return {"Cookie": f"wastelens={token}"} | ({safety.HEADER: safety.secret_of(token)} if csrf else {})
 
 
 def test_who_has_not_signed_in_reaches_what_is_for_anybody(client: httpx.Client) -> None:
@@ -143,6 +143,28 @@ def test_nothing_changes_by_get(client: httpx.Client, parts: Parts, sign_in: Cal
         if method == "GET" and who not in (ANYBODY, DEVICE):
             ask(client, method, path, token)
             assert content() == before, path
+
+
+def test_a_photo_of_elsewhere_is_answered_like_one_that_does_not_exist(
+    client: httpx.Client, engine: Engine, settings: Settings
+) -> None:
+    """On each route that takes the id of a photo; with what a form could hold, so that it gets as far as the photo."""
+    body = {"verdict": "reject", "reason": "not waste", "label": "glass", "count": 1}
+    with transaction(engine) as session:
+        far, nobodys = photo(session, place="Southside").id, SAMPLES["photo_id"]
+        ada = session.get_one(Staff, person(session, "ada", Role.ENGINEER, ["Northside"]).id)
+        token = staff_sessions.open_session(session, settings, ada, SignInWay.PASSWORD, Origin()).token
+    of_photos = [(method, path) for method, path, who in ASKED if "{photo_id}" in path and who != DEVICE]
+    assert len(of_photos) > 10
+    for method, path in of_photos:
+        answers = []
+        for photo_id in (far, nobodys):
+            headers = {"Accept": "application/json", **credentials(path, token)}
+            form = {"data": body} if path.startswith("/console") else {"json": body}
+            answer = client.request(method, path.replace("{photo_id}", photo_id), headers=headers, **form)  # type: ignore[arg-type]
+            answers.append((answer.status_code, answer.content))
+        assert answers[0] == answers[1], f"{method} {path}"
+        assert answers[0][0] == 404 or method != "GET", f"{method} {path}: {answers[0]}"
 
 
 def test_the_console_has_no_route_that_takes_another_method() -> None:
