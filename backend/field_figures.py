@@ -13,7 +13,7 @@ from datetime import date
 from sqlmodel import Session, select
 
 from backend import field_reports
-from backend.field_reports import LATENCY, OTHER, REFUSED, Count
+from backend.field_reports import LATENCY, LOOK_REFUSED, OTHER, REFUSED, Count
 from backend.tables import FieldDay, FieldWeek
 from mobile_models import field_report
 
@@ -61,6 +61,8 @@ class FieldFigures:
     passed: int
     failed: int
     refused: Mapping[str, int]
+    looks_refused: Mapping[str, int]
+    """Days of phones that ran it and could not believe what they found when they looked for updates, by reason."""
     self_test_failed: int
     load_crashes: int
     rolled_back: int
@@ -74,13 +76,13 @@ def of_release(session: Session, version: int, smallest_cell: int) -> FieldFigur
     total: _Names = Counter()
     for row in session.exec(select(FieldDay).where(FieldDay.version == version)):
         total[row.name] += row.number
-    refused = {name.removeprefix(REFUSED): number for name, number in sorted(total.items()) if name.startswith(REFUSED)}
     return FieldFigures(
         version=version,
         installed=total[Count.INSTALLED],
         passed=total[Count.PASSED],
         failed=total[Count.FAILED],
-        refused=refused,
+        refused=_by_reason(REFUSED, total),
+        looks_refused=_by_reason(LOOK_REFUSED, total),
         self_test_failed=total[Count.SELF_TEST_FAILED],
         load_crashes=total[Count.LOAD_CRASHES],
         rolled_back=total[Count.ROLLED_BACK],
@@ -88,6 +90,10 @@ def of_release(session: Session, version: int, smallest_cell: int) -> FieldFigur
         days=tuple(_day(point, smallest_cell) for point in field_reports.curves(session, version)),
         phone_models=tuple(_phone_models(session, version, smallest_cell)),
     )
+
+
+def _by_reason(prefix: str, counts: Mapping[str, int]) -> Mapping[str, int]:
+    return {name.removeprefix(prefix): number for name, number in sorted(counts.items()) if name.startswith(prefix)}
 
 
 def latency(counts: Mapping[str, int]) -> Latency | None:

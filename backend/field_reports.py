@@ -49,7 +49,7 @@ _FAILING = frozenset({RefusalReason.MODEL_BROKEN, RefusalReason.SELF_TEST_FAILED
 
 
 class Count(StrEnum):
-    """Names of counts. There are also `refused.<reason>` and `latency.<bucket>`."""
+    """Names of counts. There are also `refused.<reason>`, `look_refused.<reason>` and `latency.<bucket>`."""
 
     PHONES = "phones"  # phones that met it, each once in a week; only in weeks
     RUNNING = "running"  # phones that ran it, each once on a day
@@ -66,7 +66,7 @@ class Count(StrEnum):
     CORRECTED = "corrected"
 
 
-REFUSED, LATENCY = "refused.", "latency."
+REFUSED, LOOK_REFUSED, LATENCY = "refused.", "look_refused.", "latency."
 
 
 @dataclass(frozen=True)
@@ -244,10 +244,6 @@ def _capped(use: ReleaseUse, most: int, drawn: random.Random) -> tuple[int, int]
 
 def _counts(use: ReleaseUse) -> Iterator[tuple[str, int]]:
     """Return what is not zero, by name."""
-    known = {str(reason) for reason in RefusalReason}
-    refused = Counter[str]()
-    for reason, number in use.refused.items():
-        refused[reason if reason in known else OTHER] += number
     found = {
         Count.RUNNING: int(use.loads > 0 or use.answers > 0),
         Count.PASSED: int(_has_passed(use)),
@@ -261,10 +257,19 @@ def _counts(use: ReleaseUse) -> Iterator[tuple[str, int]]:
         Count.ANSWERS: use.answers,
         Count.ACCEPTED: use.accepted,
         Count.CORRECTED: use.corrected,
-        **{f"{REFUSED}{reason}": number for reason, number in refused.items()},
+        **_by_reason(REFUSED, use.refused),
+        **_by_reason(LOOK_REFUSED, use.looks_refused),
         **{f"{LATENCY}{bucket}": number for bucket, number in use.latency.items()},
     }
     return ((str(name), number) for name, number in found.items() if number)
+
+
+def _by_reason(prefix: str, refused: Mapping[str, int]) -> Mapping[str, int]:
+    known = {str(reason) for reason in RefusalReason}
+    numbers = Counter[str]()
+    for reason, number in refused.items():
+        numbers[f"{prefix}{reason if reason in known else OTHER}"] += number
+    return numbers
 
 
 def _has_passed(use: ReleaseUse) -> bool:

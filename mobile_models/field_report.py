@@ -7,6 +7,7 @@ dealt them (`arm_of`), and not with those that were merely quicker to update.
 """
 
 import math
+import operator
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Self
@@ -50,6 +51,12 @@ class ReleaseUse(Document):
     arm: Arm
     installed: Few = Field(default=0, description="it passed its self-tests here and was swapped in")
     refused: dict[Reason, Few] = Field(default_factory=dict, max_length=MOST_REASONS)
+    looks_refused: dict[Reason, Few] = Field(
+        default_factory=dict,
+        max_length=MOST_REASONS,
+        exclude_if=operator.not_,
+        description="why looking for updates failed while it ran, where that concerned no release",
+    )
     self_test_failed: Few = 0
     load_crashes: Few = Field(default=0, description="the app ended while it was loaded, seen at the next start")
     rolled_back: Few = Field(default=0, description="the phone went back from it by itself to the one before")

@@ -198,7 +198,7 @@ class Phone:
 
     def update(self, surroundings: Surroundings = _ANYWHERE) -> UpdateState:
         """Follow the channel. Raise `UpdateRefused`; then the model that ran goes on running."""
-        offer = self._look()
+        offer = self._look_and_count()
         self._report()
         if offer is None or offer.digest == self._models.bundled_digest:
             return self._return_to_bundled()
@@ -265,6 +265,15 @@ class Phone:
         if self._usage.waiting:
             with suppress(ServerUnreachable, server.ServerRefused):  # They wait for the next contact.
                 self._send_reports(self._known_server())
+
+    def _look_and_count(self) -> Offer | None:
+        """A network that is down is nobody's fault and is not counted."""
+        try:
+            return self._look()
+        except UpdateRefused as refusal:
+            if refusal.reason != RefusalReason.UNREACHABLE:
+                self._usage.look_refused(self.release, refusal.reason)
+            raise
 
     def _look(self) -> Offer | None:
         try:

@@ -119,6 +119,11 @@ class Usage:
         if reason == RefusalReason.SELF_TEST_FAILED:
             self.count(version, "self_test_failed")
 
+    def look_refused(self, running_version: int, reason: RefusalReason) -> None:
+        """Count that looking for updates failed for what concerns no release, once a day."""
+        entry = self._entry(running_version)
+        self._replace(entry, {"looks_refused": {**entry.use.looks_refused, reason: 1}})
+
     def answered(self, version: int, milliseconds: float) -> None:
         entry = self._entry(version)
         if entry.use.answers < _MOST:

@@ -91,6 +91,8 @@ class FieldAnswer(_Figures):
     passed: int
     failed: int
     refused: dict[str, int]
+    looks_refused: dict[str, int]
+    """While it ran: why phones did not believe what they found, in days of phones."""
     self_test_failed: int
     load_crashes: int
     rolled_back: int

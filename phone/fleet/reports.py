@@ -65,13 +65,15 @@ class Reports:
             lived.reports_sent += 1
 
     def _use(self, lived: PhoneDay) -> ReleaseUse | None:
-        if not lived.use.answers and lived.installed is None:
+        refused = _looks_refused(lived)
+        if not lived.use.answers and lived.installed is None and not refused:
             return None
         bucket = field_report.latency_bucket(self._person.model.milliseconds)
         return ReleaseUse(
             version=lived.release,
             arm=lived.arm,
             installed=int(lived.installed is not None),
+            looks_refused=refused,
             loads=1,
             answers=lived.use.answers,
             accepted=lived.use.accepted,
@@ -94,3 +96,9 @@ class Reports:
             self_test_failed=int(reason is RefusalReason.SELF_TEST_FAILED),
             load_crashes=int(lived.crashed),
         )
+
+
+def _looks_refused(lived: PhoneDay) -> dict[str, int]:
+    if lived.refused is None or lived.refused_version is not None or lived.refused is RefusalReason.UNREACHABLE:
+        return {}
+    return {lived.refused.value: 1}

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, func, select
 
-from backend import field_reports
+from backend import field_figures, field_reports
 from backend.database import transaction
 from backend.errors import DomainError
 from backend.field_reports import OTHER, normal_app_version, normal_phone_model
@@ -139,6 +139,14 @@ def test_the_answers_that_count_are_drawn_fairly() -> None:
 def test_reasons_of_newer_apps_count_as_other(session: Session, settings: Settings) -> None:
     send(session, settings, report(use(NEW, refused={"tampered_file": 1, "eaten_by_a_dog": 2, "too_heavy": 1})))
     assert numbers(session, NEW) == {"rejected": 1, "refused.tampered_file": 1, "refused.other": 3}
+
+
+def test_why_phones_believed_nothing_is_counted_with_the_release_that_ran(session: Session, settings: Settings) -> None:
+    for reason in ("expired_metadata", "expired_metadata", "a_newer_reason"):
+        send(session, settings, report(use(looks_refused={reason: 1})))
+    assert numbers(session) == {"look_refused.expired_metadata": 2, "look_refused.other": 1}
+    found = field_figures.of_release(session, OLD, smallest_cell=5)
+    assert (found.looks_refused, found.refused, found.failed) == ({"expired_metadata": 2, "other": 1}, {}, 0)
 
 
 def test_phones_cannot_fill_the_database_with_names(

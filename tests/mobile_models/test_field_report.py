@@ -30,6 +30,7 @@ def test_a_report_is_read_as_it_was_written() -> None:
     written = report()
     assert FieldReport.model_validate_json(written.to_bytes()) == written
     assert len(written.to_bytes()) < 600
+    assert b"looks_refused" not in written.to_bytes(), "it joined the format later"
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ def test_a_report_is_read_as_it_was_written() -> None:
         {"refused": {"unreachable": 101}},
         {"refused": {"Not a reason": 1}},
         {"refused": {f"reason_{'a' * number}": 1 for number in range(25)}},
+        {"looks_refused": {"expired_metadata": 101}},
         {"answers": 3, "latency": {LATENCY_BUCKETS: 1}},
         {"version": 0},
         {"version": 2**31},

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mobile_models.field_report import Arm, FieldReport, ReleaseUse
-from mobile_models.updates.refusals import RefusalReason
+from mobile_models.updates.refusals import RefusalReason, UpdateRefused
 from mobile_models.updates.update_channel import Candidate, ChannelPointer
 from phone.client import Phone
 from phone.submission import SubmissionId
@@ -187,6 +187,14 @@ def test_a_full_disk_or_a_damaged_file_stops_no_answer(days: Days, tmp_path: Pat
     assert days.switched_on().waiting == ()
 
 
+def test_a_look_that_was_refused_counts_once_a_day_with_the_release_that_ran(days: Days) -> None:
+    for _ in range(3):
+        days.usage.look_refused(2, RefusalReason.EXPIRED_METADATA)
+    days.later(days=1).usage.look_refused(2, RefusalReason.OLDER_METADATA)
+    told = [use.looks_refused for use in days.later(days=2).reported()]
+    assert told == [{"expired_metadata": 1}, {"older_metadata": 1}]
+
+
 # The whole phone.
 
 
@@ -237,3 +245,21 @@ def test_reports_wait_while_the_server_is_away_and_keep_their_ids(
     city.web.posted.clear()
     phone.send()
     assert city.web.posted == []
+
+
+def test_a_phone_that_met_a_frozen_repository_says_so_and_one_without_a_network_does_not(
+    city: City, make_phone: MakePhone, clock: list[datetime]
+) -> None:
+    city.publish(desired(1, 2, current=2))
+    phone: Phone = make_phone(city.web.url, clock=lambda: clock[0])
+    phone.update()
+    clock[0] += timedelta(days=30)
+    with pytest.raises(UpdateRefused, match="expired_metadata"):
+        phone.update()
+    with pytest.raises(UpdateRefused, match="unreachable"):
+        make_phone("http://127.0.0.1:9", clock=lambda: clock[0]).update()
+    clock[0] += timedelta(days=2)
+    phone.send()
+    sent = [content for path, content in city.web.posted if path == "/v1/field-reports"]
+    refused = [use.looks_refused for content in sent for use in FieldReport.model_validate_json(content).releases]
+    assert [each for each in refused if each] == [{"expired_metadata": 1}]
