@@ -56,7 +56,7 @@ def claim(
     held = [
         each
         for each, is_check in _held(session, person)[:count]
-        if _try_claim(session, person, each, expires_at, is_check)
+        if try_claim(session, person, each, expires_at, is_check)
     ]
     shares = _shares(session, person, count - len(held), expires_at)
     while len(held) < count:
@@ -71,7 +71,7 @@ def claim_one(session: Session, settings: Settings, person: Person, photo_id: Ph
     """Let the person hold this very photo, also one that is decided: to look again at what was said."""
     check_reviewable(found_by(session, person, photo_id, lock=True))
     expires_at = now() + timedelta(minutes=settings.review_claim_minutes)
-    if not _try_claim(session, person, photo_id, expires_at, is_check=False):
+    if not try_claim(session, person, photo_id, expires_at, is_check=False):
         raise Conflict("Somebody else is looking at this photo.", code="claimed")
     return items(session, [photo_id])[0]
 
@@ -141,7 +141,7 @@ def preview(session: Session, person: Person, limit: int) -> list[Item]:
     """Return the most valuable photos that the person could claim now, without claiming them."""
     chosen: dict[str, None] = {}
     for condition, order in (_HALF_DECIDED, _BY_VALUE):
-        statement = select(Photo.id).where(_is_open_for(person), condition).order_by(*order).limit(limit)
+        statement = select(Photo.id).where(is_open_for(person), condition).order_by(*order).limit(limit)
         chosen |= dict.fromkeys(session.exec(statement))
     return items(session, [PhotoId(photo_id) for photo_id in chosen][:limit])
 
@@ -156,7 +156,7 @@ def waits() -> ColumnElement[bool]:
     )
 
 
-def _is_open_for(person: Person) -> ColumnElement[bool]:
+def is_open_for(person: Person) -> ColumnElement[bool]:
     """It lies where the person works, nobody holds it, and the person has neither skipped it nor spoken about it."""
     held = exists().where(col(ReviewClaim.photo_id) == col(Photo.id), col(ReviewClaim.expires_at) > now())
     taking_back = aliased(Review)
@@ -225,7 +225,7 @@ def _claim_some(
 
     Rows that others are claiming at this moment are skipped; the claim itself is a compare-and-set.
     """
-    wanted = select(Photo.id).where(_is_open_for(person), condition).order_by(*order).limit(most)
+    wanted = select(Photo.id).where(is_open_for(person), condition).order_by(*order).limit(most)
     statement = wanted.with_for_update(skip_locked=True)
     while next_ones := session.exec(statement).all():
         yield from _claimed(session, person, map(PhotoId, next_ones), expires_at, is_check=False)
@@ -239,11 +239,13 @@ def _claimed(
     session: Session, person: Person, photo_ids: Iterable[PhotoId], expires_at: datetime, *, is_check: bool
 ) -> Iterator[PhotoId]:
     for photo_id in photo_ids:
-        if _try_claim(session, person, photo_id, expires_at, is_check):
+        if try_claim(session, person, photo_id, expires_at, is_check):
             yield photo_id
 
 
-def _try_claim(session: Session, person: Person, photo_id: PhotoId, expires_at: datetime, is_check: bool) -> bool:
+def try_claim(
+    session: Session, person: Person, photo_id: PhotoId, expires_at: datetime, is_check: bool = False
+) -> bool:
     """Take or renew the claim, unless somebody else holds it; return whether the person holds it now."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     given = {"staff_id": person.id, "expires_at": expires_at, "is_check": is_check}

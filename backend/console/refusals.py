@@ -33,6 +33,12 @@ TEXTS: Mapping[str, str] = {
     "factor_needed_by_role": _("Your role needs a second factor: it cannot be removed."),
     "cross_site": _("This form was sent by another site. Open the page here and send it again."),
     "stale_form": _("This form belongs to an earlier session. Load the page again."),
+    "claimed": _("Somebody else is looking at this photo."),
+    "not_claimed": _("You do not hold this photo any longer."),
+    "opinion_changed": _("The opinion that was shown has changed. Look again."),
+    "not_reviewable": _("This photo is not for review: it was withdrawn, or never offered."),
+    "was_check": _("This one was a check: you have been told the answer."),
+    "too_late_to_undo": _("Only your last 20 verdicts can be taken back."),
 }
 """Code of an error to what is said."""
 

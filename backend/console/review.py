@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
-from backend import known_labels, labelling, reliability, review_checks, review_items, review_queue
+from backend import known_labels, labelling, reliability, review_checks, review_queue
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import pages, refusals, review_view, safety
 from backend.console.pages import _

@@ -31,6 +31,7 @@ def waiting(session: Session, storage: ObjectStore, shows: str = "glass", seed: 
         "review_value": ReviewWeights().value_of(parts),
         "embedding": near_duplicates.pack(look(shows, seed)),
         "embedding_release": 1,
+        "predicted_label": shows,
     }
     row = staff_world.photo(session, phone=shows, scores=scores, **(values | columns))
     photo_store.put(storage, PhotoId(row.id), content)

@@ -240,3 +240,41 @@ def test_it_is_good_to_look_at(
         page.keyboard.press("?")
         page.wait_for_selector("dialog[open]")
         visitor.look("review-keys")
+
+
+def test_photos_that_look_alike_are_decided_together_each_for_itself(
+    sign_in: Callable[..., Visit], parts: Parts, engine: Engine
+) -> None:
+    with transaction(engine) as session:
+        for seed in range(7):
+            review_world.waiting(session, parts.storage, "glass", seed)
+        review_world.waiting(session, parts.storage, "metal", 1)
+    visitor = sign_in()
+    page = visitor.open("/console/review/alike")
+    visitor.look("review-alike")
+    page.click("text=Look through")
+    visitor.look("review-grid")
+    assert page.locator(".grid-of-photos input:checked").count() == 7
+    wrong = page.get_attribute(".grid-of-photos li:nth-child(3) input", "value")
+    page.click(".grid-of-photos li:nth-child(3) label")
+    page.click("text=Decide the marked ones")
+    assert "6 photos were decided." in page.inner_text(".said")
+    said = reviews(engine)
+    assert {(row.verdict.value, row.label) for row in said} == {("agree", "glass")}
+    assert len({row.photo_id for row in said}) == 6
+    assert wrong not in {row.photo_id for row in said}
+
+
+def test_near_duplicates_are_given_back_whole(sign_in: Callable[..., Visit], parts: Parts, engine: Engine) -> None:
+    with transaction(engine) as session:
+        for seed in range(3):
+            review_world.waiting(session, parts.storage, "paper", seed, group_id="one thing", predicted_label=None)
+    page = sign_in().open("/console/review/alike")
+    page.click("text=Look through")
+    page.click("text=Give them all back")
+    assert "Given back." in page.inner_text(".said")
+    assert reviews(engine) == []
+    page.click("text=Look through")
+    page.select_option("#choice", "not_waste")
+    page.click("text=Decide the marked ones")
+    assert {row.verdict for row in reviews(engine)} == {ReviewVerdict.NOT_WASTE}
