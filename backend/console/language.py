@@ -54,7 +54,9 @@ def language(code: str, timezone: tzinfo = UTC) -> Language:
     """Return the language of a code in `LANGUAGES`."""
     merged = Translations(domain="console")
     for file in sorted((_LOCALES / code).glob("*.po")):
-        merged.merge(_catalogue(file))
+        part = _catalogue(file)
+        merged.merge(part)
+        merged.plural = part.plural  # Merging leaves English plurals in place.
     return Language(code, merged, Locale.parse(code), timezone)
 
 

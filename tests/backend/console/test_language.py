@@ -64,3 +64,12 @@ def test_the_language_is_the_chosen_one_else_the_best_of_the_browser(
     wished: str | None, header: str, chosen: str
 ) -> None:
     assert language.choose(wished, header) == chosen
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+@pytest.mark.parametrize("number", [0, 1, 2, 5])
+def test_every_number_has_its_translated_plural(code: str, number: int) -> None:
+    texts_of = language.language(code).texts
+    for _, message in messages(code):
+        if isinstance(message.id, tuple | list):
+            assert texts_of.ngettext(*message.id[:2], number) in both(message.string)
