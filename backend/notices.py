@@ -2,8 +2,9 @@
 
 Guarantees: a notice is written in the transaction of what it tells about, so neither exists without the other. It goes
 out by each way that is set up, and is tried again with growing delay until it has arrived or `MOST_ATTEMPTS` have
-failed; then people see it in the warnings of `GET /readyz`. A delivery is claimed before it is sent, so two senders
-never send it at once; only one that was killed while it sent is sent again, under the same id.
+failed; then people see it in the warnings of `GET /readyz`. A delivery is claimed before it is sent, and for longer
+than sending takes, so two senders never send it at once; only one that was killed while it sent is sent again, under
+the same id.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,6 +20,8 @@ from backend.tables import Notice, NoticeDelivery, NoticeState, NoticeWay
 
 MOST_ATTEMPTS = 12
 """The last one about three days after the first: longer than a weekend without the mail server."""
+HELD = timedelta(minutes=10)
+"""A mail server that answers each of a dozen commands at the last moment takes four."""
 _FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=30), timedelta(hours=12)
 _SHOWN = timedelta(days=14)
 """Failures older than this are in the database and no longer in the warnings."""
@@ -80,7 +83,7 @@ def claim(session: Session, moment: datetime) -> Letter | None:
             col(NoticeDelivery.attempts) == row.attempts,
             col(NoticeDelivery.state) == NoticeState.WAITING,
         )
-        .values(attempts=row.attempts + 1, available_at=moment + _delay(row.attempts + 1))
+        .values(attempts=row.attempts + 1, available_at=moment + HELD)
         .execution_options(synchronize_session=False)
     )
     if session.connection().execute(taken).rowcount != 1:
@@ -98,7 +101,7 @@ def settle_sent(session: Session, letter: Letter, moment: datetime) -> None:
 def settle_failed(session: Session, letter: Letter, error: str, moment: datetime, *, again: bool = True) -> None:
     """Leave it for a later attempt, unless this was the last one, or another would do harm."""
     row = session.get_one(NoticeDelivery, (letter.notice_id, letter.way))
-    row.error = error
+    row.error, row.available_at = error, moment + _delay(row.attempts)
     if row.attempts >= MOST_ATTEMPTS or not again:
         row.state, row.settled_at = NoticeState.FAILED, moment
     session.add(row)

@@ -30,6 +30,7 @@ from backend.tables import NoticeWay
 from workers.workplace import Workplace
 
 log = logging.getLogger(__name__)
+logging.getLogger("httpx").setLevel(logging.WARNING)  # It logs whole addresses, and a webhook's is often a secret.
 
 _AT_ONCE = 10
 _TIMEOUT_SECONDS = 20.0
@@ -58,9 +59,8 @@ def send_notices(place: Workplace) -> None:
 
 
 def _deliver(place: Workplace, letter: Letter) -> None:
-    send = {NoticeWay.WEBHOOK: send_webhook, NoticeWay.EMAIL: send_email}[letter.way]
     try:
-        send(place.settings, letter, now())
+        _send(place.settings, letter)
     except NotSent as error:
         log.warning("notice %s by %s, attempt %d: %s", letter.notice_id, letter.way, letter.attempt, error)
         with place.transaction() as session:
@@ -68,6 +68,18 @@ def _deliver(place: Workplace, letter: Letter) -> None:
         return
     with place.transaction() as session:
         notices.settle_sent(session, letter, now())
+
+
+def _send(settings: Settings, letter: Letter) -> None:
+    """Whatever goes wrong is a failed attempt, so that people see it and it comes to an end."""
+    send = {NoticeWay.WEBHOOK: send_webhook, NoticeWay.EMAIL: send_email}[letter.way]
+    try:
+        send(settings, letter, now())
+    except NotSent:
+        raise
+    except Exception as error:
+        log.exception("notice %s by %s", letter.notice_id, letter.way)
+        raise NotSent(f"It failed in a way that nobody foresaw ({type(error).__name__}); see the log.") from error
 
 
 def send_webhook(settings: Settings, letter: Letter, moment: datetime) -> None:

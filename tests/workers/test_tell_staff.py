@@ -133,7 +133,32 @@ def test_a_sender_that_was_killed_leaves_it_to_the_next_one_and_not_to_two(place
         assert notices.claim(session, now()) is not None
     with place.transaction() as session:  # The claim was committed, and the process is gone.
         assert notices.claim(session, now()) is None
-        assert notices.claim(session, now() + timedelta(seconds=31)) is not None
+        assert notices.claim(session, now() + timedelta(minutes=9)) is None, "a slow receiver is not a dead sender"
+        assert notices.claim(session, now() + notices.HELD) is not None
+
+
+def test_what_nobody_foresaw_is_a_failed_attempt_that_people_see(
+    place: Workplace, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(place)
+    wrong = with_settings(place, notices_webhook_url="https://[::1/", notices_webhook_secret=SECRET)
+    tell_staff.send_notices(wrong)
+    (row,) = deliveries(place)
+    assert (row.attempts, row.error) == (1, "It failed in a way that nobody foresaw (ValueError); see the log.")
+    assert "after 1 attempts" in problems(place)[0]
+    assert "Traceback" in caplog.text
+
+
+def test_the_address_of_a_webhook_is_in_no_log(place: Workplace, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    write(place)
+    with webhook_receiver(500) as receiver:
+        address = f"{receiver.address}T0K3N"
+        there = with_settings(place, notices_webhook_url=address, notices_webhook_secret=SECRET)
+        tell_staff.send_notices(there)
+    assert len(receiver.received) == 1
+    assert "attempt 1" in caplog.text
+    assert "T0K3N" not in caplog.text
 
 
 def test_two_senders_at_once_send_each_notice_once(place: Workplace) -> None:
