@@ -2,7 +2,8 @@
 
 Guarantees: nothing of it tells which device sent the photo, or which other photos it sent. Whether a photo may be
 looked at is decided here alone: only where its sender lets staff look, and not before it was inspected; a hidden one
-only by those who may show it again.
+only by those who may show it again. What others said of a photo that still waits for opinions is told to nobody who
+has said nothing yet: a second opinion is an independent one.
 """
 
 from collections.abc import Sequence
@@ -67,6 +68,7 @@ class Details:
     predictions: Sequence[Prediction]
     corrections: Sequence[Correction]
     opinions: Sequence[StaffOpinion]
+    opinions_withheld: bool
     notes: Sequence[StaffNote]
     snapshots: Sequence[InSnapshot]
     history: Sequence[AuditEvent]
@@ -75,6 +77,9 @@ class Details:
 def of(session: Session, person: Person, photo_id: PhotoId) -> Details:
     """Raise `NotFound` where there is no such photo for this person."""
     photo = found_by(session, person, photo_id)
+    opinions = _opinions(session, photo_id)
+    withheld = _still_waits(photo) and person.name not in {each.by for each in opinions}
+    history = audit_log.history(session, f"photo/{photo_id}", _MOST_EVENTS)
     said = select(Correction).where(Correction.photo_id == photo_id).order_by(col(Correction.id))
     return Details(
         photo=photo,
@@ -82,10 +87,11 @@ def of(session: Session, person: Person, photo_id: PhotoId) -> Details:
         device_is_blocked=device_blocks.is_blocked(session, photo.device_id),
         predictions=predictions(session, photo_id),
         corrections=session.exec(said).all(),
-        opinions=_opinions(session, photo_id),
+        opinions=[] if withheld else opinions,
+        opinions_withheld=withheld and bool(opinions),
         notes=_notes(session, photo_id),
         snapshots=_snapshots(session, photo_id),
-        history=audit_log.history(session, f"photo/{photo_id}", _MOST_EVENTS),
+        history=[event for event in history if not (withheld and event.action.startswith("review."))],
     )
 
 
@@ -95,6 +101,10 @@ def may_be_seen(person: Person, photo: Photo) -> bool:
     if photo.state == PhotoState.HIDDEN:
         return person.may(Permission.CHANGE_DATA)
     return photo.state == PhotoState.INSPECTED
+
+
+def _still_waits(photo: Photo) -> bool:
+    return photo.gold_label is None and photo.rejected_at is None
 
 
 def _opinions(session: Session, photo_id: PhotoId) -> list[StaffOpinion]:

@@ -39,6 +39,13 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = Field(default="", description="address that phones use; empty: http://host:port")
     timezone: str = Field(default="UTC", description="of the city, for the times that pages show, such as Asia/Saigon")
+    map_tiles: str = Field(
+        default="", description="raster tiles, such as https://tiles.example.org/{z}/{x}/{y}.png; empty: a plain ground"
+    )
+    map_attribution: str = Field(default="", description="what whoever made the tiles and districts wants to be named")
+    districts_file: Path | None = Field(
+        default=None, description="GeoJSON with the shapes of districts; their property `name` is the place of photos"
+    )
     map_tile_hosts: str = Field(default="", description="origins of map tiles, such as https://tiles.example.org")
     trusted_proxies: str = Field(
         default="127.0.0.1,::1", description="addresses or networks whose X-Forwarded-For is believed"
