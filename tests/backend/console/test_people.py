@@ -75,6 +75,8 @@ def test_an_administrator_changes_shuts_out_and_lets_in_again(
     boss.look("people")
     page.get_by_role("link", name="ada").click()
     boss.look("person")
+    page.emulate_media(color_scheme="dark")
+    boss.look("person-dark")
     page.select_option("#role", "auditor")
     page.get_by_role("button", name="Change").click()
     expect(page.get_by_text("Changed. Open sessions have ended.")).to_be_visible()
@@ -127,6 +129,8 @@ def test_the_history_is_searched_and_its_chain_proven(sign_in: Callable[..., Vis
     auditor = sign_in("uyen", Role.AUDITOR)
     page = auditor.open("/console/audit")
     auditor.look("history")
+    page.emulate_media(color_scheme="dark")
+    auditor.look("history-dark")
     assert page.locator("tbody tr").count() == 50
     page.get_by_role("link", name="Older").click()
     expect(page.locator("tbody tr")).to_have_count(13)  # 60, the release, and two of signing in.
