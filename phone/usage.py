@@ -147,6 +147,8 @@ class Usage:
             return
         now_right = label == opinion.predicted
         entry = next(each for each in self._counted.open if each.key == opinion.key)
+        if opinion.is_right is None and entry.use.accepted + entry.use.corrected >= entry.use.answers:
+            return  # One answer was kept twice; it has one opinion.
         changes = {"accepted" if now_right else "corrected": 1}
         if opinion.is_right is not None:
             changes["accepted" if opinion.is_right else "corrected"] = -1

@@ -37,7 +37,7 @@ def publish(folder: Path, store: ObjectStore, keys: KeyRing, *, moment: datetime
     outcome = repository.reconcile(store, keys, read(folder), moment=moment)
     staged = folder / "staged"
     for old in staged.glob("*.json"):
-        if int(old.stem) not in outcome.awaiting:
+        if old.stem.isdecimal() and int(old.stem) not in outcome.awaiting:  # Anything else there is not ours.
             old.unlink()
     for version, waiting in outcome.awaiting.items():
         staged.mkdir(exist_ok=True)

@@ -106,6 +106,14 @@ def test_two_people_sign_a_release_without_any_server(flowers: Path, to: Path, t
     assert not (flowers / "staged" / "1.json").exists()
 
 
+def test_a_strangers_file_beside_what_is_to_be_signed_holds_up_nothing(flowers: Path, to: Path, keys: Path) -> None:
+    (flowers / "staged").mkdir()
+    for name in ("notes.json", "9.json"):
+        (flowers / "staged" / name).write_text("{}")
+    assert "Published: 1." in publish(flowers, to, keys).output
+    assert [path.name for path in (flowers / "staged").iterdir()] == ["notes.json"]
+
+
 def test_a_model_that_is_not_the_one_of_its_manifest_is_refused(flowers: Path, to: Path, keys: Path) -> None:
     (flowers / "releases" / "1" / "model.tflite").write_bytes(b"another model")
     result = publish(flowers, to, keys)

@@ -107,6 +107,17 @@ def test_there_are_never_more_opinions_than_answers(days: Days) -> None:
     assert FieldReport.model_validate_json(days.usage.waiting[0].to_bytes()) == days.usage.waiting[0]
 
 
+def test_an_answer_that_was_kept_twice_has_one_opinion(days: Days) -> None:
+    days.usage.answered(2, 10.0)
+    for photo in (ONE, TWO):
+        days.usage.kept(photo, 2, "glass", None)
+    for photo in (ONE, TWO):
+        days.usage.said(photo, "metal")
+    (use,) = days.later(days=2).reported()
+    assert (use.answers, use.corrected) == (1, 1)
+    assert days.switched_on().waiting, "what was written can be read"
+
+
 def test_a_withdrawn_photo_leaves_no_name_behind(days: Days, tmp_path: Path) -> None:
     days.usage.answered(2, 10.0)
     days.usage.kept(ONE, 2, "glass", "metal")
