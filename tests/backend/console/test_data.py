@@ -24,6 +24,7 @@ from backend.tables import (
     DatasetSnapshotPhoto,
     DatasetSnapshotRow,
     DatasetSnapshotState,
+    LocationPrecision,
     Photo,
     PhotoState,
     Role,
@@ -68,6 +69,7 @@ def city(parts: Parts) -> list[str]:
                 place=place,
                 latitude=round(10.77 + 0.013 * (number % 7), 2),
                 longitude=round(106.69 + 0.017 * (number % 5), 2),
+                location_precision=LocationPrecision.DISTRICT,
                 received_at=now() - timedelta(days=2 * number),
                 confidence=0.3 + 0.02 * number,
             )
@@ -100,6 +102,7 @@ def test_photos_are_found_by_filters_that_stand_in_the_address(
     expect(page.locator(".gallery li")).to_have_count(2)
     assert page.evaluate("[...document.images].every(each => each.complete && each.naturalWidth > 0)")
     page.locator(".gallery a").first.click()
+    expect(page.locator(".facts")).to_contain_text("Thủ Đức · ")
     visitor.look(f"data-photo-{locale}")
     visitor.open("/console/data/map")
     page.wait_for_timeout(300)
