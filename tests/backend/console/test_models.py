@@ -131,6 +131,7 @@ def test_the_verdict_is_told_in_plain_words(sign_in: SignIn, parts: Parts) -> No
     for text in ("Better at Plastic by 5 of 82.", "Worse at Metal by 2 of 82.", "As good as before at: Cardboard"):
         expect(page.get_by_text(text)).to_be_visible()
     eve.look("run-passed")
+    page.get_by_text("Log of its steps").click()
     assert "window.hurt = 1" in page.locator("pre.log").inner_text()
     page = eve.open(f"/console/models/runs/{blocked}")
     expect(page.get_by_text("Metal is found less often than before, and chance does not explain it")).to_be_visible()
