@@ -2,7 +2,8 @@
 
 Guarantees: what a channel tells phones (`pointer`) follows from its row and its open rollout alone. Whoever decides
 about releases locks all channels first, so that decisions come one after another. `beta` is never behind `stable`:
-it moves along where it stood on the same release or on an older one.
+it moves along where it stood on the same release or on an older one, and what was on its way there is over then. Each
+step of a rollout is in the audit log with its reason.
 """
 
 from collections.abc import Sequence
@@ -92,11 +93,32 @@ def _set_current(session: Session, actor: str, channel: ReleaseChannel, version:
     channel.current_version = version
     session.add(channel)
     rollout = open_rollout(session, channel.name)
-    if rollout is not None and rollout.version == version:
-        rollout.state, rollout.ended_at = RolloutState.COMPLETED, moment
-        rollout.reason = f"release {version} became the current one of {STABLE}"
-        session.add(rollout)
+    if rollout is not None and version is not None and rollout.version <= version:
+        _end_overtaken(session, actor, rollout, version, moment)
     session.flush()
+
+
+def _end_overtaken(session: Session, actor: str, rollout: Rollout, version: int, moment: datetime) -> None:
+    """An older one would take phones back, and bring the channel behind the one that it follows."""
+    rollout.state = RolloutState.COMPLETED if rollout.version == version else RolloutState.HALTED
+    rollout.ended_at, rollout.reason = moment, f"release {version} became the current one of {STABLE}"
+    record_step(session, actor, rollout, rollout.state)
+
+
+def record_step(session: Session, actor: str, rollout: Rollout, action: str, **detail: str) -> None:
+    """Write a step of a rollout into the audit log."""
+    session.add(rollout)
+    audit_log.record(
+        session,
+        actor,
+        f"rollout.{action}",
+        f"release/{rollout.version}",
+        channel=rollout.channel,
+        rollout=rollout.id,
+        rollout_percent=rollout.rollout_percent,
+        reason=rollout.reason,
+        **detail,
+    )
 
 
 def subject(name: str) -> str:

@@ -109,7 +109,7 @@ def start(
     )
     session.add(rollout)
     session.flush()
-    _record(session, actor, rollout, "started", plan=str(terms.plan))
+    channels.record_step(session, actor, rollout, "started", plan=str(terms.plan))
     reached(session, actor, frozenset({version}) if _is_published(session, version) else frozenset(), moment=moment)
     publisher.ask(session)
     return rollout
@@ -119,7 +119,7 @@ def pause(session: Session, actor: str, rollout: Rollout, reason: str) -> Rollou
     """Keep it as wide as it is until it is resumed."""
     _lock(session, rollout, "pause", RolloutState.RUNNING)
     rollout.state, rollout.reason = RolloutState.PAUSED, reason
-    _record(session, actor, rollout, "paused")
+    channels.record_step(session, actor, rollout, "paused")
     return rollout
 
 
@@ -132,7 +132,7 @@ def resume(session: Session, actor: str, rollout: Rollout, reason: str, *, momen
         rollout.ended_at = None
         rollout.stage_started_at = (moment or now()) if rollout.started_at else None
     rollout.state, rollout.reason = RolloutState.RUNNING, reason
-    _record(session, actor, rollout, "resumed")
+    channels.record_step(session, actor, rollout, "resumed")
     if rollout.started_at is not None and _is_published(session, rollout.version):
         _complete_if_whole(session, actor, rollout, moment or now())
     publisher.ask(session)
@@ -152,7 +152,7 @@ def widen(
         detail = f"It is at {rollout.rollout_percent:g} % already; to offer it to fewer phones, halt it."
         raise Conflict(detail, code="not_wider")
     rollout.rollout_percent, rollout.stage_started_at, rollout.reason = percent, moment or now(), reason
-    _record(session, actor, rollout, "widened")
+    channels.record_step(session, actor, rollout, "widened")
     _complete_if_whole(session, actor, rollout, moment or now())
     publisher.ask(session)
     return rollout
@@ -171,7 +171,7 @@ def explain(session: Session, actor: str, rollout: Rollout, reason: str) -> Roll
     """Say why, after it was done in a hurry; what was said before stays in the audit log."""
     channels.lock(session)
     rollout.reason = reason
-    _record(session, actor, rollout, "explained")
+    channels.record_step(session, actor, rollout, "explained")
     return rollout
 
 
@@ -186,7 +186,7 @@ def end(
 ) -> None:
     """Say that it ended so, under the lock that the caller holds."""
     rollout.state, rollout.reason, rollout.ended_at = state, reason, moment or now()
-    _record(session, actor, rollout, str(state))
+    channels.record_step(session, actor, rollout, str(state))
 
 
 def leave(session: Session, actor: str, rollout: Rollout) -> None:
@@ -200,7 +200,7 @@ def note_failures(session: Session, actor: str, rollout: Rollout, reason: str) -
     events = audit_log.history(session, f"release/{rollout.version}")
     if any(each.action == "rollout.failures" and each.detail["rollout"] == rollout.id for each in events):
         return False
-    _record(session, actor, rollout, "failures", found=reason)
+    channels.record_step(session, actor, rollout, "failures", found=reason)
     return True
 
 
@@ -224,7 +224,7 @@ def _complete_if_whole(session: Session, actor: str, rollout: Rollout, moment: d
     if rollout.rollout_percent < EVERYBODY_PERCENT:
         return
     rollout.state, rollout.ended_at = RolloutState.COMPLETED, moment
-    _record(session, actor, rollout, "completed")
+    channels.record_step(session, actor, rollout, "completed")
     channels.move(session, actor, rollout.channel, rollout.version, moment=moment)
 
 
@@ -280,18 +280,3 @@ def check_free(session: Session, name: str, version: int) -> None:
     if channel.current_version is not None and version <= channel.current_version:
         detail = f"Release {channel.current_version} is current on {name}, and {version} is no newer; go back instead."
         raise Conflict(detail, code="not_newer")
-
-
-def _record(session: Session, actor: str, rollout: Rollout, action: str, **detail: str) -> None:
-    session.add(rollout)
-    audit_log.record(
-        session,
-        actor,
-        f"rollout.{action}",
-        f"release/{rollout.version}",
-        channel=rollout.channel,
-        rollout=rollout.id,
-        rollout_percent=rollout.rollout_percent,
-        reason=rollout.reason,
-        **detail,
-    )

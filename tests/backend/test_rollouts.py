@@ -155,6 +155,24 @@ def test_a_rollout_on_beta_is_completed_where_stable_overtakes_it(
     assert (on_beta.state, on_beta.ended_at is None) == (RolloutState.COMPLETED, False)
     publisher.publish()
     assert publisher.told("beta") == publisher.told("stable") == ChannelPointer(current=2)
+    completed = [each for each in audit_log.history(session, "release/2") if each.action == "rollout.completed"]
+    assert [each.detail["channel"] for each in completed] == ["stable", "beta"]
+
+
+def test_an_older_release_on_its_way_to_beta_is_halted_where_stable_overtakes_it(
+    session: Session, settings: Settings, ada: Person, publisher: Publisher
+) -> None:
+    bring(session, settings, ada, publisher, "5", channel="beta")
+    on_beta = rollouts.meant(session, 2)
+    newer = proposed(session, settings)
+    releases.approve(session, settings, ada, newer.version, terms("100"), "no time")
+    for _ in range(2):  # Beta follows once phones can get it.
+        publisher.publish()
+    assert newer.version == 3
+    assert (on_beta.state, on_beta.reason) == (RolloutState.HALTED, "release 3 became the current one of stable")
+    assert publisher.told("beta") == publisher.told("stable") == ChannelPointer(current=3)
+    with pytest.raises(Conflict, match="2 is no newer"):
+        rollouts.resume(session, "ada", on_beta, "once more")
 
 
 def test_a_withdrawn_release_leaves_every_channel(
