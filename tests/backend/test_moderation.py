@@ -2,6 +2,7 @@
 
 import io
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import obstore
@@ -15,7 +16,7 @@ from backend.api.dependencies import Parts
 from backend.database import now, transaction
 from backend.errors import Conflict, DomainError, NotFound
 from backend.photo_search import Search
-from backend.tables import AuditEvent, Job, Photo, PhotoId, PhotoNote, PhotoState, Role
+from backend.tables import AuditEvent, Job, JobState, Photo, PhotoId, PhotoNote, PhotoState, Role
 from backend.thumbnails import Thumbnails
 from mobile_models.document import sha256
 from tests import pictures
@@ -23,7 +24,7 @@ from tests.backend import staff_world
 from tests.backend.world import Resident, stored_photo
 
 
-def sent(resident: Resident, parts: Parts, **changes: object) -> PhotoId:
+def sent(resident: Resident, parts: Parts, **changes: Any) -> PhotoId:
     """A photo that came in and was inspected."""
     photo_id = PhotoId(resident.submit(**changes).json()["id"])
     with transaction(parts.engine) as session:
@@ -51,7 +52,7 @@ def test_what_is_covered_is_gone_for_good(resident: Resident, parts: Parts) -> N
     assert row.embedding is None
     assert row.state == PhotoState.RECEIVED
     with transaction(parts.engine) as session:
-        assert session.exec(select(Job).where(Job.subject == photo_id)).one()
+        assert session.exec(select(Job).where(Job.subject == photo_id)).one().state == JobState.QUEUED
         event = session.exec(select(AuditEvent).where(AuditEvent.action == "photo.redacted")).one()
     assert event.detail["regions"] == [8, 8, 40, row.height]
     assert Thumbnails().of(parts.storage, photo_id, row.sha256)

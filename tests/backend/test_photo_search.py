@@ -15,7 +15,8 @@ MONDAY = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def photo(session: Session, **columns: Any) -> Photo:
-    return staff_world.photo(session, **({"predicted_label": "metal", "received_at": MONDAY} | columns))
+    values: dict[str, Any] = {"predicted_label": "metal", "received_at": MONDAY} | columns
+    return staff_world.photo(session, **values)
 
 
 def found(session: Session, wanted: Search, areas: list[str] | None = None) -> set[str]:

@@ -42,13 +42,13 @@ def stored(parts: Parts, **columns: Any) -> str:
     """A photo that was inspected, with its bytes."""
     content = pictures.jpeg(columns.pop("picture", "glass"))
     with transaction(parts.engine) as session:
-        columns = {
+        known: dict[str, Any] = {
             "predicted_label": "metal",
             "confidence": 0.62,
             "predicted_release": 1,
             "inspected_at": now(),
-        } | columns
-        row = staff_world.photo(session, sha256=sha256(content), **columns)
+        }
+        row = staff_world.photo(session, sha256=sha256(content), **(known | columns))
         photo_store.put(parts.storage, staff_world.id_of(row), content)
         return row.id
 
@@ -190,15 +190,15 @@ def frozen(engine: Engine, photos: dict[str, tuple[str, str]]) -> int:
         )
         session.add(row)
         session.flush()
+        assert row.id
         for photo_id, (split, label) in photos.items():
             session.add(DatasetSnapshotPhoto(snapshot_id=row.id, photo_id=photo_id, split=split, label=label))
-        assert row.id
         return row.id
 
 
 def test_two_data_sets_are_compared(sign_in: Callable[..., Visit], city: list[str], engine: Engine) -> None:
-    frozen(engine, {each: ("train", "glass") for each in city[:8]})
-    second = {each: ("train", "glass") for each in city[2:10]}
+    frozen(engine, dict.fromkeys(city[:8], ("train", "glass")))
+    second = dict.fromkeys(city[2:10], ("train", "glass"))
     frozen(engine, second | {city[3]: ("train", "metal"), city[4]: ("holdout", "glass")})
     visitor = sign_in(role=Role.ENGINEER)
     page = visitor.open("/console/data/snapshots")
@@ -233,7 +233,8 @@ def test_a_data_set_is_downloaded_in_a_common_layout(
         line = json.loads(archive.read("test/metadata.jsonl"))
         assert line == {"file_name": f"{digest}.jpg", "label": "glass", "licence": None}
     with transaction(engine) as session:
-        assert session.exec(select(AuditEvent).where(AuditEvent.action == "dataset_snapshot.exported")).one()
+        event = session.exec(select(AuditEvent).where(AuditEvent.action == "dataset_snapshot.exported")).one()
+    assert event.detail == {"layout": layout}
 
 
 def export(client: httpx.Client, header: dict[str, str], kind: str, audience: str = "staff") -> str:
