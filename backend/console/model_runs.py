@@ -261,8 +261,8 @@ def _changes(run: TrainingRun) -> dict[str, Any]:
 def _curves(language: Language, watched: Watched) -> list[Chart]:
     gettext = language.texts.gettext
     names = (
-        (gettext("Accuracy"), ("accuracy", "val_accuracy"), language.percent),
-        (gettext("Loss"), ("loss", "val_loss"), lambda value: language.number(round(value, 3))),
+        (gettext("Accuracy"), ("accuracy", "val_accuracy"), language.percent, None),
+        (gettext("Loss"), ("loss", "val_loss"), lambda value: language.number(round(value, 3)), 0.0),
     )
     epoch = gettext("epoch %(number)s")
     return [
@@ -274,8 +274,9 @@ def _curves(language: Language, watched: Watched) -> list[Chart]:
             ],
             x_text=lambda number: epoch % {"number": language.number(int(number))},
             y_text=write,
+            least=least,
         )
-        for title, metrics, write in names
+        for title, metrics, write, least in names
     ]
 
 
