@@ -20,6 +20,7 @@ QUEUES = {
     JobKind.RETRAIN: "train",
     JobKind.PUBLISH: "publish",
     JobKind.PATCH: "inspect",  # Half a minute of work must not keep the publisher from a halt.
+    JobKind.EXPLAIN: "train",  # It needs Keras.
 }
 CONNECT_SECONDS = 2
 WAITING_BELLS = 1000

@@ -1,6 +1,7 @@
 """Where photos and artefacts lie: a folder or a bucket behind one interface (obstore).
 
-Guarantees: an object is there whole or not at all. A photo lies under a name that follows from its id.
+Guarantees: an object is there whole or not at all. A photo lies under a name that follows from its id; what was made of
+it (where a model looked) goes when the photo is changed or deleted.
 """
 
 from datetime import timedelta
@@ -13,7 +14,7 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 from backend.settings import Settings
 from backend.tables import PhotoId
 
-PHOTOS = "photos/"
+PHOTOS, OVERLAYS = "photos/", "overlays/"
 _CONNECT_TIMEOUT, _TIMEOUT = timedelta(seconds=5), timedelta(seconds=60)
 
 
@@ -55,6 +56,7 @@ def key(photo_id: PhotoId) -> str:
 
 def put(store: ObjectStore, photo_id: PhotoId, content: bytes) -> None:
     obstore.put(store, key(photo_id), content)
+    _delete(store, overlay_key(photo_id))
 
 
 def read(store: ObjectStore, photo_id: PhotoId) -> bytes:
@@ -64,7 +66,26 @@ def read(store: ObjectStore, photo_id: PhotoId) -> bytes:
 
 def delete(store: ObjectStore, photo_id: PhotoId) -> None:
     """Delete the photo if it is there."""
+    _delete(store, overlay_key(photo_id))
+    _delete(store, key(photo_id))
+
+
+def overlay_key(photo_id: PhotoId) -> str:
+    return f"{OVERLAYS}{photo_id}.jpg"
+
+
+def put_overlay(store: ObjectStore, photo_id: PhotoId, content: bytes) -> None:
+    """Keep where a model looked. The caller has locked the row of the photo and found it unchanged."""
+    obstore.put(store, overlay_key(photo_id), content)
+
+
+def read_overlay(store: ObjectStore, photo_id: PhotoId) -> bytes:
+    """Raise `FileNotFoundError` if there is none."""
+    return bytes(obstore.get(store, overlay_key(photo_id)).bytes())
+
+
+def _delete(store: ObjectStore, name: str) -> None:
     try:
-        obstore.delete(store, key(photo_id))
+        obstore.delete(store, name)
     except FileNotFoundError:
         return

@@ -126,6 +126,9 @@ class Settings(BaseSettings):
     review_weight_resident_disagrees: float = Field(default=0.25, ge=0)
     review_weight_rarity: float = Field(default=0.15, ge=0)
     review_weight_novelty: float = Field(default=0.10, ge=0)
+    review_overlays: bool = Field(
+        default=True, description="let train workers show reviewers where the model looked; it needs Keras there"
+    )
     two_opinions_labels: str = Field(
         default="", description="labels that two people must give, such as battery,medical_waste"
     )

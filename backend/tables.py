@@ -822,6 +822,7 @@ class JobKind(StrEnum):
     RETRAIN = "retrain"  # subject: training run id
     PUBLISH = "publish"  # subject: "updates"; makes the update repository agree with the database
     PATCH = "patch"  # subject: "<from version>-<to version>"
+    EXPLAIN = "explain"  # subject: photo id; shows reviewers where the model looked
 
 
 class JobState(StrEnum):

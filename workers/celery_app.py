@@ -20,6 +20,7 @@ from backend.doorbell import QUEUES
 from backend.settings import Settings
 from backend.tables import JobKind
 from workers import claim, upkeep
+from workers.explain_photo import EXPLAIN_PHOTO
 from workers.freeze_snapshot import FREEZE_SNAPSHOT
 from workers.inspect_photo import INSPECT_PHOTO
 from workers.make_patches import MAKE_PATCH
@@ -34,6 +35,7 @@ _settings = Settings()
 _stopping = threading.Event()
 _one_training = threading.Lock()
 _one_patch = threading.Lock()
+_one_explanation = threading.Lock()
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -122,6 +124,16 @@ def _make_patch(job_id: int) -> None:
         _one_patch.release()
 
 
+def _explain(job_id: int) -> None:
+    """One in a process at a time: the network and its gradients are large."""
+    if not _one_explanation.acquire(blocking=False):
+        return
+    try:
+        claim.work_through(workplace(), JobKind.EXPLAIN, job_id, EXPLAIN_PHOTO)
+    finally:
+        _one_explanation.release()
+
+
 def _keep_up() -> None:
     upkeep.run(workplace())
 
@@ -145,6 +157,7 @@ for _kind, _task in (
     (JobKind.RETRAIN, _retrain),
     (JobKind.PUBLISH, _publish),
     (JobKind.PATCH, _make_patch),
+    (JobKind.EXPLAIN, _explain),
 ):
     app.task(_task, name=f"wastelens.{_kind}")
 app.task(_keep_up, name="wastelens.upkeep")

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
-from backend import known_labels, labelling, reliability, review_checks, review_queue
+from backend import explanations, known_labels, labelling, reliability, review_checks, review_queue
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import pages, refusals, review_view, safety
 from backend.console.pages import _
@@ -81,6 +81,8 @@ def batch(visitor: Reviewer, parts: PartsOfServer, count: Annotated[int, Form(ge
     """For the script: what one holds and the next ones, as pieces of a page."""
     with transaction_of(parts) as session:
         held = review_queue.claim(session, parts.settings, visitor.person, count)
+        if parts.settings.review_overlays:
+            explanations.ask(session, [item.photo_id for item in held])
         shown = _shown(session, parts, visitor, held)
     return pages.render("review_batch.html", visitor, parts.settings, **shown)
 
@@ -157,6 +159,7 @@ def _shown(session: Session, parts: Parts, visitor: Visitor, held: list[Item]) -
         "names": review_view.names(session, visitor.language),
         "reject_reasons": review_view.REJECT_REASONS,
         "last_said": labelling.last_said(session, visitor.person),
+        "overlays": parts.settings.review_overlays,
         "claim_minutes": parts.settings.review_claim_minutes,
     }
 

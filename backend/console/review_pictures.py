@@ -36,6 +36,17 @@ def small(photo_id: UUID, visitor: Reviewer, parts: PartsOfServer) -> Response:
     return _picture(parts.thumbnails.of(parts.storage, PhotoId(row.id), row.sha256))
 
 
+@router.get(f"{_ONE}/overlay")
+def overlay(photo_id: UUID, visitor: Reviewer, parts: PartsOfServer) -> Response:
+    """Where the model looked, as soon as a worker has found out."""
+    _seen(parts, visitor.person, photo_id)
+    try:
+        content = photo_store.read_overlay(parts.storage, PhotoId(str(photo_id)))
+    except FileNotFoundError:
+        raise NotFound("Nobody has looked into the model for this photo.") from None
+    return _picture(content)
+
+
 def _seen(parts: Parts, person: Person, photo_id: UUID) -> Photo:
     """It ends its transaction before the storage is asked, which may take long."""
     with transaction_of(parts) as session:

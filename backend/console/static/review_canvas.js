@@ -4,6 +4,8 @@
 class ReviewCanvas {
   constructor(item) {
     this.canvas = item.querySelector(".canvas");
+    this.photo = item.querySelector(".photo");
+    this.overlayButton = item.querySelector('[data-do="overlay"]');
     this.fingers = new Map();
     this.reset();
     this.canvas.addEventListener("wheel", (event) => {
@@ -18,7 +20,32 @@ class ReviewCanvas {
 
   reset() {
     Object.assign(this, { scale: 1, x: 0, y: 0, turned: 0 });
+    this.seek();
     this.draw();
+  }
+
+  // A worker makes the overlay while others are decided; the button is there once it is.
+  async seek() {
+    const button = this.overlayButton;
+    if (!button?.hidden || this.seeking || !this.canvas.isConnected) return;
+    this.seeking = true;
+    const answer = await fetch(this.photo.src.replace("/image", "/overlay")).catch(() => null);
+    this.seeking = false;
+    if (!answer?.ok) return;
+    this.overlay = new Image();
+    this.overlay.className = "overlay";
+    this.overlay.alt = button.title;
+    this.overlay.hidden = true;
+    this.overlay.src = URL.createObjectURL(await answer.blob());
+    this.canvas.append(this.overlay);
+    button.hidden = false;
+  }
+
+  toggle() {
+    if (!this.overlay) return;
+    this.overlay.hidden = !this.overlay.hidden;
+    this.photo.hidden = !this.overlay.hidden;
+    this.overlayButton.setAttribute("aria-pressed", String(!this.overlay.hidden));
   }
 
   turn() {
