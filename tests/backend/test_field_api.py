@@ -1,4 +1,4 @@
-"""Phones send field reports, engineers read what came of them; on SQLite and PostgreSQL."""
+"""Phones send field reports, engineers read what came of them."""
 
 import json
 import uuid
@@ -22,6 +22,12 @@ from mobile_models.field_report import Arm
 from tests.backend.field_world import NEW, NOON, OLD, TODAY, add_releases, report, rollout, send, use
 from tests.backend.staff_world import PASSWORD, person
 from tests.backend.world import Resident, register, running
+
+
+@pytest.fixture
+def migrated_url(migrated_sqlite_url: str) -> str:
+    """What is counted is the same on both databases (test_field_reports.py); here it comes over HTTP."""
+    return migrated_sqlite_url
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""From a proposed model to one that phones have, and back; on SQLite and PostgreSQL."""
+"""From a proposed model to one that phones have, and back."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +21,12 @@ from mobile_models.updates.update_channel import ChannelPointer
 from tests.backend.publishing_world import MOMENT, Publisher, terms
 from tests.backend.staff_world import blessing, manifest, person, proposed, run
 from tests.updates import ANNA, BERT, embedded_keys, production_keys
+
+
+@pytest.fixture
+def migrated_url(migrated_sqlite_url: str) -> str:
+    """Decisions take the same lock on both databases (test_rollouts.py); here is what they decide."""
+    return migrated_sqlite_url
 
 
 @pytest.fixture

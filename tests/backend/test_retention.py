@@ -14,6 +14,12 @@ from tests.backend.staff_world import blessing, manifest, person, proposed
 from tests.updates import embedded_keys
 
 
+@pytest.fixture
+def migrated_url(migrated_sqlite_url: str) -> str:
+    """Rows are read alike on both databases (test_rollouts.py); here is what is kept of them."""
+    return migrated_sqlite_url
+
+
 def test_the_newest_the_pinned_and_the_used_stay() -> None:
     published = range(1, 11)
     assert retention.kept(published, {4}, {2: 0.02, 3: 0.01, 12: 0.9}, 3, 0.01) == {2, 4, 8, 9, 10}

@@ -19,6 +19,12 @@ from tests.updates import embedded_keys
 
 
 @pytest.fixture
+def migrated_url(migrated_sqlite_url: str) -> str:
+    """Decisions take the same lock on both databases (test_rollouts.py); here is what they decide."""
+    return migrated_sqlite_url
+
+
+@pytest.fixture
 def ada(session: Session) -> Person:
     return person(session, "ada", Role.ENGINEER)
 

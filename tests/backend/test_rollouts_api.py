@@ -21,6 +21,12 @@ from tests.updates import embedded_keys
 Ask = Callable[..., httpx.Response]
 
 
+@pytest.fixture
+def migrated_url(migrated_sqlite_url: str) -> str:
+    """The domain is tested on both databases (test_rollouts.py); here it is asked over HTTP."""
+    return migrated_sqlite_url
+
+
 def asking(client: httpx.Client, parts: Parts, name: str, role: Role) -> Ask:
     """Ask as somebody of the staff; what is given by name is the body of a POST."""
     with transaction(parts.engine) as session:

@@ -245,9 +245,10 @@ def test_killed_at_any_step_of_an_update_the_phone_starts_again_with_a_model_tha
     def step(real: Callable[..., None]) -> Callable[..., None]:
         def counted(*arguments: object, **options: object) -> None:
             nonlocal left
-            if left == 0:
-                raise _Killed
-            left -= 1
+            if "metadata" not in Path(str(arguments[0])).parts:  # That is another test (test_long_away.py).
+                if left == 0:
+                    raise _Killed
+                left -= 1
             real(*arguments, **options)
 
         return counted

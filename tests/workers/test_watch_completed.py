@@ -15,6 +15,12 @@ from workers.workplace import Workplace
 
 
 @pytest.fixture
+def migrated_database_url(migrated_sqlite_url: str) -> str:
+    """Blocks are read alike on both databases (test_widen_rollout.py); here is what is told of them."""
+    return migrated_sqlite_url
+
+
+@pytest.fixture
 def completed(place: Workplace) -> Workplace:
     """Everybody has got release 2."""
     under_way(place, started_at=now() - 40 * HOUR)
