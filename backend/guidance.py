@@ -6,6 +6,7 @@ of different pieces add up. What phones are given (`wanted`) is the version publ
 label without an answer is not published. Decisions about a city come one after another.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
@@ -25,6 +26,7 @@ from mobile_models.document import Sha256
 from mobile_models.guide import EXAMPLE, SIZE_LIMIT_BYTES, Guide, LabelSetName
 
 MOST_REASON = 500
+_CITY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _FIRST_START = "first start"
 
 
@@ -70,13 +72,25 @@ def gaps(session: Session, row: GuideVersion, day: date) -> Gaps:
     return guide_gaps.find(guide_of(row), known_labels.label_set(session), day)
 
 
-def create(session: Session, person: Person, city: str, like: Guide | None = None, **fields: object) -> GuideVersion:
+def create(
+    session: Session,
+    person: Person,
+    city: str,
+    names: Mapping[str, str],
+    languages: Sequence[str],
+    like: Guide | None = None,
+) -> GuideVersion:
     """Begin the guide of another city, where wanted with the bins and rules of another one."""
     staff.require(person, Permission.GUIDE)
+    if _CITY.fullmatch(city) is None:
+        raise DomainError(
+            "A city is called by small letters, digits and '_', and begins with a letter.", code="bad_city"
+        )
     labels = LabelSetName.of(known_labels.label_set(session))
     try:
-        beginning = {"bins": like.bins, "labels": like.labels, "items": like.items} if like else {}
-        guide = Guide.model_validate({"city": city, "version": 1, "label_set": labels} | beginning | fields)
+        beginning = guide_changes.without_languages(like, tuple(languages)) if like else {}
+        fields = {"city": city, "version": 1, "label_set": labels, "names": dict(names), "languages": tuple(languages)}
+        guide = Guide.model_validate(beginning | fields)
     except ValueError as error:
         raise _refused(error) from error
     _add_city(session, city)

@@ -107,8 +107,7 @@ def one(city: City, request: Request, session: Transaction) -> Response:
 @router.post("", status_code=201)
 def create(given: CreateBody, person: GuideEditor, session: Transaction) -> VersionAnswer:
     like = guidance.guide_of(guidance.newest(session, given.like)) if given.like else None
-    names, languages = given.names, given.languages
-    return VersionAnswer.of(guidance.create(session, person, given.city, like, names=names, languages=languages))
+    return VersionAnswer.of(guidance.create(session, person, given.city, given.names, given.languages, like))
 
 
 @router.get("/{city}/versions")

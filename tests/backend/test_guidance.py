@@ -165,7 +165,7 @@ def test_another_city_begins_empty_or_like_one_that_is_there(session: Session, g
     empty = guidance.create(session, gina, "hue", **names)
     assert guidance.gaps(session, empty, DAY).unanswered == TRASHNET.ids
     assert guidance.published(session, "hue") is None
-    full = guidance.create(session, gina, "hoi_an", current(session), **names)
+    full = guidance.create(session, gina, "hoi_an", like=current(session), **names)
     assert guidance.guide_of(full).items == current(session).items
     with pytest.raises(Conflict) as refused:
         guidance.create(session, gina, "hue", **names)
