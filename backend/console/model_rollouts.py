@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from backend import audit_log, channels, field_evidence, field_figures, release_history, releases, retreat, rollouts
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.console import model_words, pages, rollout_curves
+from backend.console import model_words, pages, rollout_curves, rollout_words
 from backend.console.language import Language
 from backend.console.models import MODELS
 from backend.console.visitor import Engineer, Visitor
@@ -167,6 +167,7 @@ def _shown(session: Session, language: Language, settings: Settings, rollout: Ro
     days = [day for day in figures.days if day.channel == rollout.channel]
     others = _others(session, settings, rollout, {day.day for day in days})
     since = rollout.stage_started_at
+    judgement = field_evidence.judge(session, settings, rollout, now()) if is_open else None
     return {
         "rollout": rollout,
         "plan": plan,
@@ -174,7 +175,8 @@ def _shown(session: Session, language: Language, settings: Settings, rollout: Ro
         "is_open": is_open,
         "next_percent": plan.next_percent(rollout.rollout_percent) if is_open else None,
         "next_at": since + plan.stay(rollout.rollout_percent) if since and is_open else None,
-        "judgement": field_evidence.judge(session, settings, rollout, now()) if is_open else None,
+        "judgement": judgement,
+        "sentences": rollout_words.sentences(language, settings, rollout, judgement) if judgement else (),
         "figures": figures,
         "adoption": rollout_curves.adoption(language, days, others),
         "corrections": rollout_curves.corrections(language, days, others),

@@ -128,6 +128,43 @@ def test_a_waiting_run_is_cancelled_at_once_and_a_running_one_is_asked(session: 
         training_runs.cancel(session, "no such run", "ada")
 
 
+def test_a_run_that_was_cancelled_or_failed_goes_on_and_no_other(session: Session, settings: Settings) -> None:
+    asked = run(session, settings)
+    with pytest.raises(Conflict, match="cancelled or failed"):
+        training_runs.resume(session, asked.id, "eve")
+    training_runs.start(session, asked.id)
+    training_runs.settle_failed(session, asked.id, "the power went out")
+    again = training_runs.resume(session, asked.id, "eve")
+    assert (again.state, again.error, again.finished_at) == (TrainingRunState.REQUESTED, None, None)
+    training_runs.cancel(session, asked.id, "eve")
+    assert training_runs.resume(session, asked.id, "eve").cancel_requested_at is None
+    training_runs.settle_blocked(session, asked.id, blessing(Verdict.BLOCKED))
+    with pytest.raises(Conflict, match="this one is blocked"):
+        training_runs.resume(session, asked.id, "eve")
+
+
+def test_a_run_that_began_against_another_release_does_not_go_on(session: Session, settings: Settings) -> None:
+    asked = run(session, settings)
+    training_runs.start(session, asked.id)
+    training_runs.settle_failed(session, asked.id, "the power went out")
+    session.add(Release(version=7, state=ReleaseState.PUBLISHED, manifest={}, blessing={}))
+    session.flush()
+    make_current(session, 7)
+    with pytest.raises(Conflict, match="Start a new run"):
+        training_runs.resume(session, asked.id, "eve")
+
+
+def test_every_epoch_is_a_point_of_the_curves_once(session: Session, settings: Settings) -> None:
+    asked = run(session, settings)
+    training_runs.start(session, asked.id)
+    for epoch, accuracy in ((0, 0.0), (1, 0.5), (1, 0.4), (3, 0.7)):
+        said = Progress(stage="head", epoch=epoch, epochs=9, metrics={"accuracy": accuracy})
+        training_runs.record_progress(session, asked.id, said)
+    training_runs.record_points(session, asked.id, {2: ("head", {"accuracy": 0.6}), 3: ("head", {"accuracy": 0.1})})
+    points = [(point.epoch, point.metrics["accuracy"]) for point in training_runs.points(session, asked.id)]
+    assert points == [(1, 0.5), (2, 0.6), (3, 0.7)]
+
+
 def test_progress_is_kept_while_it_runs(session: Session, settings: Settings) -> None:
     asked = run(session, settings)
     training_runs.start(session, asked.id)
