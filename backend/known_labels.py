@@ -5,12 +5,15 @@ Guarantees: the order of a release is kept and only appended to, so that positio
 
 from collections.abc import Iterable
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
+from backend import distinct_values
 from backend.current_model import current_version
 from backend.errors import DomainError
 from backend.tables import Photo, Release
 from mobile_models.label_set import TRASHNET, Label, LabelSet
+
+_MOST = 1000
 
 
 def label_set(session: Session, release: int | None = None) -> LabelSet:
@@ -26,8 +29,7 @@ def label_set(session: Session, release: int | None = None) -> LabelSet:
     current = TRASHNET
     if version is not None:
         current = LabelSet.model_validate(session.get_one(Release, version).manifest["label_set"])
-    used = session.exec(select(Photo.gold_label).where(col(Photo.gold_label).is_not(None)).distinct()).all()
-    return extended(current, (label for label in used if label is not None))
+    return extended(current, distinct_values.of(session, col(Photo.gold_label), _MOST))
 
 
 def extended(labels: LabelSet, more: Iterable[str]) -> LabelSet:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field, StringConstraints
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
-from backend import known_labels, staff
+from backend import distinct_values, known_labels
 from backend.console.language import Language
 from backend.console.pages import _
 from backend.console.visitor import Visitor
@@ -119,8 +119,7 @@ def _any(language: Language) -> str:
 
 
 def _places(session: Session, visitor: Visitor) -> list[str]:
-    """As a help for spelling; the index of places is read alone."""
+    """As a help for spelling."""
     if visitor.person.areas is not None:
         return list(visitor.person.areas)
-    there = select(Photo.place).where(col(Photo.place).is_not(None), staff.in_areas(visitor.person))
-    return [place for place in session.exec(there.distinct().limit(_HINTED_PLACES)) if place]
+    return distinct_values.of(session, col(Photo.place), _HINTED_PLACES)

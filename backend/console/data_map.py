@@ -127,7 +127,7 @@ def _curves(found: OverTime, language: Language, names: dict[str, str]) -> Chart
         drawn.append((gettext("all others"), tuple(map(sum, zip(*rest, strict=True))), "four"))
     series = [Series(text, _points(found.steps, numbers), colour) for text, numbers, colour in drawn]
     return charts.lines(
-        gettext("Photos over time"),
+        gettext("Photos by label"),
         series,
         x_text=lambda day: language.date(date.fromordinal(int(day))),
         y_text=lambda value: language.number(round(value, 1)),

@@ -7,9 +7,9 @@ for it, and nowhere kept in readable form.
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
-from backend import audit_log, passkeys, password_links, second_factor, staff, staff_sessions
+from backend import audit_log, distinct_values, passkeys, password_links, second_factor, staff, staff_sessions
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import origin, pages, password_link, refusals
 from backend.console.pages import _
@@ -186,5 +186,4 @@ def _roles(visitor: Visitor) -> list[tuple[Role, str]]:
 
 def _known_areas(session: Session) -> list[str]:
     """Places that photos have, as a help for spelling."""
-    places = select(Photo.place).where(col(Photo.place).is_not(None)).distinct().order_by(col(Photo.place))
-    return [place for place in session.exec(places.limit(_HINTED_AREAS)) if place]
+    return distinct_values.of(session, col(Photo.place), _HINTED_AREAS)
