@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from backend import photo_store
 from backend.api.dependencies import Parts
 from backend.console import safety
 from backend.database import now, transaction
+from backend.settings import Settings
 from backend.tables import (
     AuditEvent,
     DatasetSnapshotPhoto,
@@ -33,6 +35,7 @@ from mobile_models.document import sha256
 from tests import pictures
 from tests.backend import staff_world
 from tests.backend.console.conftest import Visit
+from tests.backend.world import running
 
 PAYLOAD = "<img src=x onerror=window.hacked=1>"
 LABELS = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
@@ -314,3 +317,26 @@ def test_filters_that_make_no_sense_are_refused(client: httpx.Client, engine: En
     signed_in(client, engine, Role.REVIEWER)
     assert client.get(f"/console/data?{query}").status_code == 422
     assert client.get("/console/data?text=&least=&since=&state=&release=").status_code == 200
+
+
+def test_districts_are_drawn_with_the_counts_of_their_places(
+    settings: Settings, parts: Parts, engine: Engine, tmp_path: Path
+) -> None:
+    corners = [[106.6, 10.7], [106.8, 10.7], [106.8, 10.9], [106.6, 10.7]]
+    shape = {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": [corners]},
+        "properties": {"name": "Quận 1", "more": "left out"},
+    }
+    file = tmp_path / "districts.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [shape]}))
+    tiles = {"map_tiles": "https://tiles.example.org/{z}/{x}/{y}.png", "map_tile_hosts": "https://tiles.example.org"}
+    stored(parts, place="Quận 1", corrected_label="glass")
+    with running(settings.model_copy(update={**tiles, "districts_file": file})) as (client, _):
+        signed_in(client, engine, Role.REVIEWER)
+        told = client.get("/console/data/map.json").json()
+        policy = client.get("/console/data/map").headers["content-security-policy"]
+    assert told["districts"]["features"][0]["geometry"] == shape["geometry"]
+    assert told["districts"]["features"][0]["properties"] == {"name": "Quận 1", "photos": 1, "corrected": 1}
+    assert told["tiles"] == tiles["map_tiles"]
+    assert "img-src 'self' data: blob: https://tiles.example.org" in policy
