@@ -21,7 +21,7 @@ _LOST: Mapping[str, str] = {
     "precision": _("More things are wrongly called %(label)s than before, and chance does not explain it (p = %(p)s)."),
 }
 _MISSED: Mapping[str, str] = {
-    "photos": _("%(label)s was measured on %(found)s photos only; %(needed)s are needed."),
+    "photos": _("%(label)s was measured on %(found)s of the %(needed)s photos that are needed at least."),
     "recall": _("It finds %(found)s of what is %(label)s; at least %(needed)s is asked for."),
     "precision": _("When it says %(label)s, it is right in %(found)s; at least %(needed)s is asked for."),
 }
