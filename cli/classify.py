@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,7 @@ import typer
 
 from mobile_models import bundled, photo
 from mobile_models.classifier import Classification, Classifier, ModelError
+from mobile_models.guide import Guide, GuideAnswer, answer
 
 MOST_THREADS = 4
 """Two threads halve the time of one photo; beyond four nothing is gained."""
@@ -23,6 +26,10 @@ def classify(
         Path | None,
         typer.Option(help="A .tflite with its manifest.json beside it, or a release folder. Default: the bundled one."),
     ] = None,
+    guide: Annotated[
+        Path | None, typer.Option(help="A city's guide (guides/<city>.json): say also which bin it goes into.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Of the guide's words.")] = "en",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Print for each photo its label (or "unsure"), the score of each label and the milliseconds it took.
@@ -32,6 +39,7 @@ def classify(
     Example: wastelens classify --json photos/*.jpg
     """
     classifier = _load(model)
+    advise = _advice_of(guide, language)
     failures = 0
     for path in paths:
         try:
@@ -40,7 +48,8 @@ def classify(
             failures += 1
             _print_failure(path, error, as_json)
         else:
-            print(_as_json(path, found) if as_json else _as_text(path, found), flush=True)
+            advice = advise(found.label)
+            print(_as_json(path, found, advice) if as_json else _as_text(path, found, advice), flush=True)
     if failures:
         raise typer.Exit(1)
 
@@ -53,6 +62,18 @@ def _load(model: Path | None) -> Classifier:
     except (ModelError, OSError) as error:
         print(f"wastelens classify: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
+
+
+def _advice_of(file: Path | None, language: str) -> Callable[[str], GuideAnswer | None]:
+    """Return what says what a guide says about a label today. End with status 2 if the file is no guide."""
+    if file is None:
+        return lambda _: None
+    try:
+        read = Guide.read(file)
+    except (OSError, ValueError) as error:
+        print(f"wastelens classify: {file} is no guide: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+    return lambda label: answer(read, label, language, datetime.now().astimezone().date())
 
 
 def _read(path: Path) -> bytes:
@@ -69,22 +90,36 @@ def _print_failure(path: Path, error: OSError | photo.PhotoError, as_json: bool)
         print(f"{_printable(path)}: error: {message}", file=sys.stderr, flush=True)
 
 
-def _as_json(path: Path, found: Classification) -> str:
+def _as_json(path: Path, found: Classification, advice: GuideAnswer | None) -> str:
     scores = {label: round(score, 6) for label, score in found.scores.items()}
-    answer = {"path": str(path), "label": found.label, "scores": scores, "milliseconds": round(found.milliseconds, 3)}
+    shown: dict[str, object] = {
+        "path": str(path),
+        "label": found.label,
+        "scores": scores,
+        "milliseconds": round(found.milliseconds, 3),
+    }
     if found.novelty is not None:
-        answer["novelty"] = round(found.novelty, 4)
+        shown["novelty"] = round(found.novelty, 4)
     if found.group is not None:
         groups = {group: round(score, 6) for group, score in found.group_scores.items()}
-        answer |= {"group": found.group, "group_scores": groups}
-    return json.dumps(answer)
+        shown |= {"group": found.group, "group_scores": groups}
+    if advice is not None:
+        shown["advice"] = advice.model_dump(mode="json")
+    return json.dumps(shown, ensure_ascii=advice is None)
 
 
-def _as_text(path: Path, found: Classification) -> str:
+def _as_text(path: Path, found: Classification, advice: GuideAnswer | None) -> str:
     best_first = sorted(found.scores.items(), key=lambda item: -item[1])
     scores = "  ".join(f"{label} {score:.3f}" for label, score in best_first)
     group = "" if found.group is None else f" ({found.group} {max(found.group_scores.values()):.3f})"
-    return f"{_printable(path)}  {found.label}{group}  {found.milliseconds:.1f} ms  {scores}"
+    return f"{_printable(path)}  {found.label}{group}  {found.milliseconds:.1f} ms  {scores}{_words(advice)}"
+
+
+def _words(advice: GuideAnswer | None) -> str:
+    if advice is None:
+        return ""
+    said = (advice.bin_name, advice.hazard, advice.preparation, advice.drop_off)
+    return "".join(f"\n    {each}" for each in said if each)
 
 
 def _printable(path: Path) -> str:

@@ -5,6 +5,7 @@ the folder names no more is taken from phones' lists. Nothing in it is changed b
 
     releases/<version>/manifest.json, model.tflite
     channels/<channel>.json                a channel pointer
+    guides/<city>.json                     what things are and where they go, in words (`mobile_models.guide`)
     staged/<version>.json                  what people have to sign, where `targets` needs more than the keys at hand
     signatures/<version>/*.json            what `wastelens releases sign --staged` has made of it
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 from obstore.store import ObjectStore
 from pydantic import TypeAdapter, ValidationError
 
+from mobile_models.guide import Guide
 from mobile_models.updates import repository
 from mobile_models.updates.desired_state import DesiredRelease, DesiredState
 from mobile_models.updates.repository import Outcome
@@ -58,7 +60,21 @@ def read(folder: Path) -> DesiredState:
         if not pointer.versions <= known:
             unknown = ", ".join(map(str, sorted(pointer.versions - known)))
             raise FolderProblem(f"channel {channel} names release {unknown}, which is not among the releases")
-    return DesiredState(releases, channels)
+    return DesiredState(releases, channels, guides=_guides(folder / "guides"))
+
+
+def _guides(folder: Path) -> dict[str, bytes]:
+    """In their one byte form, however people have written them."""
+    found: dict[str, bytes] = {}
+    for file in sorted(folder.glob("*.json")):
+        try:
+            guide = Guide.read(file)
+        except ValidationError as error:
+            raise FolderProblem(f"{file} is no guide: {error}") from error
+        if guide.city != file.stem:
+            raise FolderProblem(f"{file} is the guide of {guide.city}, and should be called {guide.city}.json")
+        found[guide.city] = guide.to_bytes()
+    return found
 
 
 def _release(folder: Path, release: Path) -> DesiredRelease:

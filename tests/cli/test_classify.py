@@ -7,6 +7,7 @@ from typer.testing import CliRunner, Result
 
 from cli.classify import classify
 from mobile_models import bundled
+from mobile_models.guide import EXAMPLE
 from mobile_models.label_set import TRASHNET
 from mobile_models.manifest import ReleaseManifest
 from tests import pictures, tiny_model
@@ -121,3 +122,17 @@ def test_where_labels_have_groups_the_group_is_answered_too(release: Path, photo
     assert answer["group"] == "dry"
     assert list(answer["group_scores"]) == ["dry", "wet"]
     assert "glass (dry " in run("--model", release, photo).stdout
+
+
+def test_with_a_guide_it_says_which_bin(release: Path, photo: Path) -> None:
+    result = run("--model", release, "--guide", EXAMPLE, "--language", "vi", photo)
+    assert result.exit_code == 0
+    assert "\n    Thùng xanh lá: thủy tinh\n" in result.stdout
+    answer = json.loads(run("--model", release, "--guide", EXAMPLE, "--json", photo).stdout)
+    assert (answer["advice"]["bin"], answer["advice"]["symbol"]) == ("glass", "bottle")
+
+
+def test_what_is_no_guide_is_told(release: Path, photo: Path) -> None:
+    result = run("--model", release, "--guide", release / "manifest.json", photo)
+    assert result.exit_code == 2
+    assert "is no guide" in result.output

@@ -1,5 +1,6 @@
 """A phone with its city's guide: published without a new model, verified like one, and read without a network."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mobile_models.guide import EXAMPLE, Guide
-from mobile_models.updates import repository
+from mobile_models.updates import publishing_folder, repository
 from phone.client import GuideReader, Phone, UpdateState
 from tests import pictures
 from tests.phone.conftest import NOW, City, MakePhone
@@ -140,3 +141,19 @@ def test_a_guide_from_before_stays_when_the_new_one_is_for_a_newer_app(
     assert glass(phone) == "Thùng xanh lá: thủy tinh"
     assert phone.update() == UpdateState.UP_TO_DATE
     assert sum("/guides/" in path for path, _ in city.web.bodies) == 1, "downloaded once"
+
+
+def test_a_publisher_without_a_server_brings_guides_from_its_folder(city: City, bundled: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    shutil.copytree(bundled, folder / "releases" / "1")
+    for part, name, content in (
+        ("channels", "stable", b'{"current": 1}'),
+        ("guides", CITY, EXAMPLE.read_bytes()),
+    ):
+        (folder / part).mkdir()
+        (folder / part / f"{name}.json").write_bytes(content)
+    outcome = publishing_folder.publish(folder, city.store, city.keys, moment=NOW)
+    assert outcome.guides == {CITY: guide().digest}
+    (folder / "guides" / f"{CITY}.json").rename(folder / "guides" / "hue.json")
+    with pytest.raises(publishing_folder.FolderProblem, match="should be called"):
+        publishing_folder.read(folder)
