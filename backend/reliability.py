@@ -97,6 +97,30 @@ def of_resident(session: Session, device_id: str) -> dict[str, Reliability]:
     return _by_label(((label, label == gold) for label, gold in session.exec(newest)), RESIDENTS_PRIOR)
 
 
+def of_reviewers(session: Session) -> dict[int, dict[str, Reliability]]:
+    """For each member of the staff who was ever checked, what `of_reviewer` says."""
+    checked = session.exec(select(GoldCheck.staff_id).distinct().order_by(col(GoldCheck.staff_id))).all()
+    return {staff_id: of_reviewer(session, staff_id) for staff_id in checked}
+
+
+def of_residents(session: Session, most: int) -> list[tuple[str, str, Reliability]]:
+    """Return device, label and reliability where corrections were wrong most lately, the least reliable first."""
+    wrong = (
+        select(Photo.device_id)
+        .join(Correction, col(Correction.photo_id) == col(Photo.id))
+        .where(
+            col(Photo.device_id).is_not(None),
+            col(Photo.gold_label).is_not(None),
+            col(Correction.label) != col(Photo.gold_label),
+        )
+        .order_by(col(Correction.id).desc())
+        .limit(MOST_WORDS)
+    )
+    devices = dict.fromkeys(device for device in session.exec(wrong) if device is not None)
+    found = [(device, label, each) for device in devices for label, each in of_resident(session, device).items()]
+    return sorted(found, key=lambda row: row[2].mean)[:most]
+
+
 def trust_in_resident(session: Session, device_id: str | None, label: str | None) -> float:
     """Return how much a correction to `label` counts, 0 to 1; of somebody unknown, 1."""
     if device_id is None or label is None:

@@ -75,6 +75,10 @@ WAITS = "state = 'inspected' AND allow_review IS {true} AND gold_label IS NULL A
 """What is in the review queue, as its queries write it, so that they find their indexes."""
 
 
+_QUEUED = ("state", "received_at", "id")
+"""The state is the same for all that waits; SQLite takes such an index only where it comes first."""
+
+
 def _partial(name: str, columns: tuple[str, ...], where: str) -> Index:
     """An index of some rows. Databases write `true` in two ways."""
     on_sqlite, elsewhere = text(where.format(true="1")), text(where.format(true="true"))
@@ -151,11 +155,9 @@ class Photo(SQLModel, table=True):
 
     __tablename__ = "photos"
     __table_args__ = (
-        _partial(
-            "ix_photos_queue_half_decided", ("received_at", "id"), f"{WAITS} AND needs_second_opinion IS {{true}}"
-        ),
-        _partial("ix_photos_queue_by_value", ("review_value",), WAITS),
-        _partial("ix_photos_queue_by_chance", ("received_at", "id"), f"{WAITS} AND in_random_share IS {{true}}"),
+        _partial("ix_photos_queue_half_decided", _QUEUED, f"{WAITS} AND needs_second_opinion IS {{true}}"),
+        _partial("ix_photos_queue_by_value", ("state", "review_value"), WAITS),
+        _partial("ix_photos_queue_by_chance", _QUEUED, f"{WAITS} AND in_random_share IS {{true}}"),
         _partial("ix_photos_sure_gold", ("id",), "gold_is_sure IS {true}"),
         *(Index(f"ix_photos_found_by_{name}", name, "received_at", "id") for name in SEARCHED),
         Index("ix_photos_counted", *COUNTED),

@@ -102,10 +102,10 @@ def _make_tables() -> None:
 
 def _make_indexes() -> None:
     _make_partial(
-        "ix_photos_queue_half_decided", ["received_at", "id"], WAITS + " AND needs_second_opinion IS {true}"
+        "ix_photos_queue_half_decided", ["state", "received_at", "id"], WAITS + " AND needs_second_opinion IS {true}"
     )
-    _make_partial("ix_photos_queue_by_value", ["review_value"], WAITS)
-    _make_partial("ix_photos_queue_by_chance", ["received_at", "id"], WAITS + " AND in_random_share IS {true}")
+    _make_partial("ix_photos_queue_by_value", ["state", "review_value"], WAITS)
+    _make_partial("ix_photos_queue_by_chance", ["state", "received_at", "id"], WAITS + " AND in_random_share IS {true}")
     _make_partial("ix_photos_sure_gold", ["id"], "gold_is_sure IS {true}")
     op.create_index("ix_reviews_staff_id_created_at", "reviews", ["staff_id", "created_at"])
 

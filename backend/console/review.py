@@ -55,7 +55,14 @@ def queue(visitor: Reviewer, parts: PartsOfServer) -> Response:
         names = review_view.names(session, visitor.language)
         shown: dict[str, Any] = {
             "counts": review_queue.queue_counts(session, person),
-            "next_ones": _views(session, parts, visitor, review_queue.preview(session, person, _PREVIEW)),
+            "next_ones": review_view.views(
+                session,
+                parts.settings,
+                person,
+                visitor.language,
+                review_queue.preview(session, person, _PREVIEW),
+                near=None,
+            ),
             "reliability": reliability.of_reviewer(session, person.id),
             "checks": review_checks.latest(session, person, _LATEST),
             "names": names,
@@ -154,7 +161,7 @@ def _next(visitor: Visitor, parts: Parts, said: str = "") -> Response:
 
 def _shown(session: Session, parts: Parts, visitor: Visitor, held: list[Item]) -> dict[str, Any]:
     return {
-        "views": _views(session, parts, visitor, held),
+        "views": review_view.views(session, parts.settings, visitor.person, visitor.language, held, parts.neighbours),
         "answers": review_view.answers(visitor.language, known_labels.label_set(session)),
         "names": review_view.names(session, visitor.language),
         "reject_reasons": review_view.REJECT_REASONS,
@@ -162,10 +169,6 @@ def _shown(session: Session, parts: Parts, visitor: Visitor, held: list[Item]) -
         "overlays": parts.settings.review_overlays,
         "claim_minutes": parts.settings.review_claim_minutes,
     }
-
-
-def _views(session: Session, parts: Parts, visitor: Visitor, held: list[Item]) -> list[review_view.View]:
-    return review_view.views(session, parts.settings, visitor.person, visitor.language, held, parts.neighbours)
 
 
 def _is_script(request: Request) -> bool:

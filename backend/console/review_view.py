@@ -16,7 +16,7 @@ from backend.labelling import Told
 from backend.neighbours import Neighbour, Neighbours
 from backend.opinions import Decision
 from backend.reliability import Reliability
-from backend.review_items import Item, items
+from backend.review_items import Item
 from backend.settings import Settings
 from backend.staff import Person
 from backend.tables import Opinionated, Photo, PhotoId, RejectReason, ReviewVerdict
@@ -98,17 +98,16 @@ def names(session: Session, language: Language) -> dict[str, str]:
 
 
 def views(
-    session: Session, settings: Settings, person: Person, language: Language, held: Sequence[Item], near: Neighbours
+    session: Session,
+    settings: Settings,
+    person: Person,
+    language: Language,
+    held: Sequence[Item],
+    near: Neighbours | None,
 ) -> list[View]:
-    """Return what is shown of these photos, in this order."""
+    """Return what is shown of these photos, in this order; without `near`, no photos that look alike."""
     possible = {each.label: each for each in answers(language, known_labels.label_set(session))}
     return [_view(session, settings, person, language, item, near, possible) for item in held]
-
-
-def view_of(
-    session: Session, settings: Settings, person: Person, language: Language, photo_id: PhotoId, near: Neighbours
-) -> View:
-    return views(session, settings, person, language, items(session, [photo_id]), near)[0]
 
 
 def _view(
@@ -117,7 +116,7 @@ def _view(
     person: Person,
     language: Language,
     item: Item,
-    near: Neighbours,
+    near: Neighbours | None,
     possible: dict[str, Answer],
 ) -> View:
     photo = session.get_one(Photo, item.photo_id)
@@ -131,7 +130,7 @@ def _view(
         said=tuple(_said(language, item, possible)),
         reasons=tuple(_reasons(settings, language, item)),
         resident=_resident(session, photo, item.correction),
-        neighbours=near.of(session, person, photo),
+        neighbours=near.of(session, person, photo) if near else (),
     )
 
 

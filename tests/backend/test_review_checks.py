@@ -1,6 +1,7 @@
 """Checks, undo, skipping, and labels that need two; on SQLite and PostgreSQL."""
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from backend import labelling, review_queue
@@ -163,3 +164,24 @@ def test_a_verdict_that_makes_no_sense_is_refused(session: Session, settings: Se
     with pytest.raises(DomainError) as refused:
         say(session, settings, ada, row, given)
     assert refused.value.code == "bad_verdict"
+
+
+@pytest.mark.parametrize("index", ["half_decided", "by_value", "by_chance"])
+def test_the_queue_is_read_by_its_indexes(session: Session, settings: Settings, index: str) -> None:
+    """PostgreSQL reads small tables whole, unless it is told not to."""
+    condition, order = {
+        "half_decided": review_queue._HALF_DECIDED,
+        "by_value": review_queue._BY_VALUE,
+        "by_chance": review_queue._BY_CHANCE,
+    }[index]
+    ada, connection = person(session), session.connection()
+    statement = select(Photo.id).where(review_queue.is_open_for(ada), condition).order_by(*order).limit(5)
+    written = str(statement.compile(connection, compile_kwargs={"literal_binds": True}))
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        connection.execute(text("SET LOCAL enable_bitmapscan = off"))
+        explain = "EXPLAIN"
+    else:
+        explain = "EXPLAIN QUERY PLAN"
+    plan = "\n".join(str(row) for row in connection.execute(text(f"{explain} {written}".replace(":", "\\:"))))
+    assert f"ix_photos_queue_{index}" in plan, plan

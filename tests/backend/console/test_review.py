@@ -3,14 +3,19 @@
 import time
 from collections.abc import Callable
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from backend import photo_store
 from backend.api.dependencies import Parts
+from backend.console import safety
 from backend.database import transaction
-from backend.tables import GoldCheck, Photo, Review, ReviewVerdict
+from backend.tables import Correction, GoldCheck, Job, JobKind, Photo, PhotoId, Review, ReviewVerdict, Role
+from tests import pictures
+from tests.backend import staff_world
 from tests.backend.console import review_world
 from tests.backend.console.conftest import Visit
 
@@ -278,3 +283,74 @@ def test_near_duplicates_are_given_back_whole(sign_in: Callable[..., Visit], par
     page.select_option("#choice", "not_waste")
     page.click("text=Decide the marked ones")
     assert {row.verdict for row in reviews(engine)} == {ReviewVerdict.NOT_WASTE}
+
+
+def test_where_the_model_looked_is_shown_once_a_worker_has_found_out(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], parts: Parts, engine: Engine
+) -> None:
+    looked_into, not_yet = photos(2)
+    photo_store.put_overlay(parts.storage, PhotoId(looked_into), pictures.jpeg("trash"))
+    page = begin(sign_in())
+    page.wait_for_selector(".item >> nth=1", state="attached")
+    for _ in range(2):
+        button = page.locator(".item:not([hidden]) [data-do=overlay]")
+        if shown(page) == looked_into:
+            expect(button).to_be_visible()
+            page.keyboard.press("g")
+            expect(button).to_have_attribute("aria-pressed", "true")
+            expect(page.locator(".item:not([hidden]) .overlay")).to_be_visible()
+            expect(page.locator(".item:not([hidden]) .photo")).to_be_hidden()
+        else:
+            page.wait_for_timeout(300)
+            expect(button).to_be_hidden()
+        page.keyboard.press("Enter")
+    with transaction(engine) as session:
+        asked = session.exec(select(Job.subject).where(Job.kind == JobKind.EXPLAIN)).all()
+    assert set(asked) == {looked_into, not_yet}
+
+
+def test_administrators_see_how_reliable_everybody_is(sign_in: Callable[..., Visit], parts: Parts) -> None:
+    with transaction(parts.engine) as session:
+        bob, phone = staff_world.person(session, "bob"), staff_world.device(session)
+        for number in range(4):
+            row = review_world.gold(session, parts.storage, "metal", number, device_id=phone)
+            session.add(Correction(photo_id=row.id, label="glass"))
+            session.add(
+                GoldCheck(
+                    photo_id=row.id,
+                    staff_id=bob.id,
+                    verdict=ReviewVerdict.RELABEL,
+                    said="glass",
+                    expected="metal",
+                    is_right=number > 2,
+                )
+            )
+    visitor = sign_in("root", Role.ADMINISTRATOR)
+    page = visitor.open("/console/review/reliability")
+    assert [row.split("\t")[0] for row in page.locator("tbody tr").all_inner_texts()] == ["bob", phone[:8]]
+    assert page.locator(".badge.warn").count() == 2
+    visitor.look("review-reliability")
+
+
+def test_nobody_sees_what_they_do_not_hold_or_what_lies_elsewhere(
+    client: httpx.Client, parts: Parts, engine: Engine
+) -> None:
+    with transaction(engine) as session:
+        staff_world.person(session, areas=["Northside"])
+        near, far = (
+            review_world.waiting(session, parts.storage, seed=seed, place=place).id
+            for seed, place in enumerate(("Northside", "Southside"))
+        )
+    assert client.post("/console/sign-in", data={"name": "ada", "password": staff_world.PASSWORD}).status_code == 303
+    assert client.get(f"/console/review/photos/{near}").status_code == 409, "not held"
+    for path in ("", "/image", "/small", "/overlay"):
+        known, unknown = (client.get(f"/console/review/photos/{each}{path}") for each in (far, review_world.unknown()))
+        assert (known.status_code, known.text) == (unknown.status_code, unknown.text) == (404, unknown.text)
+    secret = {"csrf": safety.secret_of(client.cookies["wastelens"])}
+    for path in ("verdict", "undo", "skip"):
+        answer = client.post(f"/console/review/photos/{far}/{path}", data=secret | {"choice": "agree:glass"})
+        assert answer.status_code == 404
+        assert client.post(f"/console/review/photos/{near}/{path}", data={"choice": "unsure"}).status_code == 403
+    strange = client.post(f"/console/review/photos/{near}/verdict", data=secret | {"choice": "explode:now"})
+    assert strange.status_code == 400
+    assert reviews(engine) == []
