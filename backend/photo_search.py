@@ -99,14 +99,20 @@ def page(session: Session, person: Person, wanted: Search, *, limit: int, after:
         statement = statement.where(
             came < tuple_(literal(after.received_at, UtcDateTime()), literal(str(after.photo_id)))
         )
-    newest_first = statement.order_by(col(Photo.received_at).desc(), col(Photo.id).desc())
-    return session.exec(newest_first.limit(limit)).all()
+    return session.exec(statement.order_by(*_newest_first()).limit(limit)).all()
 
 
 def count(session: Session, person: Person, wanted: Search, most: int) -> int:
-    """Return how many there are, and `most` if there are more: nobody waits for all to be counted."""
-    found = select(Photo.id).where(where(person, wanted)).limit(most).subquery()
+    """Return how many there are, and `most` if there are more: nobody waits for all to be counted.
+
+    They are counted in their order, which an index gives: a database that expects many would read the table otherwise.
+    """
+    found = select(Photo.id).where(where(person, wanted)).order_by(*_newest_first()).limit(most).subquery()
     return session.exec(select(func.count()).select_from(found)).one()
+
+
+def _newest_first() -> tuple[ColumnElement[Any], ...]:
+    return col(Photo.received_at).desc(), col(Photo.id).desc()
 
 
 _HEAVY = ("embedding", "review_parts")
