@@ -67,12 +67,22 @@ def _stored(store: ObjectStore, key: str) -> bytes | None:
 
 def _made(store: ObjectStore, key: str, photo_id: PhotoId, digest: str) -> bytes:
     """The stored file is one that our own sandbox wrote, which its digest proves; so it is decoded right here."""
+    content = _unchanged(store, photo_id, digest)
+    made = photos.encode(photos.decode(content, longest_edge=EDGE_PIXELS), _QUALITY)
+    obstore.put(store, key, made)
+    try:  # Whoever takes the photo away does that first, and then forgets what lies here by then.
+        _unchanged(store, photo_id, digest)
+    except NotFound:
+        forget(store, photo_id)
+        raise
+    return made
+
+
+def _unchanged(store: ObjectStore, photo_id: PhotoId, digest: str) -> bytes:
     content = original(store, photo_id)
     if sha256(content) != digest:
         raise NotFound("The photo is being changed. Look again.")
-    made = photos.encode(photos.decode(content, longest_edge=EDGE_PIXELS), _QUALITY)
-    obstore.put(store, key, made)
-    return made
+    return content
 
 
 def _folder(photo_id: PhotoId) -> str:

@@ -18,6 +18,7 @@ from backend.errors import Conflict, DomainError, NotFound
 from backend.photo_search import Search
 from backend.tables import AuditEvent, Job, JobState, Photo, PhotoId, PhotoNote, PhotoState, Role
 from backend.thumbnails import Thumbnails
+from mobile_models import photo as photos
 from mobile_models.document import sha256
 from tests import pictures
 from tests.backend import staff_world
@@ -203,4 +204,21 @@ def test_thumbnails_are_small_and_forgotten(resident: Resident, parts: Parts, cl
     small = Image.open(io.BytesIO(Thumbnails().of(parts.storage, photo_id, digest)))
     assert max(small.size) <= thumbnails.EDGE_PIXELS
     resident.ask("DELETE", f"/v1/submissions/{photo_id}")
+    assert [found["path"] for listed in obstore.list(parts.storage) for found in listed] == []
+
+
+def test_a_thumbnail_that_is_made_while_its_photo_goes_does_not_stay(
+    resident: Resident, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo_id = sent(resident, parts)
+    digest = sha256(stored_photo(parts.storage, photo_id))
+    shrink = photos.encode
+
+    def withdrawn_meanwhile(image: Image.Image, quality: int) -> bytes:
+        assert resident.ask("DELETE", f"/v1/submissions/{photo_id}").status_code == 200
+        return shrink(image, quality)
+
+    monkeypatch.setattr(photos, "encode", withdrawn_meanwhile)
+    with pytest.raises(NotFound):
+        Thumbnails().of(parts.storage, photo_id, digest)
     assert [found["path"] for listed in obstore.list(parts.storage) for found in listed] == []
