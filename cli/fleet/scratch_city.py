@@ -36,7 +36,7 @@ from backend.tables import (
 from cli.demo import city
 from cli.demo.city import City
 from phone.fleet.diary import RolloutNow
-from workers import widen_rollout, workplace
+from workers import watch_completed, widen_rollout, workplace
 from workers.workplace import Workplace
 
 DAY = timedelta(days=1)
@@ -141,7 +141,8 @@ def _settings(environment: dict[str, str]) -> Settings:
 
 def _put_off_own_look(session: Session) -> None:
     """The schedule's clock is not the city's: its own look at the rollouts would see weeks pass at once."""
-    session.add(Schedule(name=widen_rollout.look_after_rollouts.__name__, due_at=now() + 365 * DAY))
+    for duty in (widen_rollout.look_after_rollouts, watch_completed.watch_completed_rollouts):
+        session.add(Schedule(name=duty.__name__, due_at=now() + 365 * DAY))
 
 
 def _date_arrivals(session: Session, arrived_from: datetime, day_begins: datetime) -> None:

@@ -30,7 +30,7 @@ def test_a_good_release_reaches_everybody_who_can_run_it(tmp_path: Path) -> None
 
 
 def test_a_worse_release_is_halted_and_phones_go_back(tmp_path: Path) -> None:
-    run = played(tmp_path, Scenario.WORSE, 14)
+    run = played(tmp_path, Scenario.WORSE, 9)
     assert run.outcome.is_well, run.outcome.words()
     assert "corrects" in run.outcome.reason
     assert 0 < run.outcome.ever_ran < run.outcome.would_have_run
