@@ -80,6 +80,8 @@ def _signed(staged: bytes, published: bytes | None, root: bytes | None, key: str
     from mobile_models.updates import offline_metadata, staged_targets  # noqa: PLC0415  # --help must not wait.
 
     with problems_in_words():
+        if published is not None and root is not None:
+            offline_metadata.check_published(published, root)
         typer.echo("You are asked to sign that phones may be given these releases, and no others:")
         for line in offline_metadata.describe(staged, published):
             typer.echo(line)

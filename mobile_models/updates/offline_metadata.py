@@ -25,6 +25,7 @@ def sign(content: bytes, roots: Sequence[bytes], signers: Sequence[Signer]) -> b
     Raise `KeyProblem` for other files and for keys that may not sign this one.
     """
     metadata = parse(content)
+    _check_confined(metadata)
     allowed = {key.keyid for key in may_sign(content, roots)}
     for signer in signers:
         if signer.public_key.keyid not in allowed:
@@ -34,6 +35,24 @@ def sign(content: bytes, roots: Sequence[bytes], signers: Sequence[Signer]) -> b
         except UnsignedMetadataError as error:
             raise KeyProblem(f"key {signer.public_key.keyid} does not sign: {error.__cause__ or error}") from error
     return metadata.to_bytes()
+
+
+def _check_confined(metadata: Metadata[Any]) -> None:
+    """Raise `KeyProblem` for a list of models that would bring phones more than it shows."""
+    if isinstance(metadata.signed, Targets):
+        try:
+            staged_targets.check_confined(metadata.signed)
+        except staged_targets.SignatureRefused as error:
+            raise KeyProblem(str(error)) from error
+
+
+def check_published(content: bytes, root: bytes) -> None:
+    """Raise `KeyProblem` unless `content` is signed as `root` asks: a list that was made up hides what joins."""
+    published, newest = parse_targets(content), parse_root(root).signed
+    if not newest.get_verification_result(UpdateRole.TARGETS, published.signed_bytes, published.signatures):
+        raise KeyProblem(
+            "the published targets.json is not signed by the people whom root.json names; ask for the true one"
+        )
 
 
 def may_sign(content: bytes, roots: Sequence[bytes]) -> list[Key]:

@@ -2,8 +2,10 @@
 
 Guarantees: a signature belongs to one exact staged file (`staged_sha256`); only signatures that verify, of keys that
 the root names, count. What is signed contains the models that were signed before, one new release, and nothing else.
+Nobody is let sign more than the list of releases says (`check_confined`), whatever a server has put into the file.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from datetime import datetime
 
 from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Signature, Signer
-from tuf.api.metadata import Metadata, Root, TargetFile, Targets
+from tuf.api.metadata import Delegations, Metadata, Root, TargetFile, Targets
 from tuf.api.serialization import DeserializationError
 
 from mobile_models.document import Sha256, sha256
@@ -20,6 +22,7 @@ from mobile_models.updates import update_roles
 from mobile_models.updates.update_roles import UpdateRole
 
 _MODELS = "models/"
+_RELEASE_FILE = re.compile(r"models/([1-9][0-9]*)/(manifest\.json|model\.tflite)")
 
 
 class SignatureRefused(Exception):
@@ -86,8 +89,30 @@ def staged_sha256(staged: bytes) -> Sha256:
     return sha256(_parse(staged).signed_bytes)
 
 
+def check_confined(targets: Targets) -> None:
+    """Raise `SignatureRefused` unless `targets` names whole releases alone, and `channels` may sign only its own files.
+
+    A further role, or a wider one, could bring phones models that nobody was shown.
+    """
+    found = [(path, _RELEASE_FILE.fullmatch(path)) for path in targets.targets]
+    versions = {match[1] for _, match in found if match}
+    whole = {path(int(version)) for version in versions for path in (model_path, manifest_path)}
+    odd = sorted(whole ^ targets.targets.keys())
+    delegations = targets.delegations or Delegations({}, {})
+    for role in (delegations.roles or {}).values():
+        is_channels = role.name == UpdateRole.CHANNELS and role.path_hash_prefixes is None
+        odd += [] if is_channels and {*(role.paths or ())} <= {*update_roles.CHANNELS_PATHS} else [f"role {role.name}"]
+    if delegations.succinct_roles is not None:
+        odd.append("succinct roles")
+    if odd:
+        raise SignatureRefused(f"do not sign this: beside whole releases it holds {', '.join(odd)}; ask who made it")
+
+
 def sign_staged(staged: bytes, signer: Signer) -> StagedSignature:
-    payload = _parse(staged).signed_bytes
+    """Raise `SignatureRefused` for a file that says more than which releases there are."""
+    metadata = _parse(staged)
+    check_confined(metadata.signed)
+    payload = metadata.signed_bytes
     signature = signer.sign(payload)
     return StagedSignature(signature.keyid, signature.signature, sha256(payload))
 

@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +11,9 @@ from pathlib import Path
 import obstore
 import pytest
 from obstore.store import LocalStore, MemoryStore, ObjectStore
-from tuf.api.metadata import Metadata, TargetFile, Targets
+from tuf.api.metadata import DelegatedRole, Metadata, TargetFile, Targets
 
-from mobile_models.updates import repository, signing_keys
+from mobile_models.updates import offline_metadata, repository, signing_keys
 from mobile_models.updates.repository import (
     DesiredRelease,
     DesiredState,
@@ -367,7 +367,7 @@ def test_killed_before_any_write_the_repository_is_whole_and_the_next_call_compl
 _PUBLISH_FOR_EVER = """
 import sys, pathlib
 from obstore.store import LocalStore
-from mobile_models.updates import repository, signing_keys
+from mobile_models.updates import offline_metadata, repository, signing_keys
 from tests.updates import desired
 store, keys = LocalStore(sys.argv[1]), signing_keys.load(pathlib.Path(sys.argv[2]))
 while True:
@@ -425,6 +425,56 @@ def test_a_second_publisher_at_the_same_time_is_noticed(keys: KeyRing) -> None:
         second.set_channels({})
     first.publish()
     repository.verify(store, keys.trusted_root)
+
+
+def _add_file(targets: Targets) -> None:
+    targets.targets["channels/stable.json"] = TargetFile(1, {"sha256": "0" * 64}, "channels/stable.json")
+
+
+def _halve_release(targets: Targets) -> None:
+    del targets.targets["models/4/manifest.json"]
+
+
+def _add_role(targets: Targets) -> None:
+    assert targets.delegations is not None and targets.delegations.roles is not None
+    keys = targets.delegations.roles["channels"].keyids
+    targets.delegations.roles["helper"] = DelegatedRole("helper", keys, 1, terminating=False, paths=["models/*/*"])
+
+
+def _widen_channels(targets: Targets) -> None:
+    assert targets.delegations is not None and targets.delegations.roles is not None
+    targets.delegations.roles["channels"].paths = ["channels/*", "models/*/*"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_add_file, "channels/stable.json"),
+        (_halve_release, "models/4/manifest.json"),
+        (_add_role, "role helper"),
+        (_widen_channels, "role channels"),
+    ],
+)
+def test_a_server_that_was_taken_over_lets_nobody_sign_more_than_is_shown(
+    city: Path, change: Callable[[Targets], None], told: str
+) -> None:
+    staged = repository.reconcile(MemoryStore(), signing_keys.load(city / "online"), desired(4)).awaiting[4].staged
+    metadata, signer = Metadata[Targets].from_bytes(staged), signing_keys.load_signer(city / "targets-1.pem")
+    change(metadata.signed)
+    with pytest.raises(repository.SignatureRefused, match=f"do not sign this: .*{told}"):
+        repository.sign_staged(metadata.to_bytes(), signer)
+    with pytest.raises(KeyProblem, match="do not sign this"):
+        offline_metadata.sign(metadata.to_bytes(), [signing_keys.load(city).trusted_root], [signer])
+    repository.sign_staged(staged, signer)
+
+
+def test_a_list_that_was_made_up_is_not_taken_for_the_published_one(city: Path) -> None:
+    keys = signing_keys.load(city)
+    offline_metadata.check_published(keys.first_targets, keys.trusted_root)
+    made_up = Metadata[Targets].from_bytes(keys.first_targets)
+    made_up.signed.version += 1
+    with pytest.raises(KeyProblem, match="not signed by the people"):
+        offline_metadata.check_published(made_up.to_bytes(), keys.trusted_root)
 
 
 def test_what_people_sign_says_which_models_it_is_about(city: Path) -> None:
