@@ -30,10 +30,13 @@ MAP = f"{DATA}/map"
 _DAYS = 90
 _COLOURS: tuple[Colour, ...] = ("one", "two", "three")
 _StepAsked = Annotated[Literal["day", "week"], Query()]
+_HeatAsked = Annotated[Literal["photos", "corrected"], Query()]
 
 
 @router.get(MAP)
-def page(visitor: DataReader, parts: PartsOfServer, asked: AskedFor, step: _StepAsked = "week") -> Response:
+def page(
+    visitor: DataReader, parts: PartsOfServer, asked: AskedFor, step: _StepAsked = "week", heat: _HeatAsked = "photos"
+) -> Response:
     _limit(asked, visitor.language)
     wanted = asked.search(visitor)
     with transaction_of(parts) as session:
@@ -52,6 +55,8 @@ def page(visitor: DataReader, parts: PartsOfServer, asked: AskedFor, step: _Step
         drawing=map_drawing.draw(cells),
         curves=_curves(over_time, visitor.language, choices.label_names),
         step=step,
+        heat=heat,
+        has_districts=parts.settings.districts_file is not None,
         source=f"{MAP}.json?{urlencode(asked.query)}",
     )
 

@@ -140,6 +140,7 @@ ROUTES: dict[tuple[str, str], str | Permission] = {
     ("GET", "/v1/dataset-snapshots"): MODELS,
     ("POST", "/v1/dataset-snapshots"): MODELS,
     ("GET", "/v1/dataset-snapshots/{snapshot_id}"): MODELS,
+    ("GET", "/v1/dataset-snapshots/{older}/difference/{newer}"): SEE_DATA,
     ("GET", "/v1/training-runs"): MODELS,
     ("POST", "/v1/training-runs"): MODELS,
     ("GET", "/v1/training-runs/recipes"): MODELS,

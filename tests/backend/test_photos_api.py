@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from backend import photo_store
 from backend.api.dependencies import Parts
 from backend.database import now, transaction
-from backend.tables import PhotoState, Role
+from backend.tables import DatasetSnapshotPhoto, PhotoState, Role
 from mobile_models.document import sha256
 from tests import pictures
 from tests.backend import staff_world
@@ -45,6 +45,17 @@ def test_photos_are_found_and_counted(ask: Any, engine: Engine) -> None:
     assert ask("GET", "/v1/photos", params={"after": "x"}).status_code == 400
     assert ask("GET", "/v1/photos", params={"state": "lost"}).status_code == 422
     assert ask("GET", f"/v1/photos/{uuid.uuid4()}").status_code == 404
+
+
+def test_data_sets_are_compared(ask: Any, engine: Engine) -> None:
+    with transaction(engine) as session:
+        photo_id = staff_world.photo(session).id
+        older, newer = staff_world.frozen_snapshot(session), staff_world.frozen_snapshot(session)
+        session.add(DatasetSnapshotPhoto(snapshot_id=newer, photo_id=photo_id, label="glass", split="train"))
+    told = ask("GET", f"/v1/dataset-snapshots/{older}/difference/{newer}").json()
+    assert (told["kept"], told["totals"]["added"], told["examples"]["added"]) == (0, 1, [photo_id])
+    assert told["by_label"] == {"glass": {"added": 1}}
+    assert ask("GET", f"/v1/dataset-snapshots/{older}/difference/999").status_code == 404
 
 
 def test_a_photo_is_noted_on_covered_hidden_and_shown_again(ask: Any, engine: Engine, parts: Parts) -> None:

@@ -31,9 +31,13 @@ function draw(maplibre, data, element, holder) {
     attributionControl: data.attribution ? { compact: false, customAttribution: [] } : false,
     dragRotate: false,
     cooperativeGestures: false,
-    locale: {},
+    locale: {
+      "Map.Title": element.dataset.label,
+      "NavigationControl.ZoomIn": element.dataset.zoomIn,
+      "NavigationControl.ZoomOut": element.dataset.zoomOut,
+      "Popup.Close": element.dataset.close,
+    },
   });
-  map.getCanvas().setAttribute("aria-label", element.dataset.label);
   map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
   map.on("load", () => holder.setAttribute("data-ready", "yes"));
   map.on("click", "cells", (event) => tell(maplibre, map, event, element));
@@ -65,7 +69,10 @@ function style(data, element) {
     graticule: { type: "geojson", data: graticule(data.cells.features) },
   };
   const number = ["coalesce", ["get", "all"], ["get", "photos"]];
+  // The heat of a district: its share of corrected photos, or its photos beside those of the fullest one.
+  const most = Math.max(1, ...data.districts.features.map((each) => each.properties.photos));
   const share = ["/", ["get", "corrected"], ["max", ["get", "photos"], 1]];
+  const heat = element.dataset.heat === "corrected" ? ["*", 2, share] : ["/", ["get", "photos"], most];
   const layers = [
     { id: "ground", type: "background", paint: { "background-color": ground } },
     { id: "graticule", type: "line", source: "graticule", paint: { "line-color": line, "line-width": 1 } },
@@ -73,7 +80,7 @@ function style(data, element) {
       id: "districts",
       type: "fill",
       source: "districts",
-      paint: { "fill-color": accent, "fill-opacity": ["interpolate", ["linear"], share, 0, 0.05, 0.5, 0.6] },
+      paint: { "fill-color": accent, "fill-opacity": ["interpolate", ["linear"], heat, 0, 0.03, 1, 0.7] },
     },
     { id: "borders", type: "line", source: "districts", paint: { "line-color": accent, "line-width": 1 } },
     {
