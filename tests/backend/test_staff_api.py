@@ -134,9 +134,26 @@ def test_a_submission_is_reviewed_and_its_sender_sees_the_gold_label(
     for _ in range(2):
         answer = reviewer.post(path, verdict="agree", label="glass")
         assert answer.json() == {
-            "photo_id": photo_id, "gold_label": "glass", "rejected": False, "needs_second_opinion": False,
+            "photo_id": photo_id, "gold_label": "glass", "rejected": False, "rejected_as": None,
+            "needs_second_opinion": False, "in_random_share": False, "check": None,
         }  # fmt: skip
     assert resident.ask("GET", f"/v1/submissions/{photo_id}").json()["gold_label"] == "glass"
+
+
+def test_a_verdict_is_taken_back_a_photo_skipped_and_a_claim_renewed(
+    release: Path, resident: Resident, reviewer: Member, parts: Parts
+) -> None:
+    photo_id = resident.submit().json()["id"]
+    inspect_all(parts)
+    path = f"/v1/review/photos/{photo_id}"
+    [item] = reviewer.post("/v1/review/claims").json()["items"]
+    assert reviewer.post("/v1/review/claims/renew").json()["expires_at"] > item["expires_at"]
+    rejected = reviewer.post(f"{path}/verdict", verdict="reject", reason="person").json()
+    assert (rejected["rejected"], rejected["rejected_as"]) == (True, "reject")
+    assert reviewer.post(f"{path}/undo").json() == {"held": True}
+    assert reviewer.post(f"{path}/verdict", verdict="bad_photo", reason="person").json()["code"] == "bad_verdict"
+    assert reviewer.ask("POST", f"{path}/skip").status_code == 204
+    assert reviewer.post("/v1/review/claims").json()["items"] == []
 
 
 def test_a_verdict_without_a_claim_is_a_conflict(
