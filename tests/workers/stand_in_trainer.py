@@ -101,6 +101,7 @@ def _finish(given: argparse.Namespace, recipe: Recipe, run: RunDirectory) -> Non
     reasons = (f"champion: {given.champion}", f"weights: {given.weights}", f"learn from: {given.learn_from}")
     if given.outside is not None:
         reasons = (*reasons, f"outside: {given.outside} by {given.outside_labels}")
+    run.report.write_text("<h1>It learnt nothing.</h1>\n")
     RunResult(outcome=outcome, reasons=reasons).write(run.result)
 
 

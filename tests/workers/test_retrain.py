@@ -11,7 +11,7 @@ import obstore
 import pytest
 from sqlmodel import col, select, update
 
-from backend import photo_store
+from backend import photo_store, training_runs
 from backend.database import now
 from backend.release_files import release_key
 from backend.tables import (
@@ -45,6 +45,7 @@ from tests.workers.world import (
     run_directory,
 )
 from training.feature_cache.feature_store import FeatureStore, Source
+from training.fitting.checkpoints import STATE_FILE, FitState
 from workers.claim import Outcome, work
 from workers.freeze_snapshot import FREEZE_SNAPSHOT
 from workers.retrain import RETRAIN
@@ -82,6 +83,19 @@ def releases(place: Workplace) -> dict[int, ReleaseState]:
 
 def stored(place: Workplace, key: str) -> bytes:
     return bytes(obstore.get(place.storage, key).bytes())
+
+
+def test_its_report_is_kept_and_each_epoch_is_a_point_of_its_curves(place: Workplace, snapshot_id: int) -> None:
+    run_id = ask_for_training(place, snapshot_id, epochs=3)
+    run = run_directory(place, run_id)
+    epoch = {"stage": 0, "name": "all", "loss": 1, "accuracy": 0.5, "val_loss": 1, "val_accuracy": 0.4, "seconds": 1}
+    state = FitState.model_validate({"fit": "f" * 64, "epochs": [epoch] * 3})
+    state.write(run.joinpath("checkpoints", STATE_FILE))
+    assert retrain(place, run_id) == Outcome.DONE
+    assert stored(place, f"artefacts/runs/{run_id}/report.html") == b"<h1>It learnt nothing.</h1>\n"
+    with place.transaction() as session:
+        points = [(point.epoch, point.metrics["val_accuracy"]) for point in training_runs.points(session, run_id)]
+    assert points == [(1, 0.4), (2, 0.4), (3, 0.4)], "also those that came and went between two looks"
 
 
 def test_a_blessed_run_proposes_a_release_whose_files_are_whole(
