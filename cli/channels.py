@@ -27,7 +27,7 @@ def list_channels(server: SERVER = LOCAL, token: TOKEN = "") -> None:
         rollout = channel["rollout"]
         words = "-" if rollout is None else f"release {rollout['version']} {rollout_words(rollout)}"
         table.add_row(channel["name"], _current(channel), words, _told(channel["published"]))
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _current(channel: dict[str, Any]) -> str:
@@ -58,7 +58,7 @@ def periods(channel: CHANNEL, server: SERVER = LOCAL, token: TOKEN = "") -> None
         until = (each["until"] or "now")[:19]
         number = each["metadata_versions"].get("timestamp", "-")
         table.add_row(each["since"][:19], until, _told(each["pointer"]), str(number))
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 @app.command()

@@ -50,7 +50,7 @@ def list_releases(server: SERVER = LOCAL, token: TOKEN = "") -> None:
             f"{release['approvals']} of {release['approvals_needed']}",
             str(len(release["signed_by"])),
         )
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _phones(release: dict[str, Any]) -> str:
@@ -163,7 +163,7 @@ def _show_history(connection: Server, query: str) -> None:
             detail = ", ".join(f"{name}: {value}" for name, value in event["detail"].items() if value not in ("", None))
             table.add_row(event["at"][:19], event["actor"], event["action"], event["subject"], detail)
         after = page["after"]
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _act(server: str, token: str, version: int, act: str, body: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def list_rollouts(server: SERVER = LOCAL, token: TOKEN = "") -> None:
             _next_step(rollout),
             rollout["judgement"] if rollout["state"] == "running" else rollout["reason"],
         )
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _next_step(rollout: dict[str, Any]) -> str:

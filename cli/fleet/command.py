@@ -118,5 +118,5 @@ def _play(wanted: "Wanted", server: str, root: Path | None, console: Console) ->
     except (CityFailed, DemoFailed, existing_city.CannotBeFollowed) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
-    console.print(played.outcome.words(), style="green" if played.outcome.is_well else "red")
+    console.print(played.outcome.words(), style="green" if played.outcome.is_well else "red", markup=False)
     return played

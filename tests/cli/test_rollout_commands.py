@@ -74,7 +74,8 @@ def test_rollouts_have_numbers_plans_and_channels_of_their_own(parts: Parts) -> 
     listed = say("rollouts", "list")
     assert "25 % from " in listed
     assert "completed" in listed
-    assert "paused" in say("rollouts", "pause", "2", "--reason", "holidays")
+    assert "paused" in say("rollouts", "pause", "2", "--reason", "[bold] [/holidays]")
+    assert "[/holidays]" in say("rollouts", "list"), "what people say is text, not markup"
     assert "running" in say("rollouts", "resume", "2", "--reason", "back")
     assert (
         say("rollouts", "widen", "2", "--percent", "100") == "Rollout 2 of release 2 is completed at 100 % of stable.\n"
