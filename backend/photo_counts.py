@@ -1,11 +1,12 @@
 """Counting photos: over time by label, by place, and by where on the map they lie.
 
-Guarantees: what is counted is what `photo_search` finds for the same person and the same search. Without a filter by
-anything but date, place and label, only the index `ix_photos_counted` is read.
+Guarantees: what is counted is what `photo_search` finds for the same person and the same search, within a year:
+nobody's question reads the whole table. Without a filter by anything but date, place and label, only the index
+`ix_photos_counted` is read.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -13,10 +14,12 @@ from sqlalchemy import Label, case, func
 from sqlmodel import Session, col, select
 
 from backend import photo_search
+from backend.database import now
 from backend.photo_search import Search
 from backend.staff import Person
 from backend.tables import Photo
 
+LONGEST = timedelta(days=366)
 MOST_PLACES = 500
 MOST_CELLS = 2000
 _CELLS_PER_DEGREE = 100
@@ -60,6 +63,13 @@ class OverTime:
     """None: photos that nobody has said anything about."""
 
 
+def within_a_year(wanted: Search) -> Search:
+    """Return the search with both its ends, the earlier one moved to be at most a year before the later one."""
+    until = wanted.until or now()
+    earliest = until - LONGEST
+    return replace(wanted, until=until, since=max(wanted.since or earliest, earliest))
+
+
 def by_place(session: Session, person: Person, wanted: Search) -> list[PlaceCount]:
     """Return the places with the most photos first."""
     number = func.count().label("photos")
@@ -67,7 +77,7 @@ def by_place(session: Session, person: Person, wanted: Search) -> list[PlaceCoun
     columns: tuple[Any, ...] = (Photo.place, number, _corrected(), *middle)
     statement = (
         select(*columns)
-        .where(photo_search.where(person, wanted))
+        .where(photo_search.where(person, within_a_year(wanted)))
         .group_by(col(Photo.place))
         .order_by(number.desc(), col(Photo.place))
         .limit(MOST_PLACES)
@@ -82,7 +92,7 @@ def by_cell(session: Session, person: Person, wanted: Search) -> list[Cell]:
     number = func.count().label("photos")
     statement = (
         select(up, across, number, _corrected())
-        .where(photo_search.where(person, wanted), col(Photo.latitude).is_not(None))
+        .where(photo_search.where(person, within_a_year(wanted)), col(Photo.latitude).is_not(None))
         .group_by(up, across)
         .order_by(number.desc())
         .limit(MOST_CELLS)
@@ -94,7 +104,9 @@ def over_time(session: Session, person: Person, wanted: Search, step: Step) -> O
     """`wanted.since` and `wanted.until` limit the steps; days are those of UTC, weeks begin on Mondays."""
     day = _day(session)
     label = func.coalesce(Photo.gold_label, Photo.corrected_label, Photo.predicted_label)
-    statement = select(day, label, func.count()).where(photo_search.where(person, wanted)).group_by(day, label)
+    statement = (
+        select(day, label, func.count()).where(photo_search.where(person, within_a_year(wanted))).group_by(day, label)
+    )
     counts: dict[str | None, Counter[date]] = {}
     for when, name, number in session.exec(statement):
         counts.setdefault(name, Counter())[_begin(_date(when), step)] += number

@@ -181,7 +181,9 @@ def find(
 
 @router.get("/places")
 def places(person: DataReader, session: Transaction, wanted: Wanted) -> Places:
-    """How many photos come from which place, and of how many the resident said something else than the model."""
+    """How many photos come from which place, and of how many the resident said something else than the model.
+
+    Of a year at most: the last one, or that before `until`."""
     found = photo_counts.by_place(session, person, wanted)
     return Places(places=[PlaceAnswer.model_validate(each, from_attributes=True) for each in found])
 
@@ -190,7 +192,7 @@ def places(person: DataReader, session: Transaction, wanted: Wanted) -> Places:
 def over_time(
     person: DataReader, session: Transaction, wanted: Wanted, step: Literal["day", "week"] = "day"
 ) -> OverTimeAnswer:
-    """Photos of each day or week (UTC, from Monday), by the best label that is known."""
+    """Photos of each day or week (UTC, from Monday), by the best label that is known; of a year at most, as places."""
     found = photo_counts.over_time(session, person, wanted, step)
     labels = [LabelCounts(label=label, photos=numbers) for label, numbers in found.photos.items()]
     return OverTimeAnswer(steps=found.steps, labels=labels)

@@ -25,7 +25,7 @@ from backend.tables import Photo, PhotoId
 router = APIRouter(include_in_schema=False)
 DATA = "/console/data"
 _PAGE = 48
-_COUNTED = 1000
+_COUNTED = 500
 
 
 @router.get(DATA)

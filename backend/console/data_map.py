@@ -1,7 +1,8 @@
 """`/console/data/map`: where photos come from and how many over time.
 
 Guarantees: all of it is told in figures, too, as lists; the map needs neither tiles nor a network nor script. What is
-drawn are counts of squares and places, never the position of one photo. Without dates it is of the last 90 days.
+drawn are counts of squares and places, never the position of one photo. Without dates it is of the last 90 days,
+and never of more than a year.
 """
 
 import json
@@ -27,7 +28,7 @@ from backend.settings import Settings
 
 router = APIRouter(include_in_schema=False)
 MAP = f"{DATA}/map"
-_DAYS = 90
+_DAYS, _MOST_DAYS = 90, 365
 _COLOURS: tuple[Colour, ...] = ("one", "two", "three")
 _StepAsked = Annotated[Literal["day", "week"], Query()]
 _HeatAsked = Annotated[Literal["photos", "corrected"], Query()]
@@ -55,6 +56,7 @@ def page(
         drawing=map_drawing.draw(cells),
         curves=_curves(over_time, visitor.language, choices.label_names),
         step=step,
+        today=datetime.now(visitor.language.timezone).date(),
         heat=heat,
         has_districts=parts.settings.districts_file is not None,
         source=f"{MAP}.json?{urlencode(asked.query)}",
@@ -80,10 +82,9 @@ def data(visitor: DataReader, parts: PartsOfServer, asked: AskedFor) -> Response
 
 
 def _limit(asked: Asked, language: Language) -> None:
-    """Without a first day it is of the last 90; the form shows which."""
-    if not asked.since:
-        until = asked.until or datetime.now(language.timezone).date()
-        asked.since = until - timedelta(days=_DAYS)
+    """Without a first day it is of the last 90, and never of more than a year; the form shows which."""
+    until = asked.until or datetime.now(language.timezone).date()
+    asked.since = max(asked.since or until - timedelta(days=_DAYS), until - timedelta(days=_MOST_DAYS))
 
 
 def _collection(features: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Finding and counting photos, on both databases."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from backend.tables import Photo, PhotoSource, PhotoState
 from tests.backend import staff_world
 
 MONDAY = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SPRING = Search(until=MONDAY + timedelta(days=90))
 
 
 def photo(session: Session, **columns: Any) -> Photo:
@@ -100,11 +102,11 @@ def test_photos_are_counted_by_place_and_by_square(session: Session) -> None:
         photo(session, place="North", latitude=latitude, longitude=106.69, corrected_label=corrected)
     photo(session, place="South")
     photo(session, place="West")
-    north, south = photo_counts.by_place(session, ada, Search())
+    north, south = photo_counts.by_place(session, ada, SPRING)
     assert (north.place, north.photos, north.corrected) == ("North", 3, 1)
     assert north.latitude == pytest.approx(10.7804)
     assert (south.place, south.photos, south.latitude) == ("South", 1, None)
-    cells = photo_counts.by_cell(session, ada, Search())
+    cells = photo_counts.by_cell(session, ada, SPRING)
     assert [(cell.latitude, cell.photos, cell.corrected) for cell in cells] == [(10.775, 2, 1), (10.795, 1, 0)]
 
 
@@ -113,9 +115,19 @@ def test_photos_are_counted_over_time_by_what_is_known_best(session: Session) ->
     photo(session, gold_label="glass", corrected_label="paper")
     photo(session, corrected_label="glass", received_at=MONDAY + timedelta(days=6))
     photo(session, received_at=MONDAY + timedelta(days=14))
-    weeks = photo_counts.over_time(session, ada, Search(), "week")
+    weeks = photo_counts.over_time(session, ada, SPRING, "week")
     assert [step.day for step in weeks.steps] == [2, 9, 16]
     assert weeks.photos == {"glass": (2, 0, 0), "metal": (0, 0, 1)}
-    days = photo_counts.over_time(session, ada, Search(), "day")
+    days = photo_counts.over_time(session, ada, SPRING, "day")
     assert len(days.steps) == 15
     assert photo_counts.over_time(session, ada, Search(place="nowhere"), "day").steps == ()
+
+
+def test_nobody_counts_more_than_a_year(session: Session) -> None:
+    ada = staff_world.person(session)
+    photo(session, place="now")
+    photo(session, place="before", received_at=MONDAY - timedelta(days=400))
+    wanted = Search(since=MONDAY - timedelta(days=4000), until=MONDAY + timedelta(days=1))
+    assert [each.place for each in photo_counts.by_place(session, ada, wanted)] == ["now"]
+    earlier = replace(wanted, until=MONDAY - timedelta(days=300))
+    assert [each.place for each in photo_counts.by_place(session, ada, earlier)] == ["before"]
