@@ -14,6 +14,7 @@ from mobile_models.guide import Guide, GuideAnswer, GuideItem, GuideLabel, answe
 
 LONGEST_QUESTION = 80
 _SAME, _BEGINS, _WORDS_BEGIN, _CONTAINS, _SLIPS = range(5)
+_LEAST_PART = 4
 _FOREIGN = 0.5
 """Added for a name in another language than the reader's."""
 
@@ -63,8 +64,9 @@ def _match(asked: str, name: str) -> float | None:
 
 
 def _is_part(asked: str, name: str) -> bool:
-    """A sign of Chinese is a word; two Latin letters are in everything."""
-    return (asked in name and (len(asked) >= 3 or not asked.isascii())) or (name in asked and not name.isascii())
+    """A sign of Chinese is a word; three Latin letters are in everything, such as a pin in shopping."""
+    is_long_enough = len(asked) >= _LEAST_PART or not asked.isascii()
+    return (is_long_enough and asked in name) or (not name.isascii() and name in asked)
 
 
 def _is_slip(word: str, meant: str) -> bool:

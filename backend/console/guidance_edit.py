@@ -49,10 +49,9 @@ class Edit:
     @property
     def name(self) -> str:
         """What the piece is called now, in the reader's language."""
-        piece = guide_changes.pieces(self.shown.guide, self.draft.part).get(self.draft.piece_id)
-        if piece is None:
-            return guidance_draft.first_name(self.draft)
-        return self.shown.text(piece.names) if isinstance(piece, Bin) else self.shown.name_of(piece)
+        if self.draft.piece_id in guide_changes.pieces(self.shown.guide, self.draft.part):
+            return self.shown.called(self.draft.part, self.draft.piece_id)
+        return guidance_draft.first_name(self.draft)
 
     @property
     def language(self) -> str:

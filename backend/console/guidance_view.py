@@ -17,7 +17,7 @@ from backend.console import guidance_words
 from backend.console.language import Language
 from backend.console.visitor import Visitor
 from backend.database import now
-from backend.guide_changes import Part
+from backend.guide_changes import Part, pieces
 from backend.guide_gaps import Gaps
 from backend.tables import GuideVersion
 from mobile_models.guide import Bin, Guide, GuideAnswer, GuideItem, GuideLabel, Rule, in_language
@@ -96,6 +96,15 @@ class Shown:
         """Labels of the models that the guide does not mention at all, with their names."""
         known = {label.id for label in self.guide.labels}
         return [(label.id, label.name) for label in self.labels.labels if label.id not in known]
+
+    def called(self, part: Part | None, piece_id: str) -> str:
+        """Return the name of a piece; of one that is gone from this version, its id."""
+        if part is None:
+            return self.name
+        piece = pieces(self.guide, part).get(piece_id)
+        if piece is None:
+            return piece_id
+        return self.text(piece.names) if isinstance(piece, Bin) else self.name_of(piece)
 
     def uses(self, bin_id: str) -> list[str]:
         """Return the names of all that goes into a bin, at any time."""

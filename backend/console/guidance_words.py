@@ -18,7 +18,7 @@ from mobile_models.guide import Symbol
 
 PARTS = {Part.BINS: _("Bins"), Part.LABELS: _("Labels"), Part.ITEMS: _("Things")}
 FIELDS = {
-    "names": _("Name"),
+    "names": _("Names"),
     "colour": _("Colour"),
     "symbol": _("Symbol"),
     "bin": _("Bin"),

@@ -158,6 +158,11 @@ def test_what_is_called_nothing_finds_nothing(example: Guide, words: str) -> Non
     assert search(example, words, "en", DAY) == ()
 
 
+def test_a_short_word_is_not_found_inside_of_longer_ones(example: Guide) -> None:
+    found = {each.thing for each in search(example, "pin", "vi", DAY)}
+    assert found == {"battery", "power_bank"}
+
+
 def test_an_answer_to_a_search_follows_the_day_and_the_language(example: Guide) -> None:
     tree = [search(example, "christmas tree", "vi", day)[0] for day in (DAY, date(2027, 1, 10))]
     assert [each.bin for each in tree] == ["recycling_centre", "residual"]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from backend import audit_log, channels, job_queue, publisher, releases, rollouts
+from backend import audit_log, channels, guidance, job_queue, publisher, releases, rollouts
 from backend.release_files import release_key
 from backend.staff import Person
 from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, ReleaseState, Role, RolloutState
@@ -247,3 +247,16 @@ def test_a_decision_and_the_publishers_settling_never_wait_for_each_other(
 def somebody_waits(place: Workplace) -> bool:
     with place.engine.connect() as connection:
         return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
+
+
+def test_a_guide_is_published_beside_the_models_and_settled(place: Workplace, keys: Path) -> None:
+    with place.transaction() as session:
+        assert guidance.load_example(session)
+    assert publish(place) == Outcome.DONE
+    with place.transaction() as session:
+        row = guidance.newest(session, "example")
+        assert row.reached_at is not None
+        content = guidance.wanted(session)["example"]
+    paths = [meta["path"] for batch in obstore.list(place.updates, "targets/guides") for meta in batch]
+    assert [bytes(obstore.get(place.updates, path).bytes()) for path in paths] == [content]
+    verify(place)
