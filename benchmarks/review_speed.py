@@ -83,9 +83,9 @@ def _clear(address: str, photos: int, look: float) -> tuple[list[float], list[fl
         _sign_in(page, address)
         page.goto(f"{address}/console/review")
         page.click("button.large")
-        page.wait_for_selector(".item >> nth=3", state="attached")
+        page.wait_for_selector(".item[data-ready] >> nth=3", state="attached")
         for _ in range(photos):
-            page.wait_for_selector(".item:not([hidden])")
+            page.wait_for_selector(".item:not([hidden])[data-ready]")
             time.sleep(look)
             page.keyboard.press("Enter")
         page.wait_for_selector("#pending", state="hidden")

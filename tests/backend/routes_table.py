@@ -106,6 +106,12 @@ ROUTES: dict[tuple[str, str], str | Permission] = {
     ("POST", "/console/review/photos/{photo_id}/verdict"): REVIEW,
     ("POST", "/console/review/photos/{photo_id}/skip"): REVIEW,
     ("POST", "/console/review/photos/{photo_id}/undo"): REVIEW,
+    ("GET", "/console/review/photos/{photo_id}/overlay"): REVIEW,
+    ("GET", "/console/review/alike"): REVIEW,
+    ("POST", "/console/review/alike/claim"): REVIEW,
+    ("GET", "/console/review/alike/{kind}"): REVIEW,
+    ("POST", "/console/review/alike/{kind}"): REVIEW,
+    ("GET", "/console/review/reliability"): PEOPLE,
     # Data
     ("GET", "/v1/photos"): SEE_DATA,
     ("GET", "/v1/photos/places"): SEE_DATA,

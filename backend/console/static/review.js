@@ -4,6 +4,7 @@
 
 const READY = 5;
 const UNDOABLE = 20;
+const ATTEMPTS = 8;
 
 class ReviewPage {
   constructor(root) {
@@ -15,7 +16,6 @@ class ReviewPage {
     this.history = [];
     this.known = new Set();
     this.done = 0;
-    this.busy = true;
     this.empty = false;
     this.outbox = new ReviewOutbox(
       `wastelens-review-${root.dataset.person}`, root.dataset.csrf, (answer, entry) => this.told(answer, entry), () => this.showPending());
@@ -29,7 +29,7 @@ class ReviewPage {
   }
 
   get current() { return this.items.querySelector(".item:not([hidden])"); }
-  get next() { return this.items.querySelector(".item[hidden]"); }
+  get next() { return this.items.querySelector(".item[hidden][data-ready]"); }
   get usesKeys() { return this.find("#use-keys").checked; }
 
   // A photo that has just come: load and decode its picture, so that showing it takes no time.
@@ -37,7 +37,23 @@ class ReviewPage {
     this.known.add(item.dataset.photo);
     item.view = new ReviewCanvas(item);
     item.querySelector(".tools").hidden = false;
-    item.querySelector(".photo").decode().catch(() => {});
+    this.load(item, 1);
+  }
+
+  // Nobody decides what cannot be seen: a photo is shown once its picture is here. One that is gone is passed over.
+  async load(item, attempt) {
+    const picture = item.querySelector(".photo");
+    try {
+      await picture.decode();
+      item.dataset.ready = "";
+      if (!this.current) this.show(this.next);
+    } catch {
+      if (attempt >= ATTEMPTS && navigator.onLine) return this.away(item.dataset.photo);
+      setTimeout(() => {
+        picture.src = picture.getAttribute("src");
+        this.load(item, navigator.onLine ? attempt + 1 : attempt);
+      }, 1000);
+    }
   }
 
   async refill() {
@@ -76,19 +92,19 @@ class ReviewPage {
   isHere(photo) { return [...this.items.children].some((item) => item.dataset.photo === photo); }
 
   show(item, focus = true) {
-    this.find("#waiting").hidden = Boolean(item) || this.empty;
-    this.find("#empty").hidden = Boolean(item) || !this.empty;
+    const nothing = this.empty && this.items.children.length === 0;
+    this.find("#waiting").hidden = Boolean(item) || nothing;
+    this.find("#empty").hidden = Boolean(item) || !nothing;
     if (!item) return;
     item.hidden = false;
     item.view.reset();
     if (focus) item.querySelector("h2").focus({ preventScroll: true });
-    this.busy = false;
   }
 
   // The picture is swapped first; everything else can wait for the next frame.
   decide(choice, startedAt) {
     const item = this.current;
-    if (!item || this.busy) return;
+    if (!item || !("ready" in item.dataset)) return;
     item.remove();
     item.hidden = true;
     this.show(this.next);

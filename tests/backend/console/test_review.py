@@ -59,7 +59,7 @@ def clear(page: Page, count: int) -> list[str]:
     """Accept each photo with Enter; return their ids."""
     cleared = []
     for _ in range(count):
-        page.wait_for_selector(".item:not([hidden])")
+        page.wait_for_selector(".item:not([hidden])[data-ready]")
         cleared.append(shown(page))
         page.keyboard.press("Enter")
     return cleared
@@ -85,7 +85,7 @@ def test_each_key_gives_its_answer(
     photos(9)
     page = begin(sign_in())
     for keys in ("2", "u", "n", "b", "m", "o", "r1", "r4"):
-        page.wait_for_selector(".item:not([hidden])")
+        page.wait_for_selector(".item:not([hidden])[data-ready]")
         for key in keys:
             page.keyboard.press(key)
     said = [(row.verdict.value, row.label, row.reason) for row in wait_for_reviews(engine, 8)]
@@ -113,7 +113,7 @@ def test_two_reviewers_never_get_one_photo(
     cleared: list[str] = []
     for _ in range(16):
         for page in (ada, bob):
-            if page.locator(".item:not([hidden])").count():
+            if page.locator(".item:not([hidden])[data-ready]").count():
                 cleared += clear(page, 1)
                 page.wait_for_timeout(30)
     assert len(cleared) == len(set(cleared))
@@ -151,7 +151,7 @@ def test_some_seconds_without_a_network_lose_no_verdict(
     photos(10)
     visitor = sign_in()
     page = begin(visitor)
-    page.wait_for_selector(".item >> nth=4", state="attached")
+    page.wait_for_selector(".item[data-ready] >> nth=4", state="attached")
     visitor.context.set_offline(True)
     cleared = clear(page, 4)
     expect(page.locator("#pending")).to_contain_text("No connection. Waiting to be sent: 4")
@@ -160,6 +160,23 @@ def test_some_seconds_without_a_network_lose_no_verdict(
     visitor.context.set_offline(False)
     assert [row.photo_id for row in wait_for_reviews(engine, 4)] == cleared
     expect(page.locator("#pending")).to_be_hidden()
+
+
+def test_what_cannot_be_seen_is_not_decided(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    photos(2)
+    page = sign_in().page
+    page.route("**/image", lambda route: route.abort())
+    begin(Visit(page.context, page, page.url.removesuffix("/console"), "ada"))
+    page.wait_for_timeout(300)
+    page.keyboard.press("Enter")
+    page.keyboard.press("n")
+    page.unroute("**/image")
+    page.wait_for_selector(".item:not([hidden])[data-ready]")
+    assert reviews(engine) == []
+    page.keyboard.press("Enter")
+    wait_for_reviews(engine, 1)
 
 
 def test_a_verdict_that_was_not_sent_outlives_a_reload(
@@ -211,6 +228,7 @@ def test_a_check_is_told_afterwards_and_seen_on_the_queue_page(
     while not page.url.count("/photos/"):  # A check comes by chance.
         page.click("button.large")
         page.wait_for_load_state()
+    page.wait_for_selector(".item[data-ready]")
     page.keyboard.press("1")
     expect(page.locator("#told")).to_have_text("That was a check. It is Metal.")
     with transaction(engine) as session:
@@ -237,7 +255,7 @@ def test_it_is_good_to_look_at(
     assert visitor.page.inner_text("h1") == heading
     visitor.look(f"review-queue-{locale[:2]}")
     page = begin(visitor)
-    page.wait_for_selector(".item >> nth=4", state="attached")
+    page.wait_for_selector(".item[data-ready] >> nth=4", state="attached")
     visitor.look(f"review-photo-{locale[:2]}")
     if locale == "en":
         page.emulate_media(color_scheme="dark")
@@ -291,7 +309,7 @@ def test_where_the_model_looked_is_shown_once_a_worker_has_found_out(
     looked_into, not_yet = photos(2)
     photo_store.put_overlay(parts.storage, PhotoId(looked_into), pictures.jpeg("trash"))
     page = begin(sign_in())
-    page.wait_for_selector(".item >> nth=1", state="attached")
+    page.wait_for_selector(".item[data-ready] >> nth=1", state="attached")
     for _ in range(2):
         button = page.locator(".item:not([hidden]) [data-do=overlay]")
         if shown(page) == looked_into:
