@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from backend import photo_store
 from backend.release_files import MANIFEST, manifest_last, release_key
-from backend.run_files import run_key
+from backend.run_files import LOG, run_key
 from backend.tables import DatasetSnapshotPhoto, Photo, PhotoId, PhotoState
 from mobile_models.document import Sha256, file_sha256, sha256
 from training.dataset import DatasetSnapshot
@@ -101,6 +101,13 @@ def fetch_release(place: Workplace, version: int) -> Path:
         partial.write_bytes(content)
         partial.replace(folder / name)
     return folder
+
+
+def store_log(storage: ObjectStore, run_id: str, run: Path) -> None:
+    """Keep what the trainer has printed so far, for those who watch."""
+    file = run / LOG
+    if file.is_file():
+        obstore.put(storage, run_key(run_id, LOG), file)
 
 
 def store_reports(storage: ObjectStore, run_id: str, run: Path) -> None:

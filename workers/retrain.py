@@ -34,6 +34,8 @@ from workers.claim import CannotBeDone, NotYet, Settle, Task, Work
 from workers.workplace import Workplace
 
 WATCH_SECONDS = 2.0
+LOG_SECONDS = 30.0
+"""How old the log may be that people read while it trains."""
 LEARN_FROM = {
     TrainingMode.FROM_SCRATCH: LearnFrom.NEW,
     TrainingMode.FINE_TUNE: LearnFrom.REHEARSAL,
@@ -172,6 +174,7 @@ class _Watch:
     run: RunDirectory
     written: Progress | None = None
     next_look_at: float = field(default=0.0)
+    next_log_at: float = field(default=0.0)
 
     def look(self) -> None:
         self.work.check()
@@ -186,6 +189,12 @@ class _Watch:
                 training_runs.record_points(session, self.run_id, _epochs(self.run))
                 training_runs.record_progress(session, self.run_id, progress)
         self.written = progress
+        self._keep_log()
+
+    def _keep_log(self) -> None:
+        if time.monotonic() >= self.next_log_at:
+            self.next_log_at = time.monotonic() + LOG_SECONDS
+            artefacts.store_log(self.work.place.storage, self.run_id, self.run.path)
 
 
 def _epochs(run: RunDirectory) -> dict[int, tuple[str, dict[str, float]]]:

@@ -11,7 +11,7 @@ import obstore
 import pytest
 from sqlmodel import col, select, update
 
-from backend import photo_store, training_runs
+from backend import photo_store, run_files, training_runs
 from backend.database import now
 from backend.release_files import release_key
 from backend.tables import (
@@ -83,6 +83,19 @@ def releases(place: Workplace) -> dict[int, ReleaseState]:
 
 def stored(place: Workplace, key: str) -> bytes:
     return bytes(obstore.get(place.storage, key).bytes())
+
+
+def test_what_it_prints_can_be_read_while_it_trains(
+    place: Workplace, snapshot_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power goes out after two epochs, before anything is stored at the end."""
+    monkeypatch.setattr("workers.retrain.LOG_SECONDS", 0.0)
+    monkeypatch.setattr("workers.artefacts.store_reports", lambda *_: None)
+    run_id = ask_for_training(place, snapshot_id, behaviour="crash once at 2", epochs=3)
+    retrain(place, run_id)
+    log = run_files.log_of(place.storage, run_id)
+    assert log == run_directory(place, run_id).joinpath("output.log").read_text()[: len(log)]
+    assert obstore.head(place.storage, f"artefacts/runs/{run_id}/output.log")
 
 
 def test_its_report_is_kept_and_each_epoch_is_a_point_of_its_curves(place: Workplace, snapshot_id: int) -> None:
