@@ -9,6 +9,7 @@ then the order of the guide.
 import re
 import unicodedata
 from datetime import date
+from functools import lru_cache
 
 from mobile_models.guide import Guide, GuideAnswer, GuideItem, GuideLabel, answer_about
 
@@ -31,6 +32,7 @@ def search(guide: Guide, words: str, language: str, day: date, limit: int = 8) -
     return tuple(each for each in answers if each is not None)[:limit]
 
 
+@lru_cache(maxsize=20_000)  # All names of a large guide: people type letter by letter.
 def folded(text: str) -> str:
     """Return `text` without case, accents and punctuation, with single spaces."""
     plain = unicodedata.normalize("NFKD", text.casefold().replace("đ", "d"))
