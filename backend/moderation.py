@@ -5,7 +5,8 @@ is inspected anew before anybody reviews or trains on it. Hiding keeps a photo f
 shown again. All of it is in the permanent history, without the content of notes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Annotated
 
 from obstore.store import ObjectStore
@@ -30,7 +31,7 @@ MOST_REGIONS = 20
 
 
 def redact(
-    session: Session,
+    begin: Callable[[], AbstractContextManager[Session]],
     storage: ObjectStore,
     sandbox: PhotoSandbox,
     person: Person,
@@ -39,29 +40,24 @@ def redact(
 ) -> Photo:
     """Cover `regions` of the stored photo. Raise `DomainError` for regions outside of it.
 
-    The bytes are written before the commit: if that then fails, the content is gone all the same, and asking again
-    brings the row in line with it.
+    `begin` opens a transaction: two short ones, with the decoding between them. The bytes are written before the
+    second commit: if that fails, the content is gone all the same, and asking again brings the row in line with it.
     """
-    photo = found_by(session, person, photo_id, lock=True)
-    if photo.state == PhotoState.WITHDRAWN:
-        raise Conflict("This photo was withdrawn.", code="withdrawn")
-    inside = [_inside(photo, each) for each in regions[: MOST_REGIONS + 1]]
-    if not 1 <= len(inside) <= MOST_REGIONS:
-        raise DomainError(f"Give 1 to {MOST_REGIONS} regions.", code="bad_region")
-    covered = sandbox.cover(thumbnails.original(storage, photo_id), inside)
-    photo.sha256, photo.size_bytes = sha256(covered.content), len(covered.content)
-    photo.perceptual_hash = photo.embedding = photo.embedding_release = None
-    photo.inspected_at = None
-    if photo.state in (PhotoState.INSPECTED, PhotoState.RECEIVED):
-        _inspect_again(session, photo)
-    _unclaim(session, photo_id)
-    flat = [number for region in inside for number in region]
-    audit_log.record(session, person.name, "photo.redacted", _subject(photo_id), regions=flat, sha256=photo.sha256)
-    session.add(photo)
-    session.flush()
-    photo_store.put(storage, photo_id, covered.content)
-    thumbnails.forget(storage, photo_id)
-    return photo
+    with begin() as session:
+        photo = found_by(session, person, photo_id)
+        inside = _all_inside(photo, regions)
+    covered = sandbox.cover(thumbnails.original(storage, photo_id), inside).content
+    with begin() as session:
+        row = found_by(session, person, photo_id, lock=True)
+        if row.sha256 != photo.sha256 or row.state == PhotoState.WITHDRAWN:
+            raise Conflict("The photo was changed a moment ago. Look at it again.", code="changed_meanwhile")
+        _take_in(session, row, covered)
+        flat = [number for region in inside for number in region]
+        audit_log.record(session, person.name, "photo.redacted", _subject(photo_id), regions=flat, sha256=row.sha256)
+        session.flush()
+        photo_store.put(storage, photo_id, covered)
+        thumbnails.forget(storage, photo_id)
+    return row
 
 
 def hide(session: Session, person: Person, photo_id: PhotoId, reason: str) -> Photo:
@@ -142,6 +138,16 @@ def _hide_all(session: Session, person: Person, device: str, reason: str) -> int
     return len(ids)
 
 
+def _take_in(session: Session, photo: Photo, covered: bytes) -> None:
+    photo.sha256, photo.size_bytes = sha256(covered), len(covered)
+    photo.perceptual_hash = photo.embedding = photo.embedding_release = None
+    photo.inspected_at = None
+    if photo.state in (PhotoState.INSPECTED, PhotoState.RECEIVED):
+        _inspect_again(session, photo)
+    _unclaim(session, PhotoId(photo.id))
+    session.add(photo)
+
+
 def _inspect_again(session: Session, photo: Photo) -> None:
     photo.state = PhotoState.RECEIVED
     job_queue.enqueue(session, JobKind.INSPECT, photo.id)
@@ -151,6 +157,14 @@ def _unclaim(session: Session, photo_id: PhotoId) -> None:
     claim = session.get(ReviewClaim, photo_id)
     if claim is not None:
         session.delete(claim)
+
+
+def _all_inside(photo: Photo, regions: Sequence[Region]) -> list[Region]:
+    if photo.state == PhotoState.WITHDRAWN:
+        raise Conflict("This photo was withdrawn.", code="withdrawn")
+    if not 1 <= len(regions) <= MOST_REGIONS:
+        raise DomainError(f"Give 1 to {MOST_REGIONS} regions.", code="bad_region")
+    return [_inside(photo, each) for each in regions]
 
 
 def _inside(photo: Photo, region: Region) -> Region:

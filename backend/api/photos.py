@@ -229,12 +229,11 @@ def note(photo_id: UUID, given: NoteBody, person: DataReader, session: Transacti
 
 
 @router.post("/{photo_id}/redact")
-def redact(
-    photo_id: UUID, given: RedactBody, person: DataKeeper, parts: PartsOfServer, session: Transaction
-) -> PhotoAnswer:
+def redact(photo_id: UUID, given: RedactBody, person: DataKeeper, parts: PartsOfServer) -> PhotoAnswer:
     """Cover regions for good: what they showed is nowhere kept here, and the photo is inspected anew."""
     regions = [(each.left, each.top, each.right, each.bottom) for each in given.regions]
-    row = moderation.redact(session, parts.storage, parts.sandbox, person, PhotoId(str(photo_id)), regions)
+    wanted = PhotoId(str(photo_id))
+    row = moderation.redact(lambda: transaction_of(parts), parts.storage, parts.sandbox, person, wanted, regions)
     return _answer(row, photo_details.may_be_seen(person, row))
 
 

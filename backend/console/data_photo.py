@@ -8,7 +8,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Response
-from starlette.concurrency import run_in_threadpool
 
 from backend import device_blocks, moderation, photo_details
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
@@ -43,7 +42,7 @@ def note(photo_id: UUID, visitor: DataReader, parts: PartsOfServer, text: Annota
 
 
 @router.post(f"{_ONE}/redact")
-async def redact(
+def redact(
     photo_id: UUID,
     visitor: DataKeeper,
     parts: PartsOfServer,
@@ -52,20 +51,12 @@ async def redact(
     right: _Pixel,
     bottom: _Pixel,
 ) -> Response:
-    """Decoding and encoding take a place among the photos that are worked on at once."""
-
-    def act() -> Response:
-        wanted = PhotoId(str(photo_id))
-        try:
-            with transaction_of(parts) as session:
-                moderation.redact(
-                    session, parts.storage, parts.sandbox, visitor.person, wanted, [(left, top, right, bottom)]
-                )
-        except DomainError as refused:
-            return _page(photo_id, visitor, parts, refused)
-        return _done(photo_id, visitor.language.texts.gettext("The region is covered, and what it showed is gone."))
-
-    return await run_in_threadpool(act)
+    wanted, region = PhotoId(str(photo_id)), (left, top, right, bottom)
+    try:
+        moderation.redact(lambda: transaction_of(parts), parts.storage, parts.sandbox, visitor.person, wanted, [region])
+    except DomainError as refused:
+        return _page(photo_id, visitor, parts, refused)
+    return _done(photo_id, visitor.language.texts.gettext("The region is covered, and what it showed is gone."))
 
 
 @router.post(f"{_ONE}/hide")

@@ -9,6 +9,7 @@ from backend.errors import DomainError
 
 TEXTS: Mapping[str, str] = {
     "bad_region": _("Draw a region on the photo, at least 4 pixels wide and high."),
+    "changed_meanwhile": _("The photo was changed a moment ago. Look at it again."),
     "withdrawn": _("This photo was withdrawn."),
     "not_shown": _("This photo is kept from everybody already."),
     "not_hidden": _("This photo is not hidden."),

@@ -1,6 +1,8 @@
 """Covering, hiding, blocking, and what of it stays."""
 
 import io
+from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -12,10 +14,12 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from backend import moderation, photo_details, photo_search, photo_store, review_queue, snapshots, thumbnails
-from backend.api.dependencies import Parts
+from backend.api.dependencies import Parts, transaction_of
 from backend.database import now, transaction
 from backend.errors import Conflict, DomainError, NotFound
+from backend.photo_sandbox import CleanPhoto, PhotoSandbox, Region
 from backend.photo_search import Search
+from backend.staff import Person
 from backend.tables import AuditEvent, Job, JobState, Photo, PhotoId, PhotoNote, PhotoState, Role
 from backend.thumbnails import Thumbnails
 from mobile_models import photo as photos
@@ -35,13 +39,38 @@ def sent(resident: Resident, parts: Parts, **changes: Any) -> PhotoId:
     return photo_id
 
 
+def covered(parts: Parts, person: Person, photo_id: PhotoId, regions: Sequence[Region]) -> Photo:
+    return moderation.redact(lambda: transaction_of(parts), parts.storage, parts.sandbox, person, photo_id, regions)
+
+
+def test_of_two_who_cover_at_once_the_second_looks_again(
+    resident: Resident, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo_id = sent(resident, parts)
+    with transaction(parts.engine) as session:
+        ada = staff_world.person(session)
+    cover = PhotoSandbox.cover
+
+    def meanwhile(sandbox: PhotoSandbox, content: bytes, regions: Sequence[Region]) -> CleanPhoto:
+        monkeypatch.setattr(PhotoSandbox, "cover", cover)
+        covered(parts, ada, photo_id, [(0, 0, 20, 20)])
+        return cover(sandbox, content, regions)
+
+    monkeypatch.setattr(PhotoSandbox, "cover", meanwhile)
+    with pytest.raises(Conflict) as refused:
+        covered(parts, ada, photo_id, [(40, 40, 60, 60)])
+    assert refused.value.code == "changed_meanwhile"
+    image = Image.open(io.BytesIO(stored_photo(parts.storage, photo_id)))
+    assert all(abs(value - 128) < 12 for value in image.getpixel((10, 10)))  # type: ignore[union-attr]
+
+
 def test_what_is_covered_is_gone_for_good(resident: Resident, parts: Parts) -> None:
     photo_id = sent(resident, parts)
     before = stored_photo(parts.storage, photo_id)
     Thumbnails().of(parts.storage, photo_id, sha256(before))
     with transaction(parts.engine) as session:
         ada = staff_world.person(session, role=Role.ENGINEER)
-        row = moderation.redact(session, parts.storage, parts.sandbox, ada, photo_id, [(8, 8, 40, 9999)])
+    row = covered(parts, ada, photo_id, [(8, 8, 40, 9999)])
     after = stored_photo(parts.storage, photo_id)
     assert row.sha256 == sha256(after) != sha256(before)
     image = Image.open(io.BytesIO(after))
@@ -69,9 +98,10 @@ def test_regions_that_cover_nothing_are_refused(
 ) -> None:
     photo_id = sent(resident, parts)
     before = stored_photo(parts.storage, photo_id)
-    with pytest.raises(DomainError) as refused, transaction(parts.engine) as session:
+    with transaction(parts.engine) as session:
         ada = staff_world.person(session)
-        moderation.redact(session, parts.storage, parts.sandbox, ada, photo_id, regions)
+    with pytest.raises(DomainError) as refused:
+        covered(parts, ada, photo_id, regions)
     assert refused.value.code == "bad_region"
     assert stored_photo(parts.storage, photo_id) == before
 
@@ -193,7 +223,7 @@ def test_nobody_changes_photos_outside_of_their_areas(session: Session, parts: P
     with pytest.raises(NotFound):
         moderation.block_device(session, ada, photo_id, "x", hide_earlier=True)
     with pytest.raises(NotFound):
-        moderation.redact(session, parts.storage, parts.sandbox, ada, photo_id, [(0, 0, 9, 9)])
+        moderation.redact(lambda: nullcontext(session), parts.storage, parts.sandbox, ada, photo_id, [(0, 0, 9, 9)])
     with pytest.raises(NotFound):
         photo_details.of(session, ada, photo_id)
 

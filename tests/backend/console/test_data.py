@@ -88,11 +88,11 @@ def signed_in(client: httpx.Client, engine: Engine, role: Role = Role.ENGINEER, 
     return {"X-CSRF-Token": safety.secret_of(client.cookies["wastelens"])}
 
 
-@pytest.mark.parametrize("locale", ["en", "vi", "zh"])
+@pytest.mark.parametrize(("locale", "colours"), [("en", "light"), ("vi", "light"), ("zh", "dark")])
 def test_photos_are_found_by_filters_that_stand_in_the_address(
-    sign_in: Callable[..., Visit], city: list[str], locale: str
+    sign_in: Callable[..., Visit], city: list[str], locale: str, colours: str
 ) -> None:
-    visitor = sign_in(role=Role.ENGINEER, locale=locale)
+    visitor = sign_in(role=Role.ENGINEER, locale=locale, color_scheme=colours)
     page = visitor.open("/console/data")
     expect(page.locator(".gallery li")).to_have_count(24)
     visitor.look(f"data-{locale}")
