@@ -52,7 +52,7 @@ class Choice:
 def queue(visitor: Reviewer, parts: PartsOfServer) -> Response:
     person = visitor.person
     with transaction_of(parts) as session:
-        names = review_view.names(session, visitor.language)
+        labels = known_labels.label_set(session)
         shown: dict[str, Any] = {
             "counts": review_queue.queue_counts(session, person),
             "next_ones": review_view.views(
@@ -61,11 +61,12 @@ def queue(visitor: Reviewer, parts: PartsOfServer) -> Response:
                 person,
                 visitor.language,
                 review_queue.preview(session, person, _PREVIEW),
-                near=None,
+                None,
+                labels,
             ),
             "reliability": reliability.of_reviewer(session, person.id),
             "checks": review_checks.latest(session, person, _LATEST),
-            "names": names,
+            "names": review_view.names(visitor.language, labels),
         }
     return pages.render("review.html", visitor, parts.settings, **shown)
 
@@ -160,10 +161,11 @@ def _next(visitor: Visitor, parts: Parts, said: str = "") -> Response:
 
 
 def _shown(session: Session, parts: Parts, visitor: Visitor, held: list[Item]) -> dict[str, Any]:
+    labels, language, near = known_labels.label_set(session), visitor.language, parts.neighbours
     return {
-        "views": review_view.views(session, parts.settings, visitor.person, visitor.language, held, parts.neighbours),
-        "answers": review_view.answers(visitor.language, known_labels.label_set(session)),
-        "names": review_view.names(session, visitor.language),
+        "views": review_view.views(session, parts.settings, visitor.person, language, held, near, labels),
+        "answers": review_view.answers(language, labels),
+        "names": review_view.names(language, labels),
         "reject_reasons": review_view.REJECT_REASONS,
         "last_said": labelling.last_said(session, visitor.person),
         "overlays": parts.settings.review_overlays,

@@ -31,7 +31,7 @@ _Key = Annotated[Text, Form(min_length=1, max_length=80)]
 def offers(visitor: Reviewer, parts: PartsOfServer) -> Response:
     with transaction_of(parts) as session:
         found = alike.offers(session, visitor.person)
-        names = review_view.names(session, visitor.language)
+        names = review_view.names(visitor.language, known_labels.label_set(session))
     return pages.render("review_alike.html", visitor, parts.settings, offers=found, names=names)
 
 

@@ -5,7 +5,7 @@ Guarantees: residents are shown by the random number of their phone, of which a 
 
 from fastapi import APIRouter, Response
 
-from backend import reliability, staff
+from backend import known_labels, reliability, staff
 from backend.api.dependencies import PartsOfServer, transaction_of
 from backend.console import pages, review_view
 from backend.console.review import REVIEW
@@ -21,7 +21,7 @@ def everybody(visitor: Administrator, parts: PartsOfServer) -> Response:
         names = {staff.known(row.id): row.name for row in staff.everybody(session)}
         reviewers = reliability.of_reviewers(session)
         residents = reliability.of_residents(session, _MOST)
-        labels = review_view.names(session, visitor.language)
+        labels = review_view.names(visitor.language, known_labels.label_set(session))
     return pages.render(
         "review_people.html",
         visitor,

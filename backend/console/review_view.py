@@ -93,8 +93,8 @@ def name_of(language: Language, label: Label) -> str:
     return language.texts.gettext(label.name)
 
 
-def names(session: Session, language: Language) -> dict[str, str]:
-    return {each.id: name_of(language, each) for each in known_labels.label_set(session).labels}
+def names(language: Language, labels: LabelSet) -> dict[str, str]:
+    return {each.id: name_of(language, each) for each in labels.labels}
 
 
 def views(
@@ -104,9 +104,10 @@ def views(
     language: Language,
     held: Sequence[Item],
     near: Neighbours | None,
+    labels: LabelSet,
 ) -> list[View]:
     """Return what is shown of these photos, in this order; without `near`, no photos that look alike."""
-    possible = {each.label: each for each in answers(language, known_labels.label_set(session))}
+    possible = {each.label: each for each in answers(language, labels)}
     return [_view(session, settings, person, language, item, near, possible) for item in held]
 
 
@@ -166,7 +167,7 @@ def _resident(session: Session, photo: Photo, correction: str | None) -> Reliabi
 
 def outcome(session: Session, language: Language, decision: Decision, told: Told) -> tuple[str, str]:
     """Return what is said after a verdict, and its kind: good, warn, or nothing."""
-    text, known = language.texts.gettext, names(session, language)
+    text, known = language.texts.gettext, names(language, known_labels.label_set(session))
     if told.check is not None:
         if told.check.is_right:
             return text(_("That was a check, and you were right.")), "good"

@@ -194,6 +194,26 @@ def test_a_verdict_that_was_not_sent_outlives_a_reload(
     assert [row.photo_id for row in wait_for_reviews(engine, 1)] == [first]
 
 
+def test_the_page_says_before_photos_go_to_others_and_any_key_keeps_them(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]]
+) -> None:
+    photos(2)
+    visitor = sign_in()
+    visitor.page.clock.install()
+    page = begin(visitor)
+    page.wait_for_selector(".item[data-ready] >> nth=1", state="attached")
+    page.clock.fast_forward("08:45")
+    expect(page.locator("#expiring")).to_contain_text("these photos go to others")
+    with page.expect_response("**/console/review/renew"):
+        page.keyboard.press("t")
+    expect(page.locator("#expiring")).to_be_hidden()
+    page.clock.fast_forward("10:05")
+    expect(page.locator("#told")).to_have_text("These photos went back to the queue.")
+    assert page.locator(".item").count() == 0
+    page.keyboard.press("t")
+    expect(page.locator(".item:not([hidden])")).to_be_visible()
+
+
 def test_without_script_each_answer_leads_to_the_next_photo(
     sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
 ) -> None:
