@@ -14,6 +14,7 @@ from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import data_words, pages
 from backend.console.data import DATA
 from backend.console.data_filters import SOURCES, SPLITS, STATES, label_names
+from backend.console.review_view import VERDICTS
 from backend.console.visitor import DataKeeper, DataReader, Visitor
 from backend.database import RowNumber
 from backend.errors import DomainError
@@ -135,4 +136,5 @@ def _page(photo_id: UUID, visitor: Visitor, parts: Parts, refused: DomainError |
         states=STATES,
         sources=SOURCES,
         splits=SPLITS,
+        verdicts=VERDICTS,
     )

@@ -23,12 +23,15 @@ from backend.database import now, transaction
 from backend.settings import Settings
 from backend.tables import (
     AuditEvent,
+    Correction,
     DatasetSnapshotPhoto,
     DatasetSnapshotRow,
     DatasetSnapshotState,
     LocationPrecision,
     Photo,
     PhotoState,
+    Review,
+    ReviewVerdict,
     Role,
 )
 from mobile_models.document import sha256
@@ -180,6 +183,26 @@ def test_the_map_is_drawn_with_and_without_script(sign_in: Callable[..., Visit],
     expect(page.locator("section[aria-labelledby=heat-heading] tbody tr")).to_have_count(3)
     page.get_by_role("link", name="by day").click()
     expect(page.locator("figure.plot")).to_contain_text("Glass")
+
+
+def test_opinions_and_what_became_of_a_photo_are_told_in_words(
+    client: httpx.Client, parts: Parts, engine: Engine
+) -> None:
+    signed_in(client, engine, Role.REVIEWER)
+    photo_id = stored(parts, gold_label="glass", corrected_label="glass")
+    waiting = stored(parts)
+    number = frozen(engine, {photo_id: ("holdout", "glass")})
+    with transaction(engine) as session:
+        bob = staff_world.person(session, "bob")
+        session.add(Correction(photo_id=photo_id, label="glass"))
+        for each in (photo_id, waiting):
+            session.add(Review(photo_id=each, staff_id=bob.id, verdict=ReviewVerdict.NOT_WASTE))
+    page = client.get(f"/console/data/photos/{photo_id}").text
+    for text in ("Not waste", "bob", f"/console/data/snapshots/{number}", "Resident", "holdout"):
+        assert text in page
+    page = client.get(f"/console/data/photos/{waiting}").text
+    assert "bob" not in page  # A second opinion is an independent one.
+    assert "Others have said something." in page
 
 
 def frozen(engine: Engine, photos: dict[str, tuple[str, str]]) -> int:
