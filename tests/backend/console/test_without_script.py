@@ -64,7 +64,7 @@ def problems_of(page: Page, secret: str) -> list[str]:
 def problem_of(form: Form, secret: str) -> str:
     if form.method not in ("get", "post"):
         return "a form without a method"
-    if not form.action or walk.route(form.method.upper(), form.target) is None:
+    if walk.route(form.method.upper(), form.target) is None:
         return "a form whose action is no route"
     if not form.submits:
         return "a form without a button"
@@ -81,7 +81,7 @@ def problem_of(form: Form, secret: str) -> str:
     [
         ({"method": None}, "a form without a method"),
         ({"action": "/console/nowhere"}, "a form whose action is no route"),
-        ({"action": None}, "a form whose action is no route"),
+        ({"action": None}, "a form whose action is no route"),  # Then it goes to its own page, which takes no POST.
         ({"submits": False}, "a form without a button"),
         ({"fields": ()}, "a form without the secret of its session"),
         ({"method": "get", "action": "/console/data"}, "a form that puts the secret into the address"),
