@@ -142,8 +142,8 @@ def under_way(session: Session, parts: Parts) -> int:
     rollout.stage_started_at = rollout.started_at = now() - timedelta(days=5)
     rollout.came_from = 1
     sides = (
-        (use(2, Arm.CANDIDATE, answers=9, loads=1), 30, 0.09),
-        (use(1, Arm.CURRENT, answers=9, loads=1), 60, 0.06),
+        (use(2, Arm.CANDIDATE, answers=25, loads=1), 12, 0.09),
+        (use(1, Arm.CURRENT, answers=25, loads=1), 24, 0.06),
     )
     for days_ago in (4, 3, 2, 1):
         a_day(session, parts.settings, (now() - timedelta(days=days_ago)).date(), sides, seed=days_ago)
