@@ -5,6 +5,7 @@ form that cannot be saved comes back as it was sent, with a word at each field t
 changed the same piece meanwhile, both are shown, and saving again is a decision.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -137,11 +138,9 @@ def _edit(city: str, part: Part, visitor: Visitor, parts: Parts, sent: FormData)
     with transaction_of(parts) as session:
         shown = guidance_view.shown(session, visitor, city)
     draft = guidance_draft.of_form(part, sent, shown.guide.languages)
-    if draft.piece_id:
-        _draft(shown, part, draft.piece_id)
-    based_on = _text(sent, "based_on")
-    number = int(based_on) if based_on.isdecimal() else 0
-    return Edit(shown, draft, min(max(number, 1), shown.row.number), sent, {})
+    if part == Part.LABELS:
+        _draft(shown, part, draft.piece_id)  # Anything else may have been taken out meanwhile, and come back by this.
+    return Edit(shown, draft, min(_number(sent, "based_on"), shown.row.number), sent, {})
 
 
 def _with(edit: Edit, draft: Draft, problems: dict[str, str] | None = None) -> Edit:
@@ -211,6 +210,11 @@ def _page(visitor: Visitor, parts: Parts, edit: Edit) -> Response:
         reason=_text(edit.sent, "reason"),
         **guidance_view.words(),
     )
+
+
+def _number(sent: FormData, name: str) -> int:
+    given = _text(sent, name)
+    return max(int(given), 1) if re.fullmatch(r"[0-9]{1,9}", given) else 1
 
 
 def _text(sent: FormData, name: str) -> str:

@@ -98,6 +98,21 @@ def test_who_saves_second_is_told_and_nothing_is_lost(gina: Visit, engine: Engin
     assert (mirror.names["en"], mirror.rules[0].preparation["en"]) == (("Looking glass",), "Cover it.")
 
 
+def test_who_saves_what_somebody_took_out_is_told_and_can_put_it_back(gina: Visit, engine: Engine) -> None:
+    first, second = gina.open(f"{EXAMPLE}/edit/items?id=mirror"), gina.context.new_page()
+    second.goto(f"{gina.address}{EXAMPLE}/edit/items?id=mirror")
+    second.once("dialog", lambda dialog: dialog.accept())
+    second.get_by_role("button", name="Take out").click()
+    expect(second.get_by_role("status")).to_be_visible()
+    first.locator("[name='names.en']").fill("Looking glass")
+    first.get_by_role("button", name="Save draft").click()
+    expect(first.get_by_role("alert")).to_contain_text("Somebody has changed this meanwhile")
+    expect(first.locator("[name='names.en']")).to_have_value("Looking glass")
+    first.get_by_role("button", name="Save draft").click()
+    expect(first.get_by_role("status")).to_have_text("Saved as a draft.")
+    assert newest(engine).items[-1].names["en"] == ("Looking glass",)
+
+
 def test_what_is_wrong_is_told_at_its_field_and_what_was_typed_stays(gina: Visit, engine: Engine) -> None:
     page = gina.open(f"{EXAMPLE}/edit/items")
     page.locator("[name='rules.0.preparation.vi']").fill("Rửa sạch")
