@@ -2,16 +2,20 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import select
 
-from backend import job_queue, photo_store
+from backend import job_queue, moderation, photo_store
 from backend.job_queue import MAX_ATTEMPTS
-from backend.near_duplicates import cosine
+from backend.near_duplicates import Look, cosine
+from backend.photo_sandbox import PhotoSandbox
 from backend.settings import Settings
-from backend.tables import JobKind, Opinionated, Photo, PhotoId, PhotoState, Prediction
+from backend.staff import Person
+from backend.tables import JobKind, Opinionated, Photo, PhotoId, PhotoState, Prediction, Role
 from mobile_models.document import sha256
+from mobile_models.photo import PhotoLimits
 from tests.pictures import draw
 from tests.workers.world import publish_release, receive
 from workers.claim import Outcome, work
@@ -157,3 +161,46 @@ def test_the_share_is_written_on_the_row(place: Workplace, settings: Settings) -
         inspect(place, photo_id)
     shares = [read(place, photo_id).in_random_share for photo_id in photo_ids]
     assert shares == [in_random_share(photo_id, settings.review_random_fraction) for photo_id in photo_ids]
+
+
+def cover(place: Workplace, photo_id: PhotoId) -> None:
+    sandbox = PhotoSandbox(PhotoLimits(), 1600)
+    try:
+        ada = Person(1, "ada", Role.ENGINEER)
+        moderation.redact(place.transaction, place.storage, sandbox, ada, photo_id, [(0, 0, 30, 30)])
+    finally:
+        sandbox.close()
+
+
+def test_a_photo_that_was_covered_is_inspected_anew_and_keeps_its_opinions(place: Workplace) -> None:
+    publish_release(place, version=3)
+    photo_id = receive(place, draw("glass"))
+    assert inspect(place, photo_id) == Outcome.DONE
+    before = read(place, photo_id)
+    cover(place, photo_id)
+    assert read(place, photo_id).embedding is None
+    assert inspect(place, photo_id) == Outcome.DONE
+    after = read(place, photo_id)
+    assert (after.state, after.sha256 == before.sha256) == (PhotoState.INSPECTED, False)
+    assert after.embedding is not None and after.embedding != before.embedding
+    assert len(opinions(place, photo_id)) == 1
+    assert (after.predicted_label, after.predicted_release) == ("glass", 3)
+
+
+def test_what_was_seen_before_a_photo_was_covered_is_not_kept(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo_id = receive(place, draw("glass"))
+    look = Look.of
+
+    def covered_meanwhile(*seen: Any) -> Look:
+        monkeypatch.setattr(Look, "of", look)
+        cover(place, photo_id)
+        return look(*seen)
+
+    monkeypatch.setattr(Look, "of", covered_meanwhile)
+    assert inspect(place, photo_id) == Outcome.DONE
+    photo = read(place, photo_id)
+    assert (photo.state, photo.perceptual_hash) == (PhotoState.RECEIVED, None)
+    assert inspect(place, photo_id) == Outcome.DONE
+    assert read(place, photo_id).perceptual_hash is not None
