@@ -33,7 +33,15 @@ def process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     port = free_port()
     settings = Settings(data_dir=tmp_path)
     migrations.upgrade(settings.resolved_database_url)
-    environment = {**os.environ, "WASTELENS_DATA_DIR": str(tmp_path), "WASTELENS_PORT": str(port)}
+    # Only tests install boto3 (for moto), and securesystemslib loads it wherever it is.
+    (tmp_path / "as_installed").mkdir()
+    (tmp_path / "as_installed" / "boto3.py").write_text('raise ImportError("not installed in production")')
+    environment = {
+        **os.environ,
+        "WASTELENS_DATA_DIR": str(tmp_path),
+        "WASTELENS_PORT": str(port),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(tmp_path / "as_installed"), os.environ.get("PYTHONPATH")))),
+    }
     with subprocess.Popen([sys.executable, "-m", "backend.server"], env=environment) as started:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url, started)
