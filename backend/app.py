@@ -17,19 +17,21 @@ from fastapi_offline import FastAPIOffline
 
 import backend.api
 import backend.console
-from backend import database, photo_store, sign_ins, single_sign_on
+from backend import database
 from backend.api import problems
 from backend.api.body_limit import BodyLimit
 from backend.api.dependencies import Parts
 from backend.console import problem_pages, service
 from backend.console.pages import STATIC
-from backend.current_model import CurrentModel
 from backend.doorbell import BackgroundDoorbell
-from backend.photo_sandbox import PhotoSandbox
+from backend.intake import photo_store
+from backend.intake.photo_sandbox import PhotoSandbox
+from backend.people import sign_ins, single_sign_on
+from backend.people.single_sign_on import SingleSignOn
 from backend.rate_limit import RateLimit
+from backend.releasing.current_model import CurrentModel
+from backend.releasing.update_files import UpdateFiles
 from backend.settings import Settings
-from backend.single_sign_on import SingleSignOn
-from backend.update_files import UpdateFiles
 from mobile_models.photo import PhotoLimits
 
 MULTIPART_OVERHEAD_BYTES = 256 * 1024

@@ -10,9 +10,11 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from backend import channels, guidance, publisher, release_history, releases, rollouts
+from backend import publisher
+from backend.guides import guidance
+from backend.releasing import channels, release_history, releases, rollouts
 from backend.tables import Release, ReleaseState
-from mobile_models.updates.repository import Outcome, StagedSignature
+from mobile_models.updates.publishing.repository import Outcome, StagedSignature
 from mobile_models.updates.update_channel import ChannelPointer
 
 SIGNABLE = (ReleaseState.APPROVED, ReleaseState.AWAITING_SIGNATURES)

@@ -11,15 +11,20 @@ from pathlib import Path
 
 from sqlmodel import Session, select
 
-from backend import database, guidance, migrations, photo_store, release_files, releases, staff
-from backend.release_files import BLESSING, MANIFEST, MODEL
+from backend import database, migrations
+from backend.guides import guidance
+from backend.intake import photo_store
+from backend.people import staff
+from backend.releasing import release_files, releases
+from backend.releasing.release_files import BLESSING, MANIFEST, MODEL
 from backend.settings import Settings
 from backend.tables import Release, Role
 from mobile_models import bundled
 from mobile_models.document import file_sha256
 from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.updates import repository, signing_keys
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository
 
 
 class BadRelease(ValueError):

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from sqlmodel import Session, col
 
 from backend import distinct_values
-from backend.current_model import current_version
 from backend.errors import DomainError
+from backend.releasing.current_model import current_version
 from backend.tables import Photo, Release
 from mobile_models.label_set import TRASHNET, Label, LabelSet
 

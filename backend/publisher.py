@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
-from backend import audit_log, job_queue
+from backend import job_queue
+from backend.records import audit_log
 from backend.tables import JobKind
 
 UPDATES = "updates"

@@ -301,7 +301,7 @@ class GoldCheck(SQLModel, table=True):
 
 
 class Role(StrEnum):
-    """What each of them may do stands in `backend.permissions`."""
+    """What each of them may do stands in `backend.people.permissions`."""
 
     REVIEWER = "reviewer"
     ENGINEER = "engineer"
@@ -353,7 +353,7 @@ class StaffCode(SQLModel, table=True):
 
     __tablename__ = "staff_codes"
     staff_id: int = Field(sa_column=Column(_Id, ForeignKey("staff.id"), primary_key=True, autoincrement=False))
-    sealed_secret: str = Field(description="backend.sealing: useless without the key of this installation")
+    sealed_secret: str = Field(description="backend.people.sealing: useless without the key of this installation")
     last_step: int = Field(default=0, sa_type=BigInteger, description="of the newest code taken; none is taken twice")
     created_at: datetime = _moment()
     confirmed_at: datetime | None = _optional_moment()
@@ -409,7 +409,7 @@ class PhotoNote(SQLModel, table=True):
 
 
 class NoteWord(SQLModel, table=True):
-    """A word of the notes on a photo, as `backend.note_words` writes it. Sorted by code points on every database."""
+    """A word of the notes on a photo, as `searching.note_words` writes it. Sorted by code points on every database."""
 
     __tablename__ = "note_words"
     word: str = Field(
@@ -810,7 +810,7 @@ class AuditEvent(SQLModel, table=True):
 
 
 class AuditLink(SQLModel, table=True):
-    """Chains an event to the one before it (`backend.audit_chain`), in the order of their commits. Append-only, too."""
+    """Chains an event to the one before it (`records.audit_chain`), in the order of their commits. Append-only, too."""
 
     __tablename__ = "audit_links"
     number: int = Field(sa_column=Column(_Id, primary_key=True, autoincrement=False), description="1, 2, 3 ...")

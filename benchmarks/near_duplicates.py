@@ -3,7 +3,7 @@
     python benchmarks/near_duplicates.py --photos DIR/trashnet --release mobile_models/releases/2
 
 Prints, for changed copies and for pairs of different objects (by groups.csv), how many each threshold of
-`backend.near_duplicates` takes for near-duplicates. Look again at `ALIKE_COSINE` when a release has new features.
+`near_duplicates` takes for near-duplicates. Look again at `ALIKE_COSINE` when a release has new features.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from backend.near_duplicates import ALIKE_COSINE, LIKELY_BITS, NEAR_BITS, Look, cosine, pack
+from backend.intake.near_duplicates import ALIKE_COSINE, LIKELY_BITS, NEAR_BITS, Look, cosine, pack
 from mobile_models.classifier import Classifier
 from training.dataset import LabelledFile, read_folder
 

@@ -21,9 +21,10 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from sqlmodel import Session
 
-from backend import migrations, photo_store
+from backend import migrations
 from backend.api.dependencies import Parts
 from backend.database import transaction
+from backend.intake import photo_store
 from backend.settings import Settings
 from backend.tables import PhotoId
 from mobile_models.document import sha256

@@ -10,7 +10,7 @@ import argparse
 import statistics
 from functools import partial
 
-from backend.sequential_test import evidence_of_harm, evidence_of_no_harm
+from backend.evidence.sequential_test import evidence_of_harm, evidence_of_no_harm
 from backend.settings import Settings
 from tests.backend.simulated_city import NEVER, City, days_until, share_that_reach
 

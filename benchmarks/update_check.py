@@ -31,8 +31,9 @@ from pathlib import Path
 import httpx
 from obstore.store import LocalStore
 
-from mobile_models.updates import repository, updater
-from mobile_models.updates.updater import UpdateSource
+from mobile_models.updates.following import updater
+from mobile_models.updates.following.updater import UpdateSource
+from mobile_models.updates.publishing import repository
 from tests import nginx, updates
 from tests.services import free_port
 

@@ -23,7 +23,8 @@ def verify(
 
     Example: wastelens audit verify --kept 1200:9f86d081884c7d65...
     """
-    from backend import audit_chain, database  # noqa: PLC0415  # --help must not wait for the database library.
+    from backend import database  # noqa: PLC0415  # --help must not wait for the database library.
+    from backend.records import audit_chain  # noqa: PLC0415  # --help must not wait for the database library.
 
     engine = database.connect(Settings().resolved_database_url)
     try:

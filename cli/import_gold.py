@@ -14,7 +14,7 @@ from backend.settings import Settings
 from cli.labelled_data import LabelMapOption, LayoutOption, NamesOption
 
 if TYPE_CHECKING:
-    from backend.gold_import import Importer, Source
+    from backend.intake.gold_import import Importer, Source
     from training.data.layouts import Reading
 
 _console = Console(highlight=False)
@@ -38,7 +38,7 @@ def import_gold(
     from sqlalchemy.exc import OperationalError  # noqa: PLC0415
 
     from backend.errors import DomainError  # noqa: PLC0415  # --help must not wait for the database library.
-    from backend.gold_import import Source  # noqa: PLC0415
+    from backend.intake.gold_import import Source  # noqa: PLC0415
     from training.data.photo_source import PhotoSource  # noqa: PLC0415
     from training.dataset import DataError  # noqa: PLC0415
 
@@ -69,9 +69,10 @@ def _import(settings: Settings, reading: "Reading", source: "Source", *, new_lab
 @contextmanager
 def importing(settings: Settings, progress: Callable[[int, int], None]) -> Iterator["Importer"]:
     """An importer into the database and storage of `settings`. Its jobs are rung for by the sweep."""
-    from backend import database, photo_store  # noqa: PLC0415  # --help must not wait for the database library.
-    from backend.gold_import import Importer  # noqa: PLC0415
-    from backend.photo_sandbox import PhotoSandbox  # noqa: PLC0415
+    from backend import database  # noqa: PLC0415  # --help must not wait for the database library.
+    from backend.intake import photo_store  # noqa: PLC0415  # --help must not wait for the database library.
+    from backend.intake.gold_import import Importer  # noqa: PLC0415
+    from backend.intake.photo_sandbox import PhotoSandbox  # noqa: PLC0415
     from mobile_models.photo import PhotoLimits  # noqa: PLC0415
 
     limits = PhotoLimits(max_bytes=settings.max_photo_bytes, max_pixels=settings.max_photo_pixels)

@@ -31,8 +31,8 @@ KEYS_DIR = Annotated[Path | None, typer.Option(help="The publisher's folder of k
 @contextmanager
 def problems_in_words() -> Iterator[None]:
     """End with exit status 1 and the sentence of what is wrong."""
-    from mobile_models.updates.repository_files import RepositoryBusy, RepositoryInvalid  # noqa: PLC0415
-    from mobile_models.updates.signing_keys import KeyProblem  # noqa: PLC0415
+    from mobile_models.updates.keys.signing_keys import KeyProblem  # noqa: PLC0415
+    from mobile_models.updates.publishing.repository_files import RepositoryBusy, RepositoryInvalid  # noqa: PLC0415
     from mobile_models.updates.staged_targets import SignatureRefused  # noqa: PLC0415
 
     try:
@@ -43,14 +43,14 @@ def problems_in_words() -> Iterator[None]:
 
 def open_keys(references: Iterable[str], known: Sequence["Key"]) -> list["Signer"]:
     """Open private keys; one behind a URI must be among `known`. Raise `KeyProblem` if one cannot be had."""
-    from mobile_models.updates import signers  # noqa: PLC0415  # --help must not wait for cryptography.
+    from mobile_models.updates.keys import signers  # noqa: PLC0415  # --help must not wait for cryptography.
 
     return [signers.load(reference, known, signers.ask_at_the_terminal) for reference in references]
 
 
 def open_repository(repository: str) -> "ObjectStore":
     """Open a folder, `s3://bucket/prefix`, or what the settings say."""
-    from backend import photo_store  # noqa: PLC0415
+    from backend.intake import photo_store  # noqa: PLC0415
     from backend.settings import Settings  # noqa: PLC0415
 
     settings = Settings()
@@ -76,7 +76,7 @@ def write_new(file: Path, content: bytes) -> None:
 
 def write_metadata(content: bytes, roots: list[bytes], before: bytes) -> None:
     """Write a new file into this folder, and say what it changes and what comes next."""
-    from mobile_models.updates import offline_metadata  # noqa: PLC0415
+    from mobile_models.updates.keys import offline_metadata  # noqa: PLC0415
 
     name = Path(offline_metadata.file_name(content))
     if name.exists():

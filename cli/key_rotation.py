@@ -68,8 +68,9 @@ def publish(
 
     Example: wastelens keys publish 2.root.json --rehearse
     """
-    from mobile_models.updates import pending_metadata, signing_keys  # noqa: PLC0415
-    from mobile_models.updates import repository as updates  # noqa: PLC0415
+    from mobile_models.updates.keys import signing_keys  # noqa: PLC0415
+    from mobile_models.updates.publishing import pending_metadata  # noqa: PLC0415
+    from mobile_models.updates.publishing import repository as updates  # noqa: PLC0415
 
     contents = [each.read_bytes() for each in file]
     with problems_in_words():
@@ -85,7 +86,8 @@ def publish(
 
 
 def _rehearse(repository: str, keys_dir: Path | None, *contents: bytes) -> None:
-    from mobile_models.updates import rehearsal, signing_keys  # noqa: PLC0415
+    from mobile_models.updates.keys import signing_keys  # noqa: PLC0415
+    from mobile_models.updates.publishing import rehearsal  # noqa: PLC0415
 
     keys = signing_keys.load(publisher_keys(keys_dir))
     found = rehearsal.rehearse(open_repository(repository), keys, *contents)
@@ -97,7 +99,7 @@ def _rehearse(repository: str, keys_dir: Path | None, *contents: bytes) -> None:
 
 def _changed_by(names: list[str], roots: list[bytes], targets: Path | None) -> bytes:
     """Return the newest of the file that names the keys of these roles."""
-    from mobile_models.updates import offline_metadata  # noqa: PLC0415
+    from mobile_models.updates.keys import offline_metadata  # noqa: PLC0415
 
     if names != ["channels"]:
         return max(roots, key=lambda content: offline_metadata.parse_root(content).signed.version)
@@ -107,7 +109,7 @@ def _changed_by(names: list[str], roots: list[bytes], targets: Path | None) -> b
 
 
 def _changed(names: list[str], before: bytes, add: list[Path], remove: list[str], threshold: int | None) -> bytes:
-    from mobile_models.updates import rotation  # noqa: PLC0415
+    from mobile_models.updates.keys import rotation  # noqa: PLC0415
 
     changes = [rotation.KeyChange(role, _public(add), _ids(remove), threshold) for role in _roles(names)]
     moment = datetime.now(UTC)
@@ -117,7 +119,7 @@ def _changed(names: list[str], before: bytes, add: list[Path], remove: list[str]
 
 
 def _signed(content: bytes, roots: list[bytes], key: list[str]) -> bytes:
-    from mobile_models.updates import offline_metadata  # noqa: PLC0415
+    from mobile_models.updates.keys import offline_metadata  # noqa: PLC0415
 
     return offline_metadata.sign(content, roots, open_keys(key, offline_metadata.may_sign(content, roots)))
 
@@ -131,13 +133,13 @@ def _roles(names: list[str]) -> "list[UpdateRole]":
 
 
 def _public(files: list[Path]) -> "tuple[Key, ...]":
-    from mobile_models.updates import signers  # noqa: PLC0415
+    from mobile_models.updates.keys import signers  # noqa: PLC0415
 
     return tuple(signers.load_public(file) for file in files)
 
 
 def _ids(references: list[str]) -> tuple[str, ...]:
     """A key that leaves is named by its public half or by its id."""
-    from mobile_models.updates import signers  # noqa: PLC0415
+    from mobile_models.updates.keys import signers  # noqa: PLC0415
 
     return tuple(signers.load_public(Path(each)).keyid if Path(each).is_file() else each for each in references)

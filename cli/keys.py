@@ -11,7 +11,7 @@ from cli.key_rotation import publish, rotate
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
-    from mobile_models.updates.signing_keys import KeyFile
+    from mobile_models.updates.keys.signing_keys import KeyFile
     from mobile_models.updates.update_roles import UpdateRole
 
 app = typer.Typer(no_args_is_help=True, help="Signing keys of the update repository: make, renew, rotate, sign.")
@@ -36,7 +36,7 @@ def init(
 
     Example: wastelens keys init keys/ --targets-keys 2 --targets-threshold 2
     """
-    from mobile_models.updates import signing_keys  # noqa: PLC0415  # --help must not wait for cryptography.
+    from mobile_models.updates.keys import signing_keys  # noqa: PLC0415  # --help must not wait for cryptography.
     from mobile_models.updates.update_roles import UpdateRole  # noqa: PLC0415
 
     with problems_in_words():
@@ -72,7 +72,7 @@ def new(
 
     Example: wastelens keys new targets-3.pem
     """
-    from mobile_models.updates import signing_keys  # noqa: PLC0415
+    from mobile_models.updates.keys import signing_keys  # noqa: PLC0415
 
     with problems_in_words():
         key = signing_keys.generate(file)
@@ -92,7 +92,7 @@ def renew(
 
     Example: wastelens keys renew 4.targets.json --root 1.root.json --key targets-1.pem
     """
-    from mobile_models.updates import offline_metadata, renewal  # noqa: PLC0415
+    from mobile_models.updates.keys import offline_metadata, renewal  # noqa: PLC0415
 
     with problems_in_words():
         content, roots = file.read_bytes(), [each.read_bytes() for each in root]
@@ -111,7 +111,7 @@ def sign(
 
     Example: wastelens keys sign 2.root.json --root 1.root.json --key root-2.pem
     """
-    from mobile_models.updates import offline_metadata  # noqa: PLC0415
+    from mobile_models.updates.keys import offline_metadata  # noqa: PLC0415
 
     with problems_in_words():
         content, roots = file.read_bytes(), [each.read_bytes() for each in root]
@@ -127,7 +127,7 @@ def sign(
 
 def _earlier(content: bytes, roots: list[bytes]) -> bytes | None:
     """The root that a new root replaces, if it was given."""
-    from mobile_models.updates import offline_metadata  # noqa: PLC0415
+    from mobile_models.updates.keys import offline_metadata  # noqa: PLC0415
 
     version = offline_metadata.parse(content).signed.version
     found = (root for root in roots if offline_metadata.parse_root(root).signed.version == version - 1)
@@ -135,7 +135,7 @@ def _earlier(content: bytes, roots: list[bytes]) -> bytes | None:
 
 
 def _brought(given: list[str]) -> "dict[UpdateRole, list[Key]]":
-    from mobile_models.updates import signers  # noqa: PLC0415
+    from mobile_models.updates.keys import signers  # noqa: PLC0415
     from mobile_models.updates.update_roles import UpdateRole  # noqa: PLC0415
 
     brought: dict[UpdateRole, list[Key]] = {}

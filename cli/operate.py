@@ -27,7 +27,7 @@ def prepare() -> None:
 def first_start(settings: Settings) -> "FirstStart":
     """Make what a first start needs, or end with a message that says what people have to do."""
     from backend import first_start as steps  # noqa: PLC0415  # --help must not wait for the database library.
-    from mobile_models.updates.signing_keys import KeyProblem  # noqa: PLC0415
+    from mobile_models.updates.keys.signing_keys import KeyProblem  # noqa: PLC0415
 
     try:
         return steps.prepare(settings)

@@ -77,7 +77,8 @@ def add_signature(
 
 
 def _signed(staged: bytes, published: bytes | None, root: bytes | None, key: str, yes: bool) -> dict[str, Any]:
-    from mobile_models.updates import offline_metadata, staged_targets  # noqa: PLC0415  # --help must not wait.
+    from mobile_models.updates import staged_targets  # noqa: PLC0415  # --help must not wait.
+    from mobile_models.updates.keys import offline_metadata  # noqa: PLC0415  # --help must not wait.
 
     with problems_in_words():
         if published is not None and root is not None:

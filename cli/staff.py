@@ -26,7 +26,7 @@ def add(
 
     Example: wastelens staff add ada --role engineer
     """
-    from backend import staff  # noqa: PLC0415  # --help must not wait for the database library.
+    from backend.people import staff  # noqa: PLC0415  # --help must not wait for the database library.
     from backend.tables import Role  # noqa: PLC0415
 
     if role not in list(Role):
@@ -43,7 +43,7 @@ def reset_password(name: Annotated[str, typer.Argument(help="Who has lost a pass
 
     Example: wastelens staff reset-password ada
     """
-    from backend import staff  # noqa: PLC0415
+    from backend.people import staff  # noqa: PLC0415
 
     password = secrets.token_urlsafe(15)
     with _session() as session:
@@ -57,7 +57,7 @@ def reset_factors(name: Annotated[str, typer.Argument(help="Who has lost phone a
 
     Example: wastelens staff reset-factors ada
     """
-    from backend import passkeys, second_factor, staff  # noqa: PLC0415
+    from backend.people import passkeys, second_factor, staff  # noqa: PLC0415
 
     with _session() as session:
         person = staff.called(session, name)

@@ -11,7 +11,7 @@ import typer
 from cli.key_files import open_repository, problems_in_words, refuse
 
 if TYPE_CHECKING:
-    from mobile_models.updates.repository import Outcome
+    from mobile_models.updates.publishing.repository import Outcome
 
 app = typer.Typer(no_args_is_help=True, help="Publish models without a server, for another app.")
 
@@ -28,7 +28,8 @@ def publish(
 
     Example: wastelens updates publish flowers/ --to /srv/wastelens/updates --keys keys/
     """
-    from mobile_models.updates import publishing_folder, signing_keys  # noqa: PLC0415  # --help must not wait for it.
+    from mobile_models.updates.keys import signing_keys  # noqa: PLC0415  # --help must not wait for it.
+    from mobile_models.updates.publishing import publishing_folder  # noqa: PLC0415  # --help must not wait for it.
 
     with problems_in_words():
         outcome = publishing_folder.publish(folder, open_repository(to), signing_keys.load(keys))
@@ -46,7 +47,7 @@ def check(
 
     Example: wastelens updates check --to /srv/wastelens/updates --root keys/online/root.json
     """
-    from mobile_models.updates import repository  # noqa: PLC0415
+    from mobile_models.updates.publishing import repository  # noqa: PLC0415
 
     with problems_in_words():
         published = repository.verify(open_repository(to), root.read_bytes())

@@ -27,7 +27,7 @@ MOST_RELEASES, MOST_REASONS = 8, 24
 _SOME, _MANY = 100, 5000
 
 Reason = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,39}$")]
-"""Why a release was refused: `mobile_models.updates.updater.RefusalReason`. The server counts reasons that it does not
+"""Why a release was refused: `updates.following.updater.RefusalReason`. The server counts reasons that it does not
 know, those of a newer app, as `other`."""
 LatencyBucket = Annotated[int, Field(ge=0, lt=LATENCY_BUCKETS)]
 Few = Annotated[int, Field(ge=0, le=_SOME)]

@@ -20,11 +20,12 @@ from mobile_models import durable_file, guide, guide_search
 from mobile_models.field_report import Arm
 from mobile_models.guide import Guide, GuideAnswer
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.updates import update_channel, updater
-from mobile_models.updates.known_time import Clock, system_clock
-from mobile_models.updates.refusals import RefusalReason, UpdateRefused
+from mobile_models.updates import update_channel
+from mobile_models.updates.following import updater
+from mobile_models.updates.following.known_time import Clock, system_clock
+from mobile_models.updates.following.refusals import RefusalReason, UpdateRefused
+from mobile_models.updates.following.updater import Offer, UpdateSource
 from mobile_models.updates.update_channel import DownloadConditions
-from mobile_models.updates.updater import Offer, UpdateSource
 from phone import server
 from phone.model_store import ActiveModel, ModelStore, runtime_version
 from phone.outbox import Outbox, Refusal, Sent

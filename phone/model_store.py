@@ -22,7 +22,7 @@ from mobile_models.document import Document, Sha256, file_sha256
 from mobile_models.litert_model import ModelError
 from mobile_models.manifest import ReleaseManifest
 from mobile_models.self_tests import SelfTestFailed
-from mobile_models.updates.refusals import RefusalReason, UpdateRefused, refusing_storage_errors
+from mobile_models.updates.following.refusals import RefusalReason, UpdateRefused, refusing_storage_errors
 from phone.load_watch import Attempt, LoadWatch
 from phone.usage import Usage
 

@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 from mobile_models import durable_file, field_report
 from mobile_models.document import Document
 from mobile_models.field_report import Arm, FieldReport, ReleaseUse
-from mobile_models.updates.refusals import RefusalReason
+from mobile_models.updates.following.refusals import RefusalReason
 from mobile_models.updates.update_channel import ChannelPointer
 from phone.submission import SubmissionId
 

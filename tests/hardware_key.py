@@ -6,7 +6,7 @@ from pathlib import Path
 
 from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner, Key, SecretsHandler, Signature, Signer
 
-from mobile_models.updates import signing_keys
+from mobile_models.updates.keys import signing_keys
 
 SCHEME = "testhsm"
 PIN = "1234"

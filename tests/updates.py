@@ -10,9 +10,9 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from mobile_models.updates import signing_keys
-from mobile_models.updates.repository import DesiredRelease, DesiredState
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing.repository import DesiredRelease, DesiredState
 from mobile_models.updates.update_channel import Candidate, ChannelPointer
 from tests import tiny_model
 

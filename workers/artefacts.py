@@ -12,9 +12,9 @@ import obstore
 from obstore.store import ObjectStore
 from sqlmodel import col, select
 
-from backend import photo_store
-from backend.release_files import MANIFEST, manifest_last, release_key
-from backend.run_files import LOG, run_key
+from backend.intake import photo_store
+from backend.releasing.release_files import MANIFEST, manifest_last, release_key
+from backend.runs.run_files import LOG, run_key
 from backend.tables import DatasetSnapshotPhoto, Photo, PhotoId, PhotoState
 from mobile_models.document import Sha256, file_sha256, sha256
 from training.dataset import DatasetSnapshot

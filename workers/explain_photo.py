@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from sqlmodel import Session
 
-from backend import photo_store
-from backend.current_model import current_version
 from backend.errors import Unavailable
+from backend.intake import photo_store
+from backend.releasing.current_model import current_version
 from backend.tables import Photo, PhotoId, PhotoState
 from mobile_models import photo as photos
 from mobile_models.classifier import Classifier

@@ -6,7 +6,9 @@ for imported photos that are still being inspected.
 
 from sqlmodel import Session, select
 
-from backend import job_queue, snapshots, training_runs
+from backend import job_queue
+from backend.datasets import snapshots
+from backend.runs import training_runs
 from backend.tables import DatasetSnapshotRow, DatasetSnapshotState, JobKind, TrainingRun, TrainingRunState
 from workers import artefacts
 from workers.claim import NotYet, Settle, Task, Work

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from PIL import Image
 from sqlmodel import Session, select
 
-from backend import labelling, near_duplicates, photo_search, photo_store
 from backend.database import now
 from backend.errors import Unavailable
-from backend.near_duplicates import Look
+from backend.intake import near_duplicates, photo_store
+from backend.intake.near_duplicates import Look
+from backend.reviewing import labelling
+from backend.searching import photo_search
 from backend.settings import Settings
 from backend.tables import Opinionated, Photo, PhotoId, PhotoState, Prediction
 from mobile_models import photo as photos

@@ -13,10 +13,10 @@ from pathlib import Path
 import obstore
 from sqlmodel import Session
 
-from backend import patches as pairs
 from backend.database import now
-from backend.patches import Made, Pair
-from backend.release_files import MODEL, release_key
+from backend.releasing import patches as pairs
+from backend.releasing.patches import Made, Pair
+from backend.releasing.release_files import MODEL, release_key
 from backend.tables import Patch, PatchState, Release
 from mobile_models.document import Sha256, sha256
 from mobile_models.manifest import ModelFile, ReleaseManifest

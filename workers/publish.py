@@ -1,7 +1,7 @@
 """Make the update repository agree with the database.
 
 Guarantees: running it again changes nothing that agrees already; killed anywhere, the repository stays whole and the
-next run completes it (`mobile_models.updates.repository`). It signs with the keys of this host only: a release that
+next run completes it (`updates.publishing.repository`). It signs with the keys of this host only: a release that
 needs more signatures is staged for people to sign, and waits. Near expiry everything that these keys can sign is
 signed anew.
 """
@@ -13,13 +13,16 @@ from datetime import timedelta
 import obstore
 from sqlmodel import Session
 
-from backend import desired_updates, field_reports, patches, publisher, retention
+from backend import desired_updates, publisher
 from backend.database import now
 from backend.desired_updates import Desired, WantedRelease
-from backend.patches import ReadyPatch
-from backend.release_files import MANIFEST, MODEL, release_key
-from mobile_models.updates import repository, signing_keys
-from mobile_models.updates.repository import DesiredPatch, DesiredRelease, DesiredState, Outcome
+from backend.evidence import field_reports
+from backend.releasing import patches, retention
+from backend.releasing.patches import ReadyPatch
+from backend.releasing.release_files import MANIFEST, MODEL, release_key
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository import DesiredPatch, DesiredRelease, DesiredState, Outcome
 from workers.claim import Settle, Task, Work
 from workers.workplace import Workplace
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from sqlmodel import Session, col, select
 
-from backend import release_files, training_runs
-from backend.current_model import current_version
+from backend.releasing import release_files
+from backend.releasing.current_model import current_version
+from backend.runs import training_runs
+from backend.runs.training_runs import UNFINISHED
 from backend.tables import (
     DatasetSnapshotRow,
     DatasetSnapshotState,
@@ -21,7 +23,6 @@ from backend.tables import (
     TrainingRun,
     TrainingRunState,
 )
-from backend.training_runs import UNFINISHED
 from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
 from training.child import TrainingCommand, last_words, train

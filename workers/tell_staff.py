@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from backend import notices
 from backend.database import now
-from backend.notices import Letter
+from backend.records import notices
+from backend.records.notices import Letter
 from backend.settings import Settings
 from backend.tables import NoticeWay
 from workers.workplace import Workplace

@@ -14,10 +14,14 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, String, cast, delete,
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from backend import field_reports, job_queue, photo_store, publisher, snapshots, training_runs
-from backend.current_model import current_version
+from backend import job_queue, publisher
 from backend.database import connect, now
-from backend.patches import Pair
+from backend.datasets import snapshots
+from backend.evidence import field_reports
+from backend.intake import photo_store
+from backend.releasing.current_model import current_version
+from backend.releasing.patches import Pair
+from backend.runs import training_runs
 from backend.settings import Settings
 from backend.tables import (
     DatasetSnapshotRow,

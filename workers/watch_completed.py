@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from backend import channels, field_evidence, notices, rollouts
 from backend.database import now
+from backend.evidence import field_evidence
+from backend.records import notices
+from backend.releasing import channels, rollouts
 from backend.tables import Rollout, RolloutState
 from workers.workplace import Workplace
 

@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from sqlmodel import Session
 
-from backend import channels, field_evidence, notices, releases, rollouts
 from backend.database import now
-from backend.field_evidence import Judgement, Verdict
+from backend.evidence import field_evidence
+from backend.evidence.field_evidence import Judgement, Verdict
+from backend.records import notices
+from backend.releasing import channels, releases, rollouts
 from backend.rollout_plan import RolloutPlan
 from backend.tables import OPEN_ROLLOUT, Rollout, RolloutState
 from workers.workplace import Workplace

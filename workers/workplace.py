@@ -12,10 +12,11 @@ from obstore.store import ObjectStore
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from backend import database, photo_store
-from backend.current_model import CurrentModel
+from backend import database
 from backend.doorbell import BackgroundDoorbell
+from backend.intake import photo_store
 from backend.job_queue import Doorbell
+from backend.releasing.current_model import CurrentModel
 from backend.settings import Settings
 
 

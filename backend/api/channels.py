@@ -6,11 +6,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from backend import channels, release_history, retreat
 from backend.api.dependencies import Transaction
 from backend.api.rollout_bodies import ReasonBody, RolloutAnswer
 from backend.api.staff_dependencies import Engineer
 from backend.database import RowNumber
+from backend.releasing import channels, release_history, retreat
 from backend.tables import ReleaseChannel
 from mobile_models.updates.update_channel import ChannelPointer
 

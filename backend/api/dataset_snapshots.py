@@ -5,11 +5,11 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from backend import snapshot_differences, snapshots
 from backend.api.dependencies import Transaction
 from backend.api.staff_dependencies import DataReader, Engineer
 from backend.database import RowNumber
-from backend.snapshot_differences import Change
+from backend.datasets import snapshot_differences, snapshots
+from backend.datasets.snapshot_differences import Change
 from backend.tables import DatasetSnapshotRow, DatasetSnapshotState
 
 router = APIRouter(prefix="/v1/dataset-snapshots", tags=["training"])

@@ -17,18 +17,18 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from backend import devices
-from backend.current_model import CurrentModel
 from backend.database import transaction
 from backend.doorbell import BackgroundDoorbell
 from backend.errors import NotSignedIn
-from backend.neighbours import Neighbours
-from backend.photo_sandbox import PhotoSandbox
+from backend.intake.photo_sandbox import PhotoSandbox
+from backend.intake.thumbnails import Thumbnails
+from backend.people.single_sign_on import SingleSignOn
 from backend.rate_limit import RateLimit
+from backend.releasing.current_model import CurrentModel
+from backend.releasing.update_files import UpdateFiles
+from backend.reviewing.neighbours import Neighbours
 from backend.settings import Settings
-from backend.single_sign_on import SingleSignOn
 from backend.tables import DeviceId
-from backend.thumbnails import Thumbnails
-from backend.update_files import UpdateFiles
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from backend import field_evidence, field_figures, field_reports, releases, rollouts
 from backend.api import problems
 from backend.api.dependencies import CurrentSettings, KnownDevice, Parts, PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Engineer
 from backend.database import RowNumber, now
 from backend.errors import TooLarge
-from backend.field_evidence import Verdict
+from backend.evidence import field_evidence, field_figures, field_reports
+from backend.evidence.field_evidence import Verdict
+from backend.releasing import releases, rollouts
 from backend.tables import DeviceId
 from mobile_models.field_report import FieldReport
 

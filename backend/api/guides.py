@@ -10,11 +10,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from backend import guidance
 from backend.api.dependencies import Transaction
 from backend.api.staff_dependencies import GuideEditor
 from backend.database import RowNumber, Text, now
 from backend.errors import DomainError, NotFound
+from backend.guides import guidance
 from backend.tables import GuideVersion
 from mobile_models.guide import Guide, LanguageCode, Name
 from mobile_models.label_set import LabelId

@@ -7,12 +7,13 @@ import obstore
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from backend import migrations, notices, publisher
+from backend import migrations, publisher
 from backend.api import problems
 from backend.api.dependencies import Parts, PartsOfServer
-from backend.current_model import current_version
 from backend.database import now, transaction
-from backend.release_files import MODEL, release_key
+from backend.records import notices
+from backend.releasing.current_model import current_version
+from backend.releasing.release_files import MODEL, release_key
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["operation"])

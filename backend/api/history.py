@@ -11,10 +11,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from backend import release_history
 from backend.api.dependencies import Parts, PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Engineer
 from backend.database import Text
+from backend.releasing import release_history
 from backend.tables import AuditEvent
 
 router = APIRouter(prefix="/v1/history", tags=["history"])

@@ -7,14 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from backend import moderation, photo_counts, photo_details, photo_search, thumbnails
 from backend.api.dependencies import PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import DataKeeper, DataReader
 from backend.database import Text
 from backend.errors import DomainError, Forbidden
-from backend.moderation import Note, Reason
-from backend.photo_search import MOST, Mark, Search
-from backend.review_items import found_by
+from backend.intake import moderation, thumbnails
+from backend.intake.moderation import Note, Reason
+from backend.reviewing.review_items import found_by
+from backend.searching import photo_counts, photo_details, photo_search
+from backend.searching.photo_search import MOST, Mark, Search
 from backend.tables import LocationPrecision, Photo, PhotoId, PhotoSource, PhotoState, ReviewVerdict
 from mobile_models.label_set import LabelId
 

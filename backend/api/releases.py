@@ -11,17 +11,19 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
-from backend import audit_log, channels, publisher, releases, rollouts
+from backend import publisher
 from backend.api.dependencies import CurrentSettings, Parts, PartsOfServer, Transaction, transaction_of
 from backend.api.rollout_bodies import ReasonBody, RolloutAnswer, TermsBody, WidenBody
 from backend.api.staff_dependencies import Engineer
 from backend.database import RowNumber, Text
 from backend.errors import Conflict, DomainError
+from backend.records import audit_log
+from backend.releasing import channels, releases, rollouts
 from backend.settings import Settings
 from backend.tables import Release, ReleaseState
 from mobile_models.document import Sha256
-from mobile_models.updates import repository
-from mobile_models.updates.repository import StagedSignature
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository import StagedSignature
 from mobile_models.updates.staged_targets import SignatureRefused
 
 router = APIRouter(prefix="/v1/releases", tags=["releases"])

@@ -7,13 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from backend import known_labels, labelling, photo_store, review_items, review_queue
+from backend import known_labels
 from backend.api.dependencies import PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Reviewer
 from backend.errors import NotFound
-from backend.labelling import Verdict
-from backend.review_items import Item
-from backend.review_queue import MOST_CLAIMS
+from backend.intake import photo_store
+from backend.reviewing import labelling, review_items, review_queue
+from backend.reviewing.labelling import Verdict
+from backend.reviewing.review_items import Item
+from backend.reviewing.review_queue import MOST_CLAIMS
 from backend.tables import Opinionated, PhotoId, RejectReason, ReviewVerdict
 from mobile_models.label_set import LabelId
 

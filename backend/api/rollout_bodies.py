@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from backend.database import Text
 from backend.errors import DomainError
+from backend.releasing.rollouts import Terms
 from backend.rollout_plan import MOST_STEPS, BadPlan, RolloutPlan
-from backend.rollouts import Terms
 from backend.settings import Settings
 from backend.tables import Rollout, RolloutState
 from mobile_models.updates.update_channel import STABLE, DownloadConditions

@@ -3,11 +3,11 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from backend import releases, rollouts
 from backend.api.dependencies import CurrentSettings, Transaction
 from backend.api.rollout_bodies import ReasonBody, RolloutAnswer, TermsBody, WidenBody
 from backend.api.staff_dependencies import Engineer
 from backend.database import RowNumber
+from backend.releasing import releases, rollouts
 
 router = APIRouter(prefix="/v1/rollouts", tags=["rollouts"])
 

@@ -5,13 +5,13 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from backend import passwords, sign_ins, staff, staff_sessions
 from backend.api.dependencies import BearerToken, PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Administrator, AnyStaff
 from backend.database import RowNumber, Text
 from backend.errors import Forbidden, NotSignedIn
-from backend.sign_ins import SecondStep
-from backend.staff_sessions import Origin, SignedIn
+from backend.people import passwords, sign_ins, staff, staff_sessions
+from backend.people.sign_ins import SecondStep
+from backend.people.staff_sessions import Origin, SignedIn
 from backend.tables import Role, Staff
 
 router = APIRouter(prefix="/v1/staff", tags=["staff"])

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from backend import staff, staff_sessions
 from backend.api.dependencies import BearerToken, PartsOfServer
 from backend.database import transaction
-from backend.permissions import Permission
-from backend.staff import Person
+from backend.people import staff, staff_sessions
+from backend.people.permissions import Permission
+from backend.people.staff import Person
 
 
 def recognised(given: PartsOfServer, token: BearerToken) -> Person:

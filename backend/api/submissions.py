@@ -8,11 +8,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Json, TypeAdapter, ValidationError
 
-from backend import photos
 from backend.api import problems, uploads
 from backend.api.dependencies import KnownDevice, Parts, PartsOfServer, Transaction, transaction_of
-from backend.photos import Incoming, Status
-from backend.submission import Submission
+from backend.intake import photos
+from backend.intake.photos import Incoming, Status
+from backend.intake.submission import Submission
 from backend.tables import DeviceId, PhotoId, PhotoState
 from mobile_models.document import sha256
 from mobile_models.label_set import LabelId

@@ -8,11 +8,12 @@ import obstore
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from backend import run_files, snapshots, training_runs
 from backend.api.dependencies import CurrentSettings, PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Engineer
 from backend.database import RowNumber
+from backend.datasets import snapshots
 from backend.errors import DomainError, NotFound
+from backend.runs import run_files, training_runs
 from backend.settings import Settings
 from backend.tables import TrainingMode, TrainingRun, TrainingRunState
 from training import recipe as recipes

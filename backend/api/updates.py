@@ -19,7 +19,7 @@ from obstore.exceptions import PreconditionError
 from backend.api import problems
 from backend.api.dependencies import PartsOfServer
 from backend.errors import NotFound, Unavailable
-from backend.update_files import UpdateFile, UpdateFiles
+from backend.releasing.update_files import UpdateFile, UpdateFiles
 
 if TYPE_CHECKING:  # It exists in obstore's stubs only.
     from obstore import GetResult

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from backend import passkeys, passwords, second_factor, sign_ins, staff, staff_sessions
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import origin, pages, refusals
 from backend.console.visitor import SIGN_IN, AnyStaff, Visitor, forget_session
 from backend.errors import DomainError
+from backend.people import passkeys, passwords, second_factor, sign_ins, staff, staff_sessions
 from backend.tables import SignInWay, Staff
 
 router = APIRouter(include_in_schema=False)

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
-from backend import passkeys, second_factor, sign_ins, staff_sessions
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import origin, pages, refusals
 from backend.console.account import ACCOUNT
@@ -16,6 +15,7 @@ from backend.console.second_step import LONGEST_CODE, qr_code
 from backend.console.visitor import AnyStaff, Visitor
 from backend.database import RowNumber
 from backend.errors import Conflict, DomainError
+from backend.people import passkeys, second_factor, sign_ins, staff_sessions
 
 router = APIRouter(include_in_schema=False)
 _CODE, _PASSKEYS = f"{ACCOUNT}/second-factor", f"{ACCOUNT}/passkeys"

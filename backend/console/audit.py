@@ -15,12 +15,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Query, Response
 from fastapi.responses import StreamingResponse
 
-from backend import audit_chain, audit_log
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.audit_log import Search
 from backend.console import pages
 from backend.console.visitor import Auditor, Visitor
 from backend.database import RowNumber, Text
+from backend.records import audit_chain, audit_log
+from backend.records.audit_log import Search
 from backend.tables import AuditEvent
 
 router = APIRouter(include_in_schema=False)

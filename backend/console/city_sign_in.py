@@ -6,14 +6,14 @@ Guarantees: the way there changes nothing here; what has to be remembered is in 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from backend import single_sign_on
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import half_way, origin, pages, safety
 from backend.console.sign_in import sign_in_page
 from backend.console.visitor import SIGN_IN, AnyReader, remember_session
 from backend.errors import DomainError, NotFound
-from backend.single_sign_on import Identity, SingleSignOn
-from backend.staff_sessions import Origin, SignedIn
+from backend.people import single_sign_on
+from backend.people.single_sign_on import Identity, SingleSignOn
+from backend.people.staff_sessions import Origin, SignedIn
 
 router = APIRouter(include_in_schema=False)
 _BACK = f"{SIGN_IN}/single/back"

@@ -12,14 +12,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session
 
-from backend import photo_details, photo_search, thumbnails
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import pages, safety
 from backend.console.data_filters import AskedFor, Choices
 from backend.console.visitor import DataReader, Visitor
 from backend.errors import DomainError, Forbidden
-from backend.photo_search import Mark, Search
-from backend.review_items import found_by
+from backend.intake import thumbnails
+from backend.reviewing.review_items import found_by
+from backend.searching import photo_details, photo_search
+from backend.searching.photo_search import Mark, Search
 from backend.tables import Photo, PhotoId
 
 router = APIRouter(include_in_schema=False)

@@ -13,18 +13,20 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Response
 from fastapi.responses import StreamingResponse
 
-from backend import audit_log, dataset_archives, photo_exports, snapshots
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console.data import DATA
 from backend.console.data_filters import AskedFor
 from backend.console.data_snapshots import SNAPSHOTS
 from backend.console.visitor import DataKeeper
 from backend.database import RowNumber
-from backend.dataset_archives import Layout
+from backend.datasets import dataset_archives, snapshots
+from backend.datasets.dataset_archives import Layout
 from backend.errors import Conflict
-from backend.photo_exports import COLUMNS, PUBLIC_COLUMNS, Row
-from backend.photo_search import Search
-from backend.staff import Person
+from backend.people.staff import Person
+from backend.records import audit_log
+from backend.searching import photo_exports
+from backend.searching.photo_exports import COLUMNS, PUBLIC_COLUMNS, Row
+from backend.searching.photo_search import Search
 from backend.tables import DatasetSnapshotState
 
 router = APIRouter(include_in_schema=False)

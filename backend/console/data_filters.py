@@ -13,7 +13,7 @@ from backend.console.language import Language
 from backend.console.pages import _
 from backend.console.visitor import Visitor
 from backend.database import Text
-from backend.photo_search import Search
+from backend.searching.photo_search import Search
 from backend.tables import Photo, PhotoSource, PhotoState
 from mobile_models.label_set import UNSURE
 

@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
-from backend import photo_counts
 from backend.api.dependencies import PartsOfServer, transaction_of
 from backend.console import charts, map_drawing, pages, safety
 from backend.console.charts import Chart, Colour, Point, Series
@@ -23,7 +22,8 @@ from backend.console.data import DATA
 from backend.console.data_filters import Asked, AskedFor, Choices
 from backend.console.language import Language
 from backend.console.visitor import DataReader
-from backend.photo_counts import Cell, OverTime, PlaceCount
+from backend.searching import photo_counts
+from backend.searching.photo_counts import Cell, OverTime, PlaceCount
 from backend.settings import Settings
 
 router = APIRouter(include_in_schema=False)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Form, Response
 
-from backend import device_blocks, moderation, photo_details
+from backend import device_blocks
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import data_words, pages
 from backend.console.data import DATA
@@ -18,7 +18,9 @@ from backend.console.review_view import VERDICTS
 from backend.console.visitor import DataKeeper, DataReader, Visitor
 from backend.database import RowNumber
 from backend.errors import DomainError
-from backend.moderation import Note, Reason
+from backend.intake import moderation
+from backend.intake.moderation import Note, Reason
+from backend.searching import photo_details
 from backend.tables import PhotoId
 
 router = APIRouter(include_in_schema=False)

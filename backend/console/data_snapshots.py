@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from backend import snapshot_differences, snapshots
 from backend.api.dependencies import PartsOfServer, transaction_of
 from backend.console import pages
 from backend.console.data import DATA
@@ -12,7 +11,8 @@ from backend.console.data_filters import SOURCES, SPLITS, label_names
 from backend.console.pages import _
 from backend.console.visitor import DataReader, Engineer
 from backend.database import RowNumber
-from backend.snapshot_differences import Change
+from backend.datasets import snapshot_differences, snapshots
+from backend.datasets.snapshot_differences import Change
 from backend.tables import DatasetSnapshotState
 
 router = APIRouter(include_in_schema=False)

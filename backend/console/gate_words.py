@@ -1,6 +1,6 @@
 """The gate's verdict in plain words: "better at plastic by 5 of 82, worse at metal by 2 of 82".
 
-Guarantees: the words are made from figures (`backend.verdict_figures`), in the language of the reader; what blocked a
+Guarantees: the words are made from figures (`verdict_figures`), in the language of the reader; what blocked a
 model comes first.
 """
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from backend.console.language import Language
 from backend.console.pages import _
-from backend.verdict_figures import Change, Loss, MissedFloor, VerdictFigures
+from backend.runs.verdict_figures import Change, Loss, MissedFloor, VerdictFigures
 from mobile_models.evaluation import Blessing, EvaluationReport
 
 Tone = Literal["good", "bad", "plain"]

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Response
 
-from backend import guidance
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import guidance_view, guidance_words, pages
 from backend.console.guidance_view import GUIDANCE, City
 from backend.console.visitor import GuideEditor, Visitor
 from backend.errors import DomainError
-from backend.guide_changes import Part
+from backend.guides import guidance
+from backend.guides.guide_changes import Part
 from mobile_models import guide_search
 from mobile_models.guide import EXAMPLE, Guide
 

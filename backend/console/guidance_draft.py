@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from backend.guide_changes import KINDS, Part, Piece
+from backend.guides.guide_changes import KINDS, Part, Piece
 from mobile_models.guide import Bin, GuideItem, Rule, Symbol, parts_of
 
 TEXTS = ("preparation", "drop_off", "hazard")

@@ -13,14 +13,14 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
-from backend import guidance, guide_changes
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import guidance_draft, guidance_view, guidance_words, pages
 from backend.console.guidance_draft import Draft, DraftProblem
 from backend.console.guidance_view import GUIDANCE, City, Screen, Shown
 from backend.console.visitor import GuideEditor, Visitor
 from backend.errors import DomainError, NotFound
-from backend.guide_changes import Change, Difference, Part
+from backend.guides import guidance, guide_changes
+from backend.guides.guide_changes import Change, Difference, Part
 from mobile_models.guide import Bin, GuideAnswer, GuideItem, Rule, Symbol, answer_about
 
 router = APIRouter(include_in_schema=False)

@@ -8,13 +8,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Response
 
-from backend import guidance, guide_changes
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import guidance_view, guidance_words, pages
 from backend.console.guidance_view import GUIDANCE, City
 from backend.console.visitor import GuideEditor, Visitor
 from backend.database import RowNumber, now
 from backend.errors import DomainError
+from backend.guides import guidance, guide_changes
 
 router = APIRouter(include_in_schema=False)
 _VERSIONS = f"{GUIDANCE}/{{city}}/versions"

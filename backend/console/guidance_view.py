@@ -12,13 +12,14 @@ from typing import Annotated, Any
 from fastapi import Path
 from sqlmodel import Session
 
-from backend import guidance, known_labels
+from backend import known_labels
 from backend.console import guidance_words
 from backend.console.language import Language
 from backend.console.visitor import Visitor
 from backend.database import now
-from backend.guide_changes import Part, pieces
-from backend.guide_gaps import Gaps
+from backend.guides import guidance
+from backend.guides.guide_changes import Part, pieces
+from backend.guides.guide_gaps import Gaps
 from backend.tables import GuideVersion
 from mobile_models.guide import Bin, Guide, GuideAnswer, GuideItem, GuideLabel, Rule, in_language
 from mobile_models.guide_search import folded

@@ -13,7 +13,7 @@ from backend.console import language, refusals
 from backend.console.language import LANGUAGES, Language
 from backend.console.pages import _
 from backend.errors import DomainError
-from backend.guide_changes import Part
+from backend.guides.guide_changes import Part
 from mobile_models.guide import Symbol
 
 PARTS = {Part.BINS: _("Bins"), Part.LABELS: _("Labels"), Part.ITEMS: _("Things")}

@@ -7,9 +7,9 @@ of them opens anything by itself.
 from fastapi import Response
 
 from backend.console.visitor import SIGN_IN, is_secure
+from backend.people.sign_ins import SECOND_STEP_LASTS
+from backend.people.single_sign_on import LASTS_SECONDS
 from backend.settings import Settings
-from backend.sign_ins import SECOND_STEP_LASTS
-from backend.single_sign_on import LASTS_SECONDS
 
 SECOND_STEP = f"{SIGN_IN}/second"
 STEP_COOKIE, AWAY_COOKIE = "wastelens_step", "wastelens_away"

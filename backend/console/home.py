@@ -3,11 +3,12 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
-from backend import review_queue, training_runs
 from backend.api.dependencies import PartsOfServer, Transaction
 from backend.console import pages
 from backend.console.visitor import AnyStaff
-from backend.current_model import current_version
+from backend.releasing.current_model import current_version
+from backend.reviewing import review_queue
+from backend.runs import training_runs
 
 router = APIRouter(include_in_schema=False)
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.photo_counts import Cell
+from backend.searching.photo_counts import Cell
 
 WIDTH, HEIGHT = 800.0, 400.0
 _MARGIN = 40.0

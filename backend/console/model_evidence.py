@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from obstore.store import ObjectStore
 
-from backend import run_files, verdict_figures
 from backend.console import gate_words
 from backend.console.gate_words import Sentence
 from backend.console.language import Language
+from backend.runs import run_files, verdict_figures
 from backend.tables import Release, TrainingRun
 from mobile_models.evaluation import Blessing, EvaluationReport, GatePolicy
 

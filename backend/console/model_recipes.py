@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from backend import configurations
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import model_words, pages, recipe_form
 from backend.console.models import MODELS
@@ -15,6 +14,7 @@ from backend.console.recipe_form import Mistakes
 from backend.console.visitor import Engineer, Visitor
 from backend.database import RowNumber, Text
 from backend.errors import DomainError
+from backend.runs import configurations
 from backend.tables import RecipeConfiguration
 from training import recipe as recipes
 from training.recipe import Recipe, RecipeError

@@ -10,16 +10,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Response
 from sqlmodel import Session, col, select
 
-from backend import audit_log, channels, releases, rollouts, run_files, snapshots, training_runs
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import model_evidence, model_words, pages
 from backend.console.models import MODELS
 from backend.console.visitor import Engineer, Visitor
 from backend.database import RowNumber, Text
+from backend.datasets import snapshots
 from backend.errors import DomainError
-from backend.release_files import release_key
+from backend.records import audit_log
+from backend.releasing import channels, releases, rollouts
+from backend.releasing.release_files import release_key
+from backend.releasing.rollouts import Terms
 from backend.rollout_plan import BadPlan, RolloutPlan
-from backend.rollouts import Terms
+from backend.runs import run_files, training_runs
 from backend.settings import Settings
 from backend.tables import DatasetSnapshotRow, Release, ReleaseState, TrainingRun
 from mobile_models.manifest import ReleaseManifest

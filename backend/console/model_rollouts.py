@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
-from backend import audit_log, channels, field_evidence, field_figures, release_history, releases, retreat, rollouts
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import model_words, pages, rollout_curves, rollout_words
 from backend.console.language import Language
@@ -19,7 +18,10 @@ from backend.console.models import MODELS
 from backend.console.visitor import Engineer, Visitor
 from backend.database import RowNumber, Text, now
 from backend.errors import DomainError
-from backend.field_figures import DayFigures
+from backend.evidence import field_evidence, field_figures
+from backend.evidence.field_figures import DayFigures
+from backend.records import audit_log
+from backend.releasing import channels, release_history, releases, retreat, rollouts
 from backend.rollout_plan import RolloutPlan
 from backend.settings import Settings
 from backend.tables import OPEN_ROLLOUT, ReleaseState, Rollout, RolloutState

@@ -13,16 +13,17 @@ from babel import dates
 from fastapi import APIRouter, Depends, Form, Response
 from sqlmodel import Session
 
-from backend import configurations, run_files, snapshots, training_runs
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import charts, model_evidence, model_words, pages, safety
 from backend.console.charts import Chart, Point, Series
 from backend.console.language import Language
 from backend.console.visitor import Engineer, Visitor
 from backend.database import RowNumber, Text
+from backend.datasets import snapshots
 from backend.errors import DomainError, NotFound
+from backend.runs import configurations, run_files, training_runs
+from backend.runs.training_runs import RESUMABLE, UNFINISHED
 from backend.tables import DatasetSnapshotRow, Release, TrainingMode, TrainingPoint, TrainingRun
-from backend.training_runs import RESUMABLE, UNFINISHED
 from training import recipe as recipes
 from training.recipe import CHAMPION, IMAGENET, RANDOM, RANDOM_FROZEN, Recipe, RecipeError
 

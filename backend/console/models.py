@@ -6,11 +6,13 @@ from typing import Any
 from fastapi import APIRouter, Response
 from sqlmodel import Session
 
-from backend import channels, field_reports, releases, rollouts, training_runs
 from backend.api.dependencies import PartsOfServer, transaction_of
 from backend.console import model_words, pages
 from backend.console.visitor import Engineer
 from backend.database import now
+from backend.evidence import field_reports
+from backend.releasing import channels, releases, rollouts
+from backend.runs import training_runs
 from backend.tables import Release, ReleaseChannel, ReleaseState, Rollout, RolloutState
 
 router = APIRouter(include_in_schema=False)

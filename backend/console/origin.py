@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from backend.passkeys import RelyingParty
+from backend.people.passkeys import RelyingParty
+from backend.people.staff_sessions import Origin
 from backend.settings import Settings
-from backend.staff_sessions import Origin
 
 
 def address_of(request: Request) -> str:

@@ -16,7 +16,7 @@ from backend.console import safety
 from backend.console.language import LANGUAGES, Language
 from backend.console.visitor import SAID, THEMES, Reader, Visitor
 from backend.database import now
-from backend.permissions import Permission
+from backend.people.permissions import Permission
 from backend.settings import Settings
 from mobile_models.document import sha256
 

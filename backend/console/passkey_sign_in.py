@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
-from backend import passkeys
 from backend.api.dependencies import PartsOfServer, transaction_of
 from backend.console import origin, pages
 from backend.console.sign_in import sign_in_page
 from backend.console.visitor import SIGN_IN, AnyReader, remember_session
 from backend.errors import DomainError
+from backend.people import passkeys
 
 router = APIRouter(include_in_schema=False)
 LONGEST_ANSWER = 20_000

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from backend import password_links, passwords
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import origin, pages, refusals
 from backend.console.sign_in import sign_in_page
 from backend.console.visitor import SIGN_IN, AnyReader, Reader
 from backend.errors import DomainError, NotSignedIn
+from backend.people import password_links, passwords
 
 router = APIRouter(include_in_schema=False)
 PATH = f"{SIGN_IN}/link"

@@ -9,13 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from sqlmodel import Session, col
 
-from backend import audit_log, distinct_values, passkeys, password_links, second_factor, staff, staff_sessions
+from backend import distinct_values
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import origin, pages, password_link, refusals
 from backend.console.pages import _
 from backend.console.visitor import Administrator, Visitor
 from backend.database import RowNumber
 from backend.errors import DomainError
+from backend.people import passkeys, password_links, second_factor, staff, staff_sessions
+from backend.records import audit_log
 from backend.tables import Photo, Role
 
 router = APIRouter(include_in_schema=False)

@@ -12,14 +12,15 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
-from backend import explanations, known_labels, labelling, reliability, review_checks, review_queue
+from backend import known_labels
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import pages, refusals, review_view, safety
 from backend.console.pages import _
 from backend.console.visitor import Reviewer, Visitor
 from backend.errors import DomainError
-from backend.labelling import Verdict
-from backend.review_items import Item
+from backend.reviewing import explanations, labelling, reliability, review_checks, review_queue
+from backend.reviewing.labelling import Verdict
+from backend.reviewing.review_items import Item
 from backend.tables import PhotoId, RejectReason, ReviewVerdict
 
 router = APIRouter(include_in_schema=False)

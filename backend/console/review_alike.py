@@ -12,13 +12,14 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Response
 from sqlmodel import Session
 
-from backend import alike, known_labels, review_items, review_queue
+from backend import known_labels
 from backend.api.dependencies import PartsOfServer, transaction_of
 from backend.console import pages, review_view
 from backend.console.review import REVIEW, Choice
 from backend.console.visitor import Reviewer, Visitor
 from backend.database import Text
-from backend.review_items import Item
+from backend.reviewing import alike, review_items, review_queue
+from backend.reviewing.review_items import Item
 from backend.tables import PhotoId
 
 router = APIRouter(include_in_schema=False)

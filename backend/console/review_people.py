@@ -5,11 +5,13 @@ Guarantees: residents are shown by the random number of their phone, of which a 
 
 from fastapi import APIRouter, Response
 
-from backend import known_labels, reliability, staff
+from backend import known_labels
 from backend.api.dependencies import PartsOfServer, transaction_of
 from backend.console import pages, review_view
 from backend.console.review import REVIEW
 from backend.console.visitor import Administrator
+from backend.people import staff
+from backend.reviewing import reliability
 
 router = APIRouter(include_in_schema=False)
 _MOST = 30

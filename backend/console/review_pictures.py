@@ -7,13 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from backend import photo_store, review_items
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import safety
 from backend.console.review import REVIEW
 from backend.console.visitor import Reviewer
 from backend.errors import NotFound
-from backend.staff import Person
+from backend.intake import photo_store
+from backend.people.staff import Person
+from backend.reviewing import review_items
 from backend.tables import Photo, PhotoId
 
 router = APIRouter(include_in_schema=False)

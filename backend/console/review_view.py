@@ -9,16 +9,17 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from backend import known_labels, reliability
+from backend import known_labels
 from backend.console.language import Language
 from backend.console.pages import _
-from backend.labelling import Told
-from backend.neighbours import Neighbour, Neighbours
-from backend.opinions import Decision
-from backend.reliability import Reliability
-from backend.review_items import Item
+from backend.people.staff import Person
+from backend.reviewing import reliability
+from backend.reviewing.labelling import Told
+from backend.reviewing.neighbours import Neighbour, Neighbours
+from backend.reviewing.opinions import Decision
+from backend.reviewing.reliability import Reliability
+from backend.reviewing.review_items import Item
 from backend.settings import Settings
-from backend.staff import Person
 from backend.tables import Opinionated, Photo, PhotoId, RejectReason, ReviewVerdict
 from mobile_models.label_set import UNSURE, Label, LabelSet
 

@@ -10,7 +10,7 @@ from datetime import date
 from backend.console import charts, model_words
 from backend.console.charts import Chart, Colour, Point, Series
 from backend.console.language import Language
-from backend.field_figures import DayFigures
+from backend.evidence.field_figures import DayFigures
 from mobile_models.field_report import Arm
 
 _COLOURS: dict[Arm, Colour] = {Arm.CANDIDATE: "one", Arm.CURRENT: "two", Arm.AWAITED: "three", Arm.BUNDLED: "four"}

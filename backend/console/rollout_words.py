@@ -1,6 +1,6 @@
 """What the evidence about a rollout says, in plain words: why it holds, widens or is halted.
 
-Guarantees: the words are made from the figures of a judgement (`backend.field_evidence`) and the settings that it was
+Guarantees: the words are made from the figures of a judgement (`field_evidence`) and the settings that it was
 judged by, in the language of the reader.
 """
 
@@ -10,8 +10,8 @@ from datetime import timedelta
 from backend.console.language import Language
 from backend.console.pages import _
 from backend.database import now
-from backend.field_evidence import Judgement, Verdict
-from backend.sequential_test import Sample
+from backend.evidence.field_evidence import Judgement, Verdict
+from backend.evidence.sequential_test import Sample
 from backend.settings import Settings
 from backend.tables import Rollout
 

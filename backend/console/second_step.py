@@ -10,14 +10,14 @@ import segno
 from fastapi import APIRouter, Form, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from backend import second_factor, sign_ins, staff
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import half_way, origin, pages, refusals
 from backend.console.sign_in import sign_in_page
 from backend.console.visitor import AnyReader, Reader, remember_session
 from backend.errors import DomainError, NotSignedIn
-from backend.second_factor import Enrolment
-from backend.staff_sessions import Origin, SignedIn
+from backend.people import second_factor, sign_ins, staff
+from backend.people.second_factor import Enrolment
+from backend.people.staff_sessions import Origin, SignedIn
 
 router = APIRouter(include_in_schema=False)
 LONGEST_CODE = 40

@@ -13,15 +13,17 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from backend import photo_samples, photo_store, review_items
 from backend.api.dependencies import PartsOfServer, transaction_of
 from backend.console import pages, refusals, safety
 from backend.console.pages import _
 from backend.console.problem_pages import wants_page
 from backend.console.service_arguments import DataReaderCalls, EngineerCalls
 from backend.console.visitor import Visitor
+from backend.datasets import photo_samples
 from backend.errors import DomainError, NotFound
-from backend.recipe_drafts import DEFAULT
+from backend.intake import photo_store
+from backend.reviewing import review_items
+from backend.runs.recipe_drafts import DEFAULT
 from backend.tables import Photo, PhotoId
 
 router = APIRouter(include_in_schema=False)

@@ -21,14 +21,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from backend import photo_folders, staff, staff_sessions
 from backend.api.dependencies import Parts, PartsOfServer
 from backend.console import safety
 from backend.console.visitor import AnyReader, Reader, Visitor, any_staff
 from backend.database import transaction
+from backend.datasets import photo_folders
 from backend.errors import DomainError
-from backend.permissions import Permission
-from backend.staff import Person
+from backend.people import staff, staff_sessions
+from backend.people.permissions import Permission
+from backend.people.staff import Person
 
 FILES = "files"
 Given = TypeVar("Given", bound=BaseModel)

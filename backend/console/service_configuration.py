@@ -13,7 +13,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from backend import configurations, recipe_drafts
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import pages, safety, service
 from backend.console.pages import _
@@ -23,7 +22,8 @@ from backend.console.service_arguments import Arguments, EngineerCalls, read
 from backend.console.visitor import Visitor
 from backend.database import Text
 from backend.errors import DomainError, Unavailable
-from backend.recipe_drafts import DEFAULT, RECIPE, Draft
+from backend.runs import configurations, recipe_drafts
+from backend.runs.recipe_drafts import DEFAULT, RECIPE, Draft
 from mobile_models.manifest import ReleaseManifest
 from training import recipe as recipes
 

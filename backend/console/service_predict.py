@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from backend import folder_answers, photo_folders
 from backend.api import uploads
 from backend.api.dependencies import Parts, PartsOfServer
 from backend.console import pages, safety, service
@@ -18,8 +17,9 @@ from backend.console.service import SERVICE
 from backend.console.service_arguments import Arguments, Call, EngineerCalls, folder_of, read
 from backend.console.visitor import Visitor
 from backend.database import Text
+from backend.datasets import folder_answers, photo_folders
+from backend.datasets.folder_answers import FolderAnswer
 from backend.errors import DomainError
-from backend.folder_answers import FolderAnswer
 
 router = APIRouter(include_in_schema=False)
 PREDICT = f"{SERVICE}/predict"

@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from backend import photo_folders, recipe_drafts, retraining, snapshots
 from backend.api import training_runs as runs_api
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import pages, safety, service
@@ -22,8 +21,10 @@ from backend.console.service import SERVICE
 from backend.console.service_arguments import Arguments, Call, EngineerCalls, folder_of, read
 from backend.console.visitor import Visitor
 from backend.database import RowNumber, Text
+from backend.datasets import photo_folders, snapshots
 from backend.errors import DomainError
-from backend.gold_import import Importer, ImportReport, Source
+from backend.intake.gold_import import Importer, ImportReport, Source
+from backend.runs import recipe_drafts, retraining
 from backend.tables import TrainingMode, TrainingRun
 from training.recipe import CHAMPION, IMAGENET, RANDOM, RANDOM_FROZEN
 

@@ -6,7 +6,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from backend import passwords, sign_ins, staff_sessions
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import half_way, origin, pages, refusals
 from backend.console.language import LANGUAGES
@@ -21,8 +20,9 @@ from backend.console.visitor import (
     remember_session,
 )
 from backend.errors import DomainError
-from backend.sign_ins import SecondStep
-from backend.staff_sessions import Origin, SignedIn
+from backend.people import passwords, sign_ins, staff_sessions
+from backend.people.sign_ins import SecondStep
+from backend.people.staff_sessions import Origin, SignedIn
 
 router = APIRouter(include_in_schema=False)
 

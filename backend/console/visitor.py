@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from backend import staff, staff_sessions
 from backend.api.dependencies import Parts, PartsOfServer
 from backend.console import language, safety
 from backend.console.language import Language
 from backend.database import transaction
 from backend.errors import NotSignedIn
-from backend.permissions import Permission
+from backend.people import staff, staff_sessions
+from backend.people.permissions import Permission
+from backend.people.staff import Person
 from backend.settings import Settings
-from backend.staff import Person
 
 Theme = Literal["auto", "light", "dark"]
 THEMES: tuple[Theme, ...] = ("auto", "light", "dark")

@@ -20,7 +20,7 @@ from cli.demo import city, first_model, photos
 from cli.demo.city import City, DemoFailed
 from cli.demo.street import Measured, Sent, Street
 from cli.import_gold import importing
-from mobile_models.updates import signing_keys
+from mobile_models.updates.keys import signing_keys
 from training import recipe as recipes
 from training.run_directory import Progress as TrainingProgress
 
@@ -140,7 +140,7 @@ def _train_first(plan: Plan, advance: Callable[..., None]) -> Path:
 
 def _found_city(settings: Settings, plan: Plan, advance: Callable[..., None]) -> None:
     from backend import first_start  # noqa: PLC0415  # It must find the settings that were just made.
-    from backend.gold_import import Source  # noqa: PLC0415
+    from backend.intake.gold_import import Source  # noqa: PLC0415
 
     first_start.prepare(settings)
     with importing(settings, lambda done, _: advance(to=done)) as importer:

@@ -18,7 +18,7 @@ from cli.fleet.worlds import Source
 from mobile_models.document import Sha256
 from mobile_models.manifest import ReleaseManifest
 from mobile_models.updates import staged_targets
-from mobile_models.updates.updater import UpdateRefused
+from mobile_models.updates.following.updater import UpdateRefused
 from phone.fleet import life, people, scenarios
 from phone.fleet.diary import CityDay, RolloutNow
 from phone.fleet.light_phone import LightPhone

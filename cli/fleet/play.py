@@ -12,7 +12,7 @@ from cli.fleet import made_releases, scratch_city, things, worlds
 from cli.fleet.scratch_city import Candidate, ScratchOffice
 from cli.fleet.worlds import Source
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.updates import signing_keys
+from mobile_models.updates.keys import signing_keys
 from phone.fleet import life, outcome, people, scenarios
 from phone.fleet.diary import CityDay, Diary
 from phone.fleet.full_phone import FullPhone, photos

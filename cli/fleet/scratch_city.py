@@ -16,9 +16,10 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select, update
 
-from backend import first_start, publisher, release_files, releases
-from backend.current_model import current_version
+from backend import first_start, publisher
 from backend.database import now
+from backend.releasing import release_files, releases
+from backend.releasing.current_model import current_version
 from backend.settings import PREFIX, Settings
 from backend.tables import (
     DatasetSnapshotRow,

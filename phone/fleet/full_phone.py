@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 
 from mobile_models.classifier import Classifier
-from mobile_models.updates.updater import UpdateRefused
+from mobile_models.updates.following.updater import UpdateRefused
 from phone.client import Phone, Surroundings, UpdateState
 from phone.fleet import people, residents
 from phone.fleet.people import Person

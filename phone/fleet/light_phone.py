@@ -14,9 +14,9 @@ import httpx
 from mobile_models import field_report
 from mobile_models.document import file_sha256
 from mobile_models.field_report import Arm
-from mobile_models.updates import updater
+from mobile_models.updates.following import updater
+from mobile_models.updates.following.updater import Offer, RefusalReason, UpdateRefused, UpdateSource
 from mobile_models.updates.update_channel import ChannelPointer
-from mobile_models.updates.updater import Offer, RefusalReason, UpdateRefused, UpdateSource
 from phone.client import Surroundings
 from phone.fleet import people, residents
 from phone.fleet.networks import BadLine

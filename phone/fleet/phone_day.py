@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from mobile_models.field_report import Arm
-from mobile_models.updates.updater import RefusalReason
+from mobile_models.updates.following.updater import RefusalReason
 from phone.fleet.networks import Traffic
 from phone.fleet.residents import Day
 

@@ -10,7 +10,7 @@ import httpx
 
 from mobile_models import field_report
 from mobile_models.field_report import FieldReport, ReleaseUse
-from mobile_models.updates.updater import RefusalReason
+from mobile_models.updates.following.updater import RefusalReason
 from phone.fleet import people
 from phone.fleet.people import Person
 from phone.fleet.phone_day import PhoneDay

@@ -23,9 +23,10 @@ from pathlib import Path
 import httpx
 
 from mobile_models.document import Sha256, sha256
-from mobile_models.updates import update_channel, updater
+from mobile_models.updates import update_channel
+from mobile_models.updates.following import updater
+from mobile_models.updates.following.updater import Offer, UpdateRefused, UpdateSource
 from mobile_models.updates.update_channel import ChannelPointer
-from mobile_models.updates.updater import Offer, UpdateRefused, UpdateSource
 
 _ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
 _POINTERS, _REMEMBERED_POINTERS = "/targets/channels/", "documents/channels/"

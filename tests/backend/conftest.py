@@ -11,9 +11,10 @@ from obstore.store import ObjectStore
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from backend import migrations, photo_store
+from backend import migrations
 from backend.api.dependencies import Parts
 from backend.database import connect, transaction
+from backend.intake import photo_store
 from backend.settings import Settings
 from tests.backend.world import Resident, publish_release, register, running
 from tests.services import Postgres

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from backend import field_reports
+from backend.evidence import field_reports
 from backend.settings import Settings
 from backend.tables import DeviceId, Release, ReleaseState, Rollout
 from mobile_models.field_report import Arm, FieldReport, ReleaseUse

@@ -7,11 +7,11 @@ from sqlmodel import Session
 
 from backend import desired_updates
 from backend.desired_updates import WantedRelease
+from backend.releasing.rollouts import Terms
 from backend.rollout_plan import RolloutPlan
-from backend.rollouts import Terms
-from mobile_models.updates import repository
-from mobile_models.updates.repository import DesiredRelease, DesiredState, Outcome
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository import DesiredRelease, DesiredState, Outcome
 from mobile_models.updates.update_channel import ChannelPointer
 from tests.updates import files
 

@@ -7,7 +7,7 @@ have it). `test_routes_and_roles.py` asks a real server for all of it, as everyb
 
 from typing import Final
 
-from backend.permissions import Permission
+from backend.people.permissions import Permission
 
 ANYBODY: Final = "anybody"
 DEVICE: Final = "device"

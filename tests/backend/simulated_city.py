@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.sequential_test import Block, Evidence, Sample, merge
+from backend.evidence.sequential_test import Block, Evidence, Sample, merge
 
 FIRST_DAY = date(2026, 1, 1)
 SMALLEST_BLOCK = 20

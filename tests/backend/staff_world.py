@@ -7,10 +7,10 @@ from typing import Any
 from pwdlib import PasswordHash
 from sqlmodel import Session
 
-from backend import training_runs
 from backend.database import now
+from backend.people.staff import Person
+from backend.runs import training_runs
 from backend.settings import Settings
-from backend.staff import Person
 from backend.tables import (
     DatasetSnapshotRow,
     DatasetSnapshotState,

@@ -3,8 +3,9 @@
 import numpy as np
 from sqlmodel import Session, select
 
-from backend import alike, near_duplicates, review_queue
-from backend.labelling import Verdict
+from backend.intake import near_duplicates
+from backend.reviewing import alike, review_queue
+from backend.reviewing.labelling import Verdict
 from backend.settings import Settings
 from backend.tables import Photo, Review, ReviewVerdict
 from tests.backend.staff_world import id_of, person, photo

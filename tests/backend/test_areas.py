@@ -5,11 +5,12 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import Session, select
 
-from backend import labelling, review_items, review_queue, staff
 from backend.errors import NotFound
-from backend.labelling import Verdict
+from backend.people import staff
+from backend.people.staff import Person
+from backend.reviewing import labelling, review_items, review_queue
+from backend.reviewing.labelling import Verdict
 from backend.settings import Settings
-from backend.staff import Person
 from backend.tables import Photo, ReviewVerdict
 from tests.backend.staff_world import id_of, person, photo
 

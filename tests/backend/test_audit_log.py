@@ -12,9 +12,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, func, select
 
-from backend import audit_chain, audit_log, migrations
-from backend.audit_log import Search
+from backend import migrations
 from backend.database import connect, now, transaction
+from backend.records import audit_chain, audit_log
+from backend.records.audit_log import Search
 from backend.tables import AuditEvent, AuditLink, Device
 
 

@@ -12,10 +12,10 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from backend.api.dependencies import Parts
-from backend.current_model import CHECK_SECONDS, RETRY_SECONDS, CurrentModel
 from backend.database import transaction
 from backend.errors import Unavailable
-from backend.release_files import release_key
+from backend.releasing.current_model import CHECK_SECONDS, RETRY_SECONDS, CurrentModel
+from backend.releasing.release_files import release_key
 from backend.settings import Settings
 from backend.tables import DatasetSnapshotRow, Release, ReleaseChannel, Rollout, TrainingMode, TrainingRun
 from mobile_models.classifier import Classifier

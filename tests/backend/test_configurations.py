@@ -3,9 +3,10 @@
 import pytest
 from sqlmodel import Session
 
-from backend import audit_log, configurations
 from backend.errors import Conflict, DomainError
-from backend.staff import Person
+from backend.people.staff import Person
+from backend.records import audit_log
+from backend.runs import configurations
 from backend.tables import Role
 from tests.backend.staff_world import person
 from training import recipe

@@ -11,11 +11,12 @@ import httpx
 import pytest
 from sqlmodel import Session
 
-from backend import field_figures, field_reports, notices
 from backend.api.dependencies import Parts
 from backend.database import now, transaction
-from backend.field_figures import Latency
-from backend.field_reports import OTHER
+from backend.evidence import field_figures, field_reports
+from backend.evidence.field_figures import Latency
+from backend.evidence.field_reports import OTHER
+from backend.records import notices
 from backend.settings import Settings
 from backend.tables import DeviceId, Role
 from mobile_models.field_report import Arm

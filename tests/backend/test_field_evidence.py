@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from backend import audit_log, field_evidence
 from backend.database import transaction
-from backend.field_evidence import Judgement, Verdict
+from backend.evidence import field_evidence
+from backend.evidence.field_evidence import Judgement, Verdict
+from backend.records import audit_log
 from backend.settings import Settings
 from backend.tables import FieldBlock, Rollout
 from mobile_models.field_report import Arm, ReleaseUse

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, func, select
 
-from backend import field_figures, field_reports
 from backend.database import transaction
 from backend.errors import DomainError
-from backend.field_reports import OTHER, normal_app_version, normal_phone_model
+from backend.evidence import field_figures, field_reports
+from backend.evidence.field_reports import OTHER, normal_app_version, normal_phone_model
 from backend.settings import Settings
 from backend.tables import DeviceId, FieldBlock, FieldDay, FieldReceipt, FieldWeek
 from mobile_models.field_report import Arm

@@ -6,13 +6,16 @@ import obstore
 import pytest
 from sqlmodel import select
 
-from backend import first_start, photo_store, sign_ins
-from backend.current_model import current_version, load
+from backend import first_start
 from backend.database import connect, transaction
+from backend.intake import photo_store
+from backend.people import sign_ins
+from backend.releasing.current_model import current_version, load
 from backend.settings import Settings
 from backend.tables import Job, JobKind, Release, ReleaseState, Role, Staff
-from mobile_models.updates import repository, signing_keys
-from mobile_models.updates.signing_keys import KeyProblem
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.keys.signing_keys import KeyProblem
+from mobile_models.updates.publishing import repository
 from tests import tiny_model
 
 

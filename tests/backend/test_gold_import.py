@@ -11,10 +11,11 @@ from obstore.store import ObjectStore
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from backend import database, photo_store
+from backend import database
 from backend.errors import DomainError
-from backend.gold_import import Importer, Source
-from backend.photo_sandbox import PhotoSandbox
+from backend.intake import photo_store
+from backend.intake.gold_import import Importer, Source
+from backend.intake.photo_sandbox import PhotoSandbox
 from backend.tables import Job, JobKind, Photo, PhotoId, PhotoSource, PhotoState, Review
 from mobile_models.document import sha256
 from mobile_models.photo import PhotoLimits
@@ -166,7 +167,7 @@ def test_an_empty_folder_is_refused(importer: Importer, tmp_path: Path) -> None:
 def test_an_import_that_was_cut_off_goes_on_where_it_was(
     engine: Engine, storage: ObjectStore, sandbox: PhotoSandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.gold_import.BATCH", 1)
+    monkeypatch.setattr("backend.intake.gold_import.BATCH", 1)
 
     def stop(done: int, total: int) -> None:
         if done == 2:

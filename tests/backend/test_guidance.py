@@ -7,15 +7,17 @@ import pytest
 from sqlalchemy import delete
 from sqlmodel import Session, select
 
-from backend import audit_log, guidance, guide_gaps, known_labels
+from backend import known_labels
 from backend.errors import Conflict, DomainError, Forbidden, NotFound, TooLarge
-from backend.guide_changes import Change, Part, differences, free_id, pieces
-from backend.staff import Person
+from backend.guides import guidance, guide_gaps
+from backend.guides.guide_changes import Change, Part, differences, free_id, pieces
+from backend.people.staff import Person
+from backend.records import audit_log
 from backend.tables import GuideCity, GuideVersion, Job, JobKind, Role
 from mobile_models import label_set
 from mobile_models.guide import Bin, Guide, GuideItem, GuideLabel, Symbol
 from mobile_models.label_set import TRASHNET
-from mobile_models.updates import signing_keys
+from mobile_models.updates.keys import signing_keys
 from tests.backend import staff_world
 from tests.backend.publishing_world import MOMENT, Publisher
 

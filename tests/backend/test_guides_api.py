@@ -6,8 +6,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from backend import guidance
 from backend.database import transaction
+from backend.guides import guidance
 from backend.tables import Role
 from mobile_models.guide import EXAMPLE, Guide
 from tests.backend import staff_world

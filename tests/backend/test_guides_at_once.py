@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Engine
 
-from backend import guidance
 from backend.database import transaction
 from backend.errors import Conflict
-from backend.guide_changes import Change, Part, pieces
-from backend.staff import Person
+from backend.guides import guidance
+from backend.guides.guide_changes import Change, Part, pieces
+from backend.people.staff import Person
 from backend.tables import Role
 from mobile_models.guide import Bin, Symbol
 from tests.backend import staff_world

@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlmodel import Session, select, update
 
-from backend import labelling, review_items, review_queue
 from backend.database import now, transaction
 from backend.errors import Conflict, DomainError, NotFound
-from backend.labelling import Verdict
-from backend.opinions import Decision
+from backend.people.staff import Person
 from backend.review_weights import ReviewWeights
+from backend.reviewing import labelling, review_items, review_queue
+from backend.reviewing.labelling import Verdict
+from backend.reviewing.opinions import Decision
 from backend.settings import Settings
-from backend.staff import Person
 from backend.tables import (
     Correction,
     Photo,

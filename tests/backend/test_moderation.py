@@ -13,15 +13,18 @@ from PIL import Image
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from backend import moderation, photo_details, photo_search, photo_store, review_queue, snapshots, thumbnails
 from backend.api.dependencies import Parts, transaction_of
 from backend.database import now, transaction
+from backend.datasets import snapshots
 from backend.errors import Conflict, DomainError, NotFound
-from backend.photo_sandbox import CleanPhoto, PhotoSandbox, Region
-from backend.photo_search import Search
-from backend.staff import Person
+from backend.intake import moderation, photo_store, thumbnails
+from backend.intake.photo_sandbox import CleanPhoto, PhotoSandbox, Region
+from backend.intake.thumbnails import Thumbnails
+from backend.people.staff import Person
+from backend.reviewing import review_queue
+from backend.searching import photo_details, photo_search
+from backend.searching.photo_search import Search
 from backend.tables import AuditEvent, Job, JobState, Photo, PhotoId, PhotoNote, PhotoState, Role
-from backend.thumbnails import Thumbnails
 from mobile_models import photo as photos
 from mobile_models.document import sha256
 from tests import pictures

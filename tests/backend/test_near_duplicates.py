@@ -10,9 +10,9 @@ from PIL import Image, ImageEnhance, ImageOps
 from sqlalchemy import Engine
 from sqlmodel import SQLModel, select
 
-from backend import near_duplicates
 from backend.database import connect, transaction
-from backend.near_duplicates import LIKELY_BITS, NEAR_BITS, Look, perceptual_hash
+from backend.intake import near_duplicates
+from backend.intake.near_duplicates import LIKELY_BITS, NEAR_BITS, Look, perceptual_hash
 from backend.tables import Photo, PhotoSource
 from tests.pictures import COLOURS, draw
 

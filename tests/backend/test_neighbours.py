@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sqlmodel import Session
 
-from backend import near_duplicates
-from backend.neighbours import KEPT_SECONDS, Neighbours
+from backend.intake import near_duplicates
+from backend.reviewing.neighbours import KEPT_SECONDS, Neighbours
 from backend.tables import PhotoState
 from tests.backend.staff_world import gold, person, photo
 

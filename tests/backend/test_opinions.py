@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from backend.opinions import Decision, Evidence, ModelOpinion, ReviewerOpinion, decide, value_parts
 from backend.review_weights import ReviewWeights
+from backend.reviewing.opinions import Decision, Evidence, ModelOpinion, ReviewerOpinion, decide, value_parts
 from backend.tables import ReviewVerdict
 
 ADA, BOB, EVE = 1, 2, 3

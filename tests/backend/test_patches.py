@@ -1,6 +1,6 @@
 """Which pairs of releases get a patch: from what phones have to what they are given, and back."""
 
-from backend.patches import MOST_USED, Pair, Ways, choose, pair_of
+from backend.releasing.patches import MOST_USED, Pair, Ways, choose, pair_of
 
 BUNDLED, OLDER, CURRENT, CANDIDATE = 1, 2, 3, 4
 KNOWN = range(1, 20)

@@ -11,9 +11,9 @@ from contextlib import closing, suppress
 import pytest
 from PIL import Image
 
-from backend import photo_sandbox
 from backend.errors import PhotoRefused, TooLarge, UnsupportedPhoto
-from backend.photo_sandbox import ChildLimits, PhotoSandbox
+from backend.intake import photo_sandbox
+from backend.intake.photo_sandbox import ChildLimits, PhotoSandbox
 from mobile_models.photo import PhotoLimits
 from tests import pictures
 

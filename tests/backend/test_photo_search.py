@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
-from backend import note_words, photo_counts, photo_search
-from backend.photo_search import Mark, Search
+from backend.searching import note_words, photo_counts, photo_search
+from backend.searching.photo_search import Mark, Search
 from backend.tables import Photo, PhotoSource, PhotoState
 from tests.backend import staff_world
 

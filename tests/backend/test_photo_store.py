@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore, ObjectStore
 
-from backend import photo_store
+from backend.intake import photo_store
 from backend.settings import Settings
 from backend.tables import PhotoId
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from backend import photo_store
 from backend.api.dependencies import Parts
 from backend.database import now, transaction
+from backend.intake import photo_store
 from backend.tables import DatasetSnapshotPhoto, PhotoState, Role
 from mobile_models.document import sha256
 from tests import pictures

@@ -8,9 +8,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, select
 
-from backend import audit_log, release_history, releases, rollouts
 from backend.database import transaction
 from backend.errors import NotFound
+from backend.records import audit_log
+from backend.releasing import release_history, releases, rollouts
 from backend.settings import Settings
 from backend.tables import AuditEvent, PublishedPointer, Role
 from mobile_models.updates.update_channel import ChannelPointer

@@ -7,16 +7,19 @@ import pytest
 from sqlalchemy import delete
 from sqlmodel import Session, select
 
-from backend import audit_log, desired_updates, releases, rollouts
-from backend.current_model import current_version
+from backend import desired_updates
 from backend.errors import Conflict, DomainError, NotFound
+from backend.people.staff import Person
+from backend.records import audit_log
+from backend.releasing import releases, rollouts
+from backend.releasing.current_model import current_version
 from backend.settings import Settings
-from backend.staff import Person
 from backend.tables import Job, JobKind, Release, ReleaseState, Role, Rollout, RolloutState
 from mobile_models.document import Sha256
 from mobile_models.evaluation import Verdict
-from mobile_models.updates import repository, signing_keys
-from mobile_models.updates.repository import Outcome, StagedSignature
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository import Outcome, StagedSignature
 from mobile_models.updates.update_channel import ChannelPointer
 from tests.backend.publishing_world import MOMENT, Publisher, terms
 from tests.backend.staff_world import blessing, manifest, person, proposed, run

@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import Session
 
-from backend import reliability
+from backend.reviewing import reliability
 from backend.tables import Correction, GoldCheck, ReviewVerdict
 from tests.backend.staff_world import device, gold, person, photo
 

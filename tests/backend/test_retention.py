@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from backend import audit_log, desired_updates, releases, retention, rollouts
+from backend import desired_updates
+from backend.records import audit_log
+from backend.releasing import releases, retention, rollouts
 from backend.settings import Settings
 from backend.tables import Release, Role
-from mobile_models.updates import repository
+from mobile_models.updates.publishing import repository
 from tests.backend.publishing_world import MOMENT, Publisher, terms
 from tests.backend.staff_world import blessing, manifest, person, proposed
 from tests.updates import embedded_keys

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session
 
-from backend import audit_log, channels, releases, retreat, rollouts
-from backend.current_model import current_version
 from backend.errors import Conflict, NotFound
+from backend.people.staff import Person
+from backend.records import audit_log
+from backend.releasing import channels, releases, retreat, rollouts
+from backend.releasing.current_model import current_version
 from backend.settings import Settings
-from backend.staff import Person
 from backend.tables import Release, Role, RolloutState
-from mobile_models.updates import repository
+from mobile_models.updates.publishing import repository
 from mobile_models.updates.update_channel import ChannelPointer
 from tests.backend.publishing_world import MOMENT, Publisher, terms
 from tests.backend.staff_world import blessing, manifest, person, proposed

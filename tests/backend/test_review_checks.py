@@ -4,12 +4,12 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from backend import labelling, review_queue
 from backend.errors import Conflict, DomainError
-from backend.labelling import UNDOABLE, Verdict
-from backend.opinions import Decision
+from backend.people.staff import Person
+from backend.reviewing import labelling, review_queue
+from backend.reviewing.labelling import UNDOABLE, Verdict
+from backend.reviewing.opinions import Decision
 from backend.settings import Settings
-from backend.staff import Person
 from backend.tables import GoldCheck, Photo, RejectReason, Review, ReviewVerdict
 from tests.backend.staff_world import gold, id_of, person, photo
 

@@ -9,12 +9,14 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from backend import audit_log, channels, desired_updates, releases, rollouts
-from backend.current_model import current_version
+from backend import desired_updates
 from backend.database import transaction
 from backend.errors import Conflict, DomainError, NotFound
+from backend.people.staff import Person
+from backend.records import audit_log
+from backend.releasing import channels, releases, rollouts
+from backend.releasing.current_model import current_version
 from backend.settings import Settings
-from backend.staff import Person
 from backend.tables import Release, Role, Rollout, RolloutState
 from mobile_models.updates.update_channel import Candidate, ChannelPointer, DownloadConditions
 from tests.backend.publishing_world import MOMENT, Publisher, terms

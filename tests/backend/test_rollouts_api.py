@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from backend import audit_log, releases, rollouts
 from backend.api.dependencies import Parts
 from backend.database import transaction
+from backend.records import audit_log
+from backend.releasing import releases, rollouts
 from backend.tables import Role
 from tests.backend.publishing_world import Publisher
 from tests.backend.staff_world import PASSWORD, blessing, manifest, person, proposed

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlmodel import select
 
-from backend import channels, migrations
+from backend import migrations
 from backend.database import connect, transaction
+from backend.releasing import channels
 from backend.tables import Release, Rollout
 from mobile_models.updates.update_channel import ChannelPointer
 

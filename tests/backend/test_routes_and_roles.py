@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import Engine, func
 from sqlmodel import SQLModel, select
 
-from backend import staff_sessions
 from backend.api.dependencies import Parts
 from backend.app import create_app
 from backend.console import safety
 from backend.database import transaction
-from backend.permissions import Permission, may
+from backend.people import staff_sessions
+from backend.people.permissions import Permission, may
+from backend.people.staff_sessions import Origin
 from backend.settings import Settings
-from backend.staff_sessions import Origin
 from backend.tables import Role, SignInWay, Staff
 from tests.backend.routes_table import ANYBODY, DEVICE, ROUTES, STAFF
 from tests.backend.staff_world import person, photo

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from backend.sequential_test import evidence_of_harm, evidence_of_no_harm
+from backend.evidence.sequential_test import evidence_of_harm, evidence_of_no_harm
 from backend.settings import Settings
 from tests.backend.simulated_city import NEVER, City, days_until, share_that_reach
 

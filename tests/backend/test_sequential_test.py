@@ -7,8 +7,15 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from backend import sequential_test
-from backend.sequential_test import Block, Sample, evidence_of_failures, evidence_of_harm, evidence_of_no_harm, merge
+from backend.evidence import sequential_test
+from backend.evidence.sequential_test import (
+    Block,
+    Sample,
+    evidence_of_failures,
+    evidence_of_harm,
+    evidence_of_no_harm,
+    merge,
+)
 
 DAY = date(2026, 1, 1)
 

@@ -10,13 +10,13 @@ import pyotp
 import pytest
 from sqlmodel import Session, select, update
 
-from backend import passwords, second_factor, sign_ins, staff, staff_sessions
 from backend.database import now
 from backend.errors import DomainError, Forbidden, NotFound, NotSignedIn, TooMany
+from backend.people import passwords, second_factor, sign_ins, staff, staff_sessions
+from backend.people.sign_ins import SecondStep
+from backend.people.staff import Person
+from backend.people.staff_sessions import Origin, SignedIn
 from backend.settings import Settings
-from backend.sign_ins import SecondStep
-from backend.staff import Person
-from backend.staff_sessions import Origin, SignedIn
 from backend.tables import AuditEvent, Role, SignInWay, Staff, StaffBackupCode, StaffCode, StaffSession
 from tests.backend.staff_world import PASSWORD, person
 

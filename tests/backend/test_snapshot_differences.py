@@ -3,8 +3,8 @@
 import pytest
 from sqlmodel import Session
 
-from backend import snapshot_differences
-from backend.snapshot_differences import Change
+from backend.datasets import snapshot_differences
+from backend.datasets.snapshot_differences import Change
 from backend.tables import DatasetSnapshotPhoto, PhotoSource
 from tests.backend import staff_world
 

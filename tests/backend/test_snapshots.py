@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from backend import snapshots
 from backend.database import now
-from backend.dataset_selection import GoldPhoto, cap, group_of, select_photos
+from backend.datasets import snapshots
+from backend.datasets.dataset_selection import GoldPhoto, cap, group_of, select_photos
+from backend.datasets.snapshots import Collected
 from backend.errors import Conflict, Unavailable
 from backend.settings import Settings
-from backend.snapshots import Collected
 from backend.tables import DatasetSnapshotPhoto, DatasetSnapshotRow, DatasetSnapshotState, Job, JobKind, PhotoState
 from mobile_models.document import Sha256, sha256
 from mobile_models.label_set import TRASHNET

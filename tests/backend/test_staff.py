@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from backend import password_links, passwords, staff, staff_sessions, tickets
 from backend.database import transaction
 from backend.errors import Conflict, DomainError, Forbidden, NotSignedIn
-from backend.permissions import PERMISSIONS, Permission
+from backend.people import password_links, passwords, staff, staff_sessions, tickets
+from backend.people.permissions import PERMISSIONS, Permission
+from backend.people.staff import Person
+from backend.people.staff_sessions import Origin
 from backend.settings import Settings
-from backend.staff import Person
-from backend.staff_sessions import Origin
 from backend.tables import AuditEvent, Role, SignInWay, Staff, TicketPurpose
 from tests.backend.staff_world import PASSWORD, person
 

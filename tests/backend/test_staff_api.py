@@ -14,7 +14,8 @@ from backend.api.dependencies import Parts
 from backend.database import now, transaction
 from backend.settings import Settings
 from backend.tables import AuditEvent, Photo, PhotoState, Release, ReleaseState, Role
-from mobile_models.updates import repository, signing_keys
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository
 from tests import tiny_model, updates
 from tests.backend.staff_world import PASSWORD, gold, person, proposed
 from tests.backend.world import Resident, running

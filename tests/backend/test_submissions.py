@@ -17,9 +17,9 @@ from sqlmodel import Session, select
 
 from backend.api.dependencies import Parts
 from backend.database import now, transaction
-from backend.photos import Incoming
+from backend.intake.photos import Incoming
+from backend.intake.submission import Submission
 from backend.settings import Settings
-from backend.submission import Submission
 from backend.tables import (
     Correction,
     DatasetSnapshotPhoto,

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select, update
 
-from backend import snapshots, training_runs
 from backend.database import now, transaction
+from backend.datasets import snapshots
 from backend.errors import Conflict, DomainError, NotFound
+from backend.runs import training_runs
 from backend.settings import Settings
 from backend.tables import Job, JobKind, Release, ReleaseState, TrainingMode, TrainingRun, TrainingRunState
 from mobile_models.evaluation import Verdict

@@ -8,8 +8,8 @@ import pytest
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 
-from backend import update_files
-from backend.update_files import UpdateFiles
+from backend.releasing import update_files
+from backend.releasing.update_files import UpdateFiles
 
 TIMESTAMP = "metadata/timestamp.json"
 

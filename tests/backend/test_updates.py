@@ -9,7 +9,8 @@ import obstore
 import pytest
 from obstore.store import ObjectStore
 
-from backend import migrations, photo_store
+from backend import migrations
+from backend.intake import photo_store
 from backend.settings import Settings
 from tests.backend.world import running
 

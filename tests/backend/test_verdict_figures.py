@@ -2,10 +2,10 @@
 
 import pytest
 
-from backend import verdict_figures
 from backend.console import gate_words
 from backend.console.language import language
-from backend.verdict_figures import VerdictFigures
+from backend.runs import verdict_figures
+from backend.runs.verdict_figures import VerdictFigures
 from mobile_models.evaluation import Blessing, EvaluationReport, GatePolicy
 from tests.backend.console.models_world import AFTER, BEFORE, WORSE, report
 from training import gate

@@ -17,10 +17,11 @@ from obstore.store import ObjectStore
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from backend import channels, photo_store
 from backend.api.dependencies import Parts
 from backend.database import transaction
-from backend.release_files import release_key
+from backend.intake import photo_store
+from backend.releasing import channels
+from backend.releasing.release_files import release_key
 from backend.server import configuration
 from backend.settings import Settings
 from backend.tables import Photo, PhotoId, Release, ReleaseState

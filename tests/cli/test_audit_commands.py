@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from backend import audit_log
 from backend.database import connect, transaction
+from backend.records import audit_log
 from cli.main import app
 from tests.backend.test_audit_log import meddle
 

@@ -9,9 +9,10 @@ from obstore.store import LocalStore
 from typer.testing import CliRunner
 
 from cli.keys import app
-from mobile_models.updates import repository, signing_keys
-from mobile_models.updates.published_updates import open_client
-from mobile_models.updates.repository_files import read_chain
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.published_updates import open_client
+from mobile_models.updates.publishing.repository_files import read_chain
 from tests import hardware_key, updates
 from tests.hardware_key import PIN, SCHEME
 from tests.updates import desired

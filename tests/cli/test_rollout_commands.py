@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from backend import desired_updates, first_start, release_history
+from backend import desired_updates, first_start
 from backend.api.dependencies import Parts
 from backend.database import now, transaction
+from backend.releasing import release_history
 from backend.settings import Settings
 from backend.tables import Role
 from cli.main import app
-from mobile_models.updates.repository import Outcome
+from mobile_models.updates.publishing.repository import Outcome
 from tests import tiny_model
 from tests.backend.staff_world import PASSWORD, person, proposed
 from tests.backend.world import running

@@ -12,16 +12,19 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from backend import desired_updates, first_start, publisher, releases, second_factor, staff
+from backend import desired_updates, first_start, publisher
 from backend.api.dependencies import Parts
 from backend.database import now, transaction
+from backend.people import second_factor, staff
+from backend.releasing import releases
 from backend.settings import Settings
 from backend.tables import Release, ReleaseState, Role
 from cli import import_gold
 from cli import releases as release_commands
 from cli import staff as staff_commands
-from mobile_models.updates import repository, signing_keys
-from mobile_models.updates.repository import DesiredRelease, DesiredState
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository import DesiredRelease, DesiredState
 from tests import hardware_key, pictures, tiny_model, updates
 from tests.backend.staff_world import PASSWORD, person, proposed
 from tests.backend.world import running
@@ -159,7 +162,7 @@ def test_import_into_a_full_store_says_so_and_goes_on_when_there_is_room(
 
     command = [str(tmp_path / "photos"), "--source", "x", "--licence", "MIT"]
     with monkeypatch.context() as patched:
-        patched.setattr("backend.photo_store.put", is_full)
+        patched.setattr("backend.intake.photo_store.put", is_full)
         refused = runner.invoke(import_app, command)
     assert refused.exit_code == 1
     assert "cannot be stored: Unable to copy data to file: No space left on device." in refused.output

@@ -9,8 +9,9 @@ from obstore.store import LocalStore
 from typer.testing import CliRunner
 
 from cli.main import app
-from mobile_models.updates import publishing_folder, repository, signing_keys
-from mobile_models.updates.repository_files import read_chain
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import publishing_folder, repository
+from mobile_models.updates.publishing.repository_files import read_chain
 from mobile_models.updates.update_channel import Candidate, ChannelPointer
 from tests import updates
 

@@ -18,10 +18,10 @@ from urllib.parse import quote
 import httpx
 from tuf.ngclient import Updater
 
-from mobile_models.updates import metadata_client, target_download
-from mobile_models.updates.known_time import KnownTime
-from mobile_models.updates.metadata_client import HttpFetcher
-from mobile_models.updates.refusals import RefusalReason, UpdateRefused
+from mobile_models.updates.following import metadata_client, target_download
+from mobile_models.updates.following.known_time import KnownTime
+from mobile_models.updates.following.metadata_client import HttpFetcher
+from mobile_models.updates.following.refusals import RefusalReason, UpdateRefused
 
 
 def main(arguments: list[str] | None = None) -> int:

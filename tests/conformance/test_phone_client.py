@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore
 
-from mobile_models.updates import repository
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository
 from tests import updates
 from tests.updates import StaticServer, desired
 

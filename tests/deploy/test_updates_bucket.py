@@ -14,9 +14,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
-from mobile_models.updates import repository, updater
-from mobile_models.updates.signing_keys import KeyRing
-from mobile_models.updates.updater import UpdateSource
+from mobile_models.updates.following import updater
+from mobile_models.updates.following.updater import UpdateSource
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository
 from tests import updates
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

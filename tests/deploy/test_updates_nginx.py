@@ -8,9 +8,10 @@ import httpx
 import pytest
 from obstore.store import LocalStore
 
-from mobile_models.updates import repository, updater
-from mobile_models.updates.signing_keys import KeyRing
-from mobile_models.updates.updater import UpdateSource
+from mobile_models.updates.following import updater
+from mobile_models.updates.following.updater import UpdateSource
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository
 from tests import nginx, updates
 
 pytestmark = nginx.needs_nginx

@@ -13,8 +13,10 @@ from tuf.api.metadata import Metadata, Root
 from mobile_models.document import sha256
 from mobile_models.field_report import Arm, FieldReport
 from mobile_models.label_set import TRASHNET
-from mobile_models.updates import patches, publishing_folder, repository, signing_keys, stored_files, update_channel
-from mobile_models.updates.refusals import RefusalReason
+from mobile_models.updates import patches, update_channel
+from mobile_models.updates.following.refusals import RefusalReason
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import publishing_folder, repository, stored_files
 from mobile_models.updates.update_roles import CHANNELS_PATHS, LIFETIME, RENEW_BELOW, UpdateRole
 from phone.model_store import open_tested
 from tests import tiny_model

@@ -12,7 +12,8 @@ import yaml
 
 from backend.settings import PREFIX, Settings
 from mobile_models import bundled
-from mobile_models.updates import signing_keys, staged_targets
+from mobile_models.updates import staged_targets
+from mobile_models.updates.keys import signing_keys
 from phone.client import Phone, UpdateState
 from phone.submission import Submission
 from tests import pictures

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from obstore.store import LocalStore
 
-from mobile_models.updates import repository
-from mobile_models.updates.repository import DesiredState
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository import DesiredState
 from phone.client import Phone, UpdateState
 from tests import tiny_model, updates
 from tests.updates import StaticServer, desired

@@ -15,7 +15,7 @@ import httpx
 
 from mobile_models import self_tests
 from mobile_models.classifier import Classifier
-from mobile_models.updates import target_download
+from mobile_models.updates.following import target_download
 from phone.client import Phone
 from tests import pictures
 

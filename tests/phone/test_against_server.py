@@ -7,13 +7,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend import migrations, update_files
+from backend import migrations
 from backend.api.dependencies import Parts
 from backend.database import transaction
+from backend.releasing import update_files
 from backend.settings import Settings
 from mobile_models.document import sha256
-from mobile_models.updates import repository
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository
 from phone.client import Phone, UpdateState
 from tests import pictures, updates
 from tests.backend.field_world import add_releases

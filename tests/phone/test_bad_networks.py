@@ -7,8 +7,8 @@ import httpx
 import pytest
 from tuf.api.metadata import TargetFile
 
-from mobile_models.updates import metadata_client, target_download
-from mobile_models.updates.updater import RefusalReason, UpdateRefused
+from mobile_models.updates.following import metadata_client, target_download
+from mobile_models.updates.following.updater import RefusalReason, UpdateRefused
 from phone.client import Phone, UpdateState
 from tests import pictures, updates
 from tests.phone.conftest import City

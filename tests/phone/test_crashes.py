@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mobile_models.field_report import FieldReport
-from mobile_models.updates.signing_keys import KeyRing
-from mobile_models.updates.updater import RefusalReason, UpdateRefused
+from mobile_models.updates.following.updater import RefusalReason, UpdateRefused
+from mobile_models.updates.keys.signing_keys import KeyRing
 from phone.client import Phone, UpdateState
 from phone.load_watch import Attempt
 from tests import pictures, updates

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mobile_models.field_report import Arm, FieldReport, ReleaseUse
-from mobile_models.updates.refusals import RefusalReason, UpdateRefused
+from mobile_models.updates.following.refusals import RefusalReason, UpdateRefused
 from mobile_models.updates.update_channel import Candidate, ChannelPointer
 from phone.client import Phone
 from phone.submission import SubmissionId

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from mobile_models.updates import target_download
-from mobile_models.updates.signing_keys import KeyRing
-from mobile_models.updates.updater import RefusalReason, UpdateRefused
+from mobile_models.updates.following import target_download
+from mobile_models.updates.following.updater import RefusalReason, UpdateRefused
+from mobile_models.updates.keys.signing_keys import KeyRing
 from phone.client import Phone, UpdateState
 from tests import pictures
 from tests.phone.conftest import City, MakePhone

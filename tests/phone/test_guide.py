@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mobile_models.guide import EXAMPLE, Guide
-from mobile_models.updates import publishing_folder, repository
+from mobile_models.updates.publishing import publishing_folder, repository
 from phone.client import GuideReader, Phone, UpdateState
 from tests import pictures
 from tests.phone.conftest import NOW, City, MakePhone
@@ -133,7 +133,7 @@ def test_a_guide_from_before_stays_when_the_new_one_is_for_a_newer_app(
     phone: Phone, city: City, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     newer = guide().to_bytes().replace(b'"format_version":1', b'"format_version":1,"songs":[]')
-    monkeypatch.setattr("mobile_models.updates.guide_targets.check", lambda city, content: guide())
+    monkeypatch.setattr("mobile_models.updates.guide_file.check", lambda city, content: guide())
     city.publish(replace(desired(1, 2, current=2), guides={CITY: newer}))
     monkeypatch.undo()
     city.web.bodies.clear()

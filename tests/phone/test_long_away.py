@@ -10,10 +10,10 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from mobile_models import durable_file
-from mobile_models.updates import repository_files
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.following.updater import RefusalReason, UpdateRefused
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository_files
 from mobile_models.updates.update_roles import UpdateRole, expiry
-from mobile_models.updates.updater import RefusalReason, UpdateRefused
 from phone.client import Phone, UpdateState
 from tests import pictures, updates
 from tests.phone.conftest import NOW, City, MakePhone

@@ -19,7 +19,7 @@ from backend.database import transaction
 from backend.settings import Settings
 from backend.tables import Correction, Device, Photo, PhotoState, Prediction
 from mobile_models import durable_file
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.keys.signing_keys import KeyRing
 from phone.client import Phone
 from phone.outbox import Outbox
 from phone.server import Server, ServerRefused, ServerUnreachable

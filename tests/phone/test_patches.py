@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from mobile_models.document import sha256
-from mobile_models.updates import patches, target_download
-from mobile_models.updates.desired_state import DesiredPatch, DesiredState
-from mobile_models.updates.repository import DesiredRelease
-from mobile_models.updates.updater import RefusalReason, UpdateRefused
+from mobile_models.updates import patches
+from mobile_models.updates.following import target_download
+from mobile_models.updates.following.updater import RefusalReason, UpdateRefused
+from mobile_models.updates.publishing.desired_state import DesiredPatch, DesiredState
+from mobile_models.updates.publishing.repository import DesiredRelease
 from phone.client import Phone, UpdateState
 from tests import pictures, updates
 from tests.phone.conftest import City, MakePhone

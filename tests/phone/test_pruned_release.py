@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from mobile_models.updates import retention
+from mobile_models.updates.publishing import retention
 from phone.client import Phone, UpdateState
 from tests import pictures
 from tests.phone.conftest import NOW, City, MakePhone

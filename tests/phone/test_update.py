@@ -11,8 +11,8 @@ import pytest
 from mobile_models.document import sha256
 from mobile_models.label_set import Label, LabelSet
 from mobile_models.manifest import ReleaseManifest
+from mobile_models.updates.following.updater import RefusalReason, UpdateRefused
 from mobile_models.updates.update_channel import Candidate, ChannelPointer, DownloadConditions
-from mobile_models.updates.updater import RefusalReason, UpdateRefused
 from phone.client import Phone, Surroundings, UpdateState
 from tests import pictures, tiny_model, updates
 from tests.phone.conftest import NOW, City, MakePhone

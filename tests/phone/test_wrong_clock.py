@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mobile_models.updates.known_time import KnownTime
-from mobile_models.updates.updater import RefusalReason, UpdateRefused
+from mobile_models.updates.following.known_time import KnownTime
+from mobile_models.updates.following.updater import RefusalReason, UpdateRefused
 from phone.client import Phone, UpdateState
 from tests import pictures
 from tests.phone.conftest import NOW, City, MakePhone

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 
-from backend.current_model import CurrentModel
 from backend.database import connect
+from backend.releasing.current_model import CurrentModel
 from backend.settings import Settings
 from tests.tiny_model import release_folder
 from tests.workers.world import Bell

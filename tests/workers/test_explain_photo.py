@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 from sqlmodel import select
 
-from backend import explanations, job_queue, photo_store
-from backend.release_files import release_key
+from backend import job_queue
+from backend.intake import photo_store
+from backend.releasing.release_files import release_key
+from backend.reviewing import explanations
 from backend.tables import Job, JobKind, Photo, PhotoId, PhotoState
 from tests.pictures import draw, jpeg
 from tests.workers.world import publish_release, receive

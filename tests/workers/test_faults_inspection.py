@@ -50,7 +50,7 @@ def test_a_killed_inspection_is_done_by_the_next_worker(installation: Settings, 
 def test_a_worker_killed_while_it_settles_leaves_nothing_half(installation: Settings, installed: Workplace) -> None:
     publish_release(installed)
     photo_id = receive(installed, draw("glass"))
-    with worker_that_freezes_at("backend.near_duplicates:join_group", installation) as doomed:
+    with worker_that_freezes_at("backend.intake.near_duplicates:join_group", installation) as doomed:
         ask(installed, photo_id)
         wait_until(frozen_mark(installation).exists, doomed)
         doomed.kill()

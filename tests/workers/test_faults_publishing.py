@@ -7,8 +7,9 @@ import pytest
 from backend import job_queue
 from backend.settings import Settings
 from backend.tables import JobKind, Release, ReleaseState
-from mobile_models.updates import repository, signing_keys
-from mobile_models.updates.repository import Published
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository import Published
 from tests.workers.processes import beat, frozen_mark, wait_until, worker, worker_that_freezes_at
 from tests.workers.world import add_release
 from workers.claim import Outcome, work
@@ -37,7 +38,10 @@ def is_published(place: Workplace, version: int) -> Callable[[], bool]:
 
 @pytest.mark.parametrize(
     "place",
-    ["mobile_models.updates.repository_files:put_target", "mobile_models.updates.repository_files:put_timestamp"],
+    [
+        "mobile_models.updates.publishing.repository_files:put_target",
+        "mobile_models.updates.publishing.repository_files:put_timestamp",
+    ],
     ids=["before the model", "before the timestamp"],
 )
 def test_a_killed_publisher_leaves_a_whole_repository_and_the_next_completes_it(

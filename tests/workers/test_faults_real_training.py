@@ -3,7 +3,7 @@
 import obstore
 import pytest
 
-from backend.release_files import release_key
+from backend.releasing.release_files import release_key
 from backend.settings import Settings
 from backend.tables import TrainingRunState
 from mobile_models.classifier import Classifier

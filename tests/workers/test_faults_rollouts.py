@@ -8,12 +8,14 @@ import obstore
 import pytest
 from sqlmodel import select
 
-from backend import desired_updates, publisher, release_history, rollouts
+from backend import desired_updates, publisher
 from backend.database import now
+from backend.releasing import release_history, rollouts
 from backend.settings import Settings
 from backend.tables import Job, JobKind, JobState, Notice, ReleaseState, RolloutState
-from mobile_models.updates import repository, signing_keys
-from mobile_models.updates.repository import Published
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository import Published
 from mobile_models.updates.update_channel import ChannelPointer
 from tests.workers.conftest import installation_of
 from tests.workers.processes import kill_while, wait_until
@@ -25,7 +27,8 @@ from workers.publish import PUBLISH
 from workers.workplace import Workplace
 
 TARGET, NUMBERED, TIMESTAMP = (
-    f"mobile_models.updates.repository_files:{name}" for name in ("put_target", "put_numbered", "put_timestamp")
+    f"mobile_models.updates.publishing.repository_files:{name}"
+    for name in ("put_target", "put_numbered", "put_timestamp")
 )
 STEPS_OF_PUBLISHING = {
     "before it knows what is wanted": "backend.desired_updates:read",
@@ -33,19 +36,19 @@ STEPS_OF_PUBLISHING = {
     "before numbered metadata": NUMBERED,
     "before the timestamp": TIMESTAMP,
     "before settling": "backend.job_queue:succeed",
-    "while settling": "backend.release_history:record_published",
+    "while settling": "backend.releasing.release_history:record_published",
     "before the end of settling": "backend.publisher:note_problems",
 }
 STEPS_OF_RE_SIGNING = {"before the timestamp": TIMESTAMP, "before settling": "backend.job_queue:succeed"}
 STEPS_OF_WIDENING = {
-    "before it is judged": "backend.field_evidence:judge",
-    "before it is widened": "backend.rollouts:widen",
+    "before it is judged": "backend.evidence.field_evidence:judge",
+    "before it is widened": "backend.releasing.rollouts:widen",
     "before the publisher is asked": "backend.publisher:ask",
 }
 STEPS_OF_HALTING = {
-    "before it is halted": "backend.rollouts:halt",
-    "before the channel leaves it": "backend.rollouts:leave",
-    "before the staff are told": "backend.notices:tell_staff",
+    "before it is halted": "backend.releasing.rollouts:halt",
+    "before the channel leaves it": "backend.releasing.rollouts:leave",
+    "before the staff are told": "backend.records.notices:tell_staff",
 }
 QUICK = {"before numbered metadata", "while settling", "before the publisher is asked", "before the staff are told"}
 

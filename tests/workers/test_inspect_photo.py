@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from backend import job_queue, moderation, photo_store
+from backend import job_queue
+from backend.intake import moderation, photo_store
+from backend.intake.near_duplicates import Look, cosine
+from backend.intake.photo_sandbox import PhotoSandbox
 from backend.job_queue import MAX_ATTEMPTS
-from backend.near_duplicates import Look, cosine
-from backend.photo_sandbox import PhotoSandbox
+from backend.people.staff import Person
 from backend.settings import Settings
-from backend.staff import Person
 from backend.tables import JobKind, Opinionated, Photo, PhotoId, PhotoState, Prediction, Role
 from mobile_models.document import sha256
 from mobile_models.photo import PhotoLimits

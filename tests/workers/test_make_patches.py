@@ -7,15 +7,17 @@ import obstore
 import pytest
 from sqlmodel import select
 
-from backend import job_queue, patches, publisher, rollouts
+from backend import job_queue, publisher
 from backend.database import now
-from backend.field_reports import Count
-from backend.patches import Pair
-from backend.release_files import MODEL, release_key
+from backend.evidence.field_reports import Count
+from backend.releasing import patches, rollouts
+from backend.releasing.patches import Pair
+from backend.releasing.release_files import MODEL, release_key
 from backend.tables import FieldDay, Job, JobKind, JobState, Patch, PatchState, ReleaseState
 from mobile_models.document import sha256
 from mobile_models.updates import patches as patch_files
-from mobile_models.updates import repository, repository_files, signing_keys
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository, repository_files
 from tests.backend.world import make_current
 from tests.workers.world import add_release, job_id
 from workers import make_patches, upkeep

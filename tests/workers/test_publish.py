@@ -10,12 +10,16 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from backend import audit_log, channels, guidance, job_queue, publisher, releases, rollouts
-from backend.release_files import release_key
-from backend.staff import Person
+from backend import job_queue, publisher
+from backend.guides import guidance
+from backend.people.staff import Person
+from backend.records import audit_log
+from backend.releasing import channels, releases, rollouts
+from backend.releasing.release_files import release_key
 from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, ReleaseState, Role, RolloutState
-from mobile_models.updates import repository, signing_keys
-from mobile_models.updates.repository import StagedSignature
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository import StagedSignature
 from tests.workers.processes import wait_until
 from tests.workers.world import add_release
 from workers.claim import Outcome, work

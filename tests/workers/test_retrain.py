@@ -11,9 +11,10 @@ import obstore
 import pytest
 from sqlmodel import col, select, update
 
-from backend import photo_store, run_files, training_runs
 from backend.database import now
-from backend.release_files import release_key
+from backend.intake import photo_store
+from backend.releasing.release_files import release_key
+from backend.runs import run_files, training_runs
 from backend.tables import (
     DatasetSnapshotRow,
     Job,

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from backend import notices
 from backend.database import now
-from backend.notices import Letter
+from backend.records import notices
+from backend.records.notices import Letter
 from backend.settings import Settings
 from backend.tables import FieldReceipt, Notice, NoticeDelivery, NoticeState, NoticeWay
 from tests.workers import receivers

@@ -12,8 +12,9 @@ from obstore.store import MemoryStore
 from sqlalchemy import Engine, text
 from sqlmodel import SQLModel, col, delete, select, update
 
-from backend import job_queue, photo_store
+from backend import job_queue
 from backend.database import connect, now
+from backend.intake import photo_store
 from backend.settings import Settings
 from backend.tables import (
     DatasetSnapshotRow,

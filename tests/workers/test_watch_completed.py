@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from backend import audit_log, field_evidence, retreat, rollouts
 from backend.database import now
+from backend.evidence import field_evidence
+from backend.records import audit_log
+from backend.releasing import retreat, rollouts
 from backend.tables import Notice, RolloutState, Schedule
 from tests.workers.rollout_world import HOUR, NEW, field_says, under_way
 from tests.workers.world import find_rollout

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from backend import audit_log, field_evidence, rollouts
 from backend.database import now
-from backend.field_evidence import Judgement
+from backend.evidence import field_evidence
+from backend.evidence.field_evidence import Judgement
+from backend.records import audit_log
+from backend.releasing import rollouts
 from backend.tables import Job, JobKind, Notice, Release, ReleaseState, Rollout, RolloutState, Schedule
 from tests.workers.rollout_world import HOUR, NEW, field_says, under_way
 from tests.workers.world import find_rollout

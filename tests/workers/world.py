@@ -10,9 +10,12 @@ import obstore
 from PIL import Image
 from sqlmodel import Session, select
 
-from backend import channels, photo_store, rollouts, snapshots, training_runs
 from backend.database import now
-from backend.release_files import release_key
+from backend.datasets import snapshots
+from backend.intake import photo_store
+from backend.releasing import channels, rollouts
+from backend.releasing.release_files import release_key
+from backend.runs import training_runs
 from backend.tables import (
     DatasetSnapshotRow,
     DatasetSnapshotState,

@@ -10,19 +10,20 @@ import obstore
 from obstore.store import ObjectStore
 from sqlmodel import Session, select
 
-from backend import releases, rollouts, run_files, training_runs
 from backend.api.dependencies import Parts
-from backend.current_model import CurrentModel
 from backend.database import now, transaction
-from backend.release_files import release_key
+from backend.releasing import releases, rollouts
+from backend.releasing.current_model import CurrentModel
+from backend.releasing.release_files import release_key
+from backend.releasing.rollouts import Terms
 from backend.rollout_plan import RolloutPlan
-from backend.rollouts import Terms
+from backend.runs import run_files, training_runs
 from backend.tables import Job, JobKind, JobState, Release, ReleaseState, Rollout
 from mobile_models.document import Sha256, sha256
 from mobile_models.evaluation import Answer, EvaluationReport, GatePolicy, OutsideReport
 from mobile_models.field_report import Arm
 from mobile_models.label_set import TRASHNET
-from mobile_models.updates import signing_keys
+from mobile_models.updates.keys import signing_keys
 from tests.backend import staff_world
 from tests.backend.field_world import a_day, use
 from tests.workers.world import Bell

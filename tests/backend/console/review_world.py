@@ -7,9 +7,9 @@ import numpy as np
 from obstore.store import ObjectStore
 from sqlmodel import Session
 
-from backend import near_duplicates, photo_store
-from backend.opinions import Evidence, ModelOpinion, value_parts
+from backend.intake import near_duplicates, photo_store
 from backend.review_weights import ReviewWeights
+from backend.reviewing.opinions import Evidence, ModelOpinion, value_parts
 from backend.tables import Photo, PhotoId
 from mobile_models.document import sha256
 from tests.backend import staff_world

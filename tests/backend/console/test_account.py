@@ -13,10 +13,10 @@ from playwright.sync_api import CDPSession, expect
 from sqlalchemy import Engine, update
 from sqlmodel import select
 
-from backend import second_factor, staff_sessions
 from backend.api.dependencies import Parts
 from backend.console import safety
 from backend.database import now, transaction
+from backend.people import second_factor, staff_sessions
 from backend.settings import Settings
 from backend.tables import Role, StaffPasskey, StaffSession
 from tests.backend import staff_world

@@ -16,10 +16,10 @@ from playwright.sync_api import expect
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from backend import photo_store
 from backend.api.dependencies import Parts
 from backend.console import safety
 from backend.database import now, transaction
+from backend.intake import photo_store
 from backend.settings import Settings
 from backend.tables import (
     AuditEvent,

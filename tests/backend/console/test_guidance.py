@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import Engine
 
-from backend import guidance
 from backend.database import transaction
+from backend.guides import guidance
 from backend.tables import Role
 from mobile_models.guide import Guide
 from tests.backend.console.conftest import Visit

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from backend import channels, releases
 from backend.api.dependencies import Parts
 from backend.console import safety
 from backend.database import now, transaction
+from backend.releasing import channels, releases
 from backend.tables import Release, ReleaseState, Role, RolloutState
 from tests.backend import staff_world
 from tests.backend.console import models_world

@@ -11,10 +11,10 @@ from playwright.sync_api import APIResponse
 from sqlalchemy import Engine, update
 from sqlmodel import Session, SQLModel, select
 
-from backend import staff_sessions
 from backend.api.dependencies import Parts
 from backend.database import transaction
-from backend.staff_sessions import Origin
+from backend.people import staff_sessions
+from backend.people.staff_sessions import Origin
 from backend.tables import (
     DatasetSnapshotRow,
     Photo,

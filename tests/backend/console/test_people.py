@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from backend import audit_log
 from backend.database import transaction
+from backend.records import audit_log
 from backend.tables import AuditEvent, Role, Staff, StaffSession
 from tests.backend import staff_world
 from tests.backend.console.conftest import Visit
@@ -170,7 +170,11 @@ def test_the_history_is_exported_and_the_export_is_in_it(
     assert "玻璃" in content
     with transaction(engine) as session:
         last = session.exec(select(AuditEvent).order_by(col(AuditEvent.id).desc()).limit(1)).one()
-    assert (last.actor, last.action, last.detail) == ("uyen", "audit.exported", {"kind": kind, "search": "action=review."})
+    assert (last.actor, last.action, last.detail) == (
+        "uyen",
+        "audit.exported",
+        {"kind": kind, "search": "action=review."},
+    )
 
 
 def test_sessions_of_somebody_else_cannot_be_ended_from_ones_account(

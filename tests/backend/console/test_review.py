@@ -9,10 +9,10 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from backend import photo_store
 from backend.api.dependencies import Parts
 from backend.console import safety
 from backend.database import transaction
+from backend.intake import photo_store
 from backend.tables import Correction, GoldCheck, Job, JobKind, Photo, PhotoId, Review, ReviewVerdict, Role
 from tests import pictures
 from tests.backend import staff_world

@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from backend import photo_folders, photo_store, staff_sessions
 from backend.api.dependencies import Parts
 from backend.database import transaction
+from backend.datasets import photo_folders
+from backend.intake import photo_store
+from backend.people import staff_sessions
+from backend.people.staff_sessions import Origin
 from backend.settings import Settings
-from backend.staff_sessions import Origin
 from backend.tables import (
     Photo,
     PhotoId,
@@ -133,9 +135,7 @@ def test_predict_takes_several_photos_and_a_zip_at_once(program: Program, releas
     assert found["counts"] == {"glass": 1, "metal": 1}
 
 
-@pytest.mark.parametrize(
-    "folder", ["../elsewhere", "/etc", "way-out", "nowhere", "sorted/../../elsewhere", "x" * 900]
-)
+@pytest.mark.parametrize("folder", ["../elsewhere", "/etc", "way-out", "nowhere", "sorted/../../elsewhere", "x" * 900])
 def test_no_folder_outside_of_the_configured_one_is_ever_read(program: Program, release: Path, folder: str) -> None:
     assert program.refusal("predict", folder=folder) == (404, "no_folder")
     assert program.refusal("retrain", folder=folder, mode="from_scratch_all") == (404, "no_folder")

@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 from pydantic import ValidationError
 from sqlmodel import col, select
 
-from backend import single_sign_on
 from backend.api.dependencies import Parts
 from backend.database import transaction
+from backend.people import single_sign_on
 from backend.settings import Settings
 from backend.tables import AuditEvent, Role, Staff, StaffSession
 from tests.backend import oidc_provider, staff_world

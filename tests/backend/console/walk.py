@@ -10,9 +10,10 @@ from urllib.parse import urljoin, urlsplit
 
 from sqlmodel import Session
 
-from backend import configurations, guidance
 from backend.api.dependencies import Parts
 from backend.database import transaction
+from backend.guides import guidance
+from backend.runs import configurations
 from backend.tables import Role
 from tests.backend import staff_world
 from tests.backend.console import models_world, review_world

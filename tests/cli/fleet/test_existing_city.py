@@ -12,8 +12,8 @@ from cli.fleet.existing_city import CannotBeFollowed
 from cli.fleet.play import Wanted
 from cli.fleet.worlds import Source
 from cli.main import app
-from mobile_models.updates import repository
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository
 from phone.fleet.scenarios import Scenario
 from tests import tiny_model, updates
 from tests.updates import StaticServer, desired

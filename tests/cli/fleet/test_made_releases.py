@@ -10,7 +10,7 @@ from cli.fleet import made_releases, things
 from mobile_models import bundled
 from mobile_models.classifier import Classifier
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.updates.updater import RefusalReason, UpdateRefused
+from mobile_models.updates.following.updater import RefusalReason, UpdateRefused
 from phone.fleet.scenarios import PLAYED, Scenario
 from phone.model_store import open_tested
 

@@ -18,8 +18,9 @@ from typing import Any
 import obstore
 from obstore.store import LocalStore
 
-from mobile_models.updates import repository, retention, signing_keys
-from mobile_models.updates.repository import DesiredState
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository, retention
+from mobile_models.updates.publishing.repository import DesiredState
 from tests.updates import desired, files
 
 NOW = datetime.now(UTC)

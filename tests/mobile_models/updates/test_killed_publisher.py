@@ -17,10 +17,11 @@ import pytest
 from obstore.store import LocalStore
 from tuf.api.exceptions import RepositoryError
 
-from mobile_models.updates import offline_metadata, pending_metadata, repository, rotation, signing_keys
-from mobile_models.updates.published_updates import open_client
-from mobile_models.updates.repository_files import read_chain
-from mobile_models.updates.rotation import KeyChange
+from mobile_models.updates.keys import offline_metadata, rotation, signing_keys
+from mobile_models.updates.keys.rotation import KeyChange
+from mobile_models.updates.publishing import pending_metadata, repository
+from mobile_models.updates.publishing.published_updates import open_client
+from mobile_models.updates.publishing.repository_files import read_chain
 from mobile_models.updates.update_roles import UpdateRole
 from tests.mobile_models.updates import killed_publisher
 from tests.mobile_models.updates.killed_publisher import Kill

@@ -8,9 +8,9 @@ import pytest
 from obstore.store import MemoryStore, ObjectStore
 
 from mobile_models.document import sha256
-from mobile_models.updates import repository, repository_files
-from mobile_models.updates.repository import DesiredPatch, DesiredState
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository, repository_files
+from mobile_models.updates.publishing.repository import DesiredPatch, DesiredState
 from tests import updates
 from tests.updates import desired
 

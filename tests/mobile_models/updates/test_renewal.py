@@ -5,10 +5,11 @@ import pytest
 from obstore.store import MemoryStore, ObjectStore
 from tuf.api.metadata import Metadata
 
-from mobile_models.updates import offline_metadata, renewal, repository, signing_keys
-from mobile_models.updates.repository_edit import RepositoryEdit
-from mobile_models.updates.repository_files import find_numbered, put_pending, read_chain
-from mobile_models.updates.signing_keys import KeyProblem, KeyRing
+from mobile_models.updates.keys import offline_metadata, renewal, signing_keys
+from mobile_models.updates.keys.signing_keys import KeyProblem, KeyRing
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository_edit import RepositoryEdit
+from mobile_models.updates.publishing.repository_files import find_numbered, put_pending, read_chain
 from mobile_models.updates.update_roles import UpdateRole
 from tests import updates
 from tests.updates import ANNA, BERT, desired

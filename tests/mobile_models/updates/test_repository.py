@@ -13,17 +13,18 @@ import pytest
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 from tuf.api.metadata import DelegatedRole, Metadata, TargetFile, Targets
 
-from mobile_models.updates import offline_metadata, repository, signing_keys
-from mobile_models.updates.repository import (
+from mobile_models.updates.keys import offline_metadata, signing_keys
+from mobile_models.updates.keys.signing_keys import KeyProblem, KeyRing
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository import (
     DesiredRelease,
     DesiredState,
     RepositoryBusy,
     RepositoryInvalid,
     SignatureRefused,
 )
-from mobile_models.updates.repository_edit import RepositoryEdit
-from mobile_models.updates.repository_files import read_chain
-from mobile_models.updates.signing_keys import KeyProblem, KeyRing
+from mobile_models.updates.publishing.repository_edit import RepositoryEdit
+from mobile_models.updates.publishing.repository_files import read_chain
 from mobile_models.updates.update_channel import Candidate, ChannelPointer
 from tests import updates
 from tests.updates import ANNA, BERT, desired, release
@@ -367,7 +368,8 @@ def test_killed_before_any_write_the_repository_is_whole_and_the_next_call_compl
 _PUBLISH_FOR_EVER = """
 import sys, pathlib
 from obstore.store import LocalStore
-from mobile_models.updates import offline_metadata, repository, signing_keys
+from mobile_models.updates.keys import offline_metadata, signing_keys
+from mobile_models.updates.publishing import repository
 from tests.updates import desired
 store, keys = LocalStore(sys.argv[1]), signing_keys.load(pathlib.Path(sys.argv[2]))
 while True:

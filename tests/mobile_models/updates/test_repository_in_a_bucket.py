@@ -12,13 +12,14 @@ import pytest
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
-from mobile_models.updates import repository, stored_files, updater
-from mobile_models.updates.repository import RepositoryBusy, RepositoryInvalid
-from mobile_models.updates.repository_edit import RepositoryEdit
-from mobile_models.updates.repository_files import put_numbered, put_timestamp
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.following import updater
+from mobile_models.updates.following.updater import UpdateSource
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository, stored_files
+from mobile_models.updates.publishing.repository import RepositoryBusy, RepositoryInvalid
+from mobile_models.updates.publishing.repository_edit import RepositoryEdit
+from mobile_models.updates.publishing.repository_files import put_numbered, put_timestamp
 from mobile_models.updates.update_roles import UpdateRole
-from mobile_models.updates.updater import UpdateSource
 from tests import updates
 from tests.updates import desired
 

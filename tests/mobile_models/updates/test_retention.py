@@ -9,12 +9,13 @@ import obstore
 import pytest
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 
-from mobile_models.updates import repository, retention, stored_files, updater
-from mobile_models.updates.published_updates import open_client
-from mobile_models.updates.refusals import RefusalReason, UpdateRefused
-from mobile_models.updates.repository_files import numbers_in_use, read_chain
-from mobile_models.updates.signing_keys import KeyRing
-from mobile_models.updates.updater import UpdateSource
+from mobile_models.updates.following import updater
+from mobile_models.updates.following.refusals import RefusalReason, UpdateRefused
+from mobile_models.updates.following.updater import UpdateSource
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository, retention, stored_files
+from mobile_models.updates.publishing.published_updates import open_client
+from mobile_models.updates.publishing.repository_files import numbers_in_use, read_chain
 from tests import updates
 from tests.updates import StaticServer, desired, serving
 

@@ -10,20 +10,12 @@ from securesystemslib.signer import CryptoSigner, Signer
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, Targets, Timestamp
 
-from mobile_models.updates import (
-    offline_metadata,
-    pending_metadata,
-    rehearsal,
-    renewal,
-    repository,
-    rotation,
-    signing_keys,
-    stored_files,
-)
-from mobile_models.updates.published_updates import open_client
-from mobile_models.updates.repository_files import find_numbered, read_chain
-from mobile_models.updates.rotation import KeyChange
-from mobile_models.updates.signing_keys import KeyProblem
+from mobile_models.updates.keys import offline_metadata, renewal, rotation, signing_keys
+from mobile_models.updates.keys.rotation import KeyChange
+from mobile_models.updates.keys.signing_keys import KeyProblem
+from mobile_models.updates.publishing import pending_metadata, rehearsal, repository, stored_files
+from mobile_models.updates.publishing.published_updates import open_client
+from mobile_models.updates.publishing.repository_files import find_numbered, read_chain
 from mobile_models.updates.update_channel import ChannelPointer
 from mobile_models.updates.update_roles import UpdateRole
 from tests import updates

@@ -9,9 +9,10 @@ import pytest
 from obstore.store import LocalStore
 
 from backend.settings import Settings
-from mobile_models.updates import repository, updater
-from mobile_models.updates.signing_keys import KeyRing
-from mobile_models.updates.updater import RefusalReason, UpdateRefused, UpdateSource
+from mobile_models.updates.following import updater
+from mobile_models.updates.following.updater import RefusalReason, UpdateRefused, UpdateSource
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository
 from tests import updates
 from tests.backend.world import running
 

@@ -8,8 +8,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from obstore.store import MemoryStore
 from securesystemslib.signer import CryptoSigner
 
-from mobile_models.updates import offline_metadata, repository, signers, signing_keys
-from mobile_models.updates.signing_keys import KeyProblem
+from mobile_models.updates.keys import offline_metadata, signers, signing_keys
+from mobile_models.updates.keys.signing_keys import KeyProblem
+from mobile_models.updates.publishing import repository
 from mobile_models.updates.update_roles import UpdateRole
 from tests import hardware_key
 from tests.hardware_key import PIN, SCHEME

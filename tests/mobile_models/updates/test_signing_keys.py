@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from tuf.api.metadata import Metadata, Root, Targets
 
-from mobile_models.updates import signing_keys
-from mobile_models.updates.signing_keys import KeyProblem
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.keys.signing_keys import KeyProblem
 from mobile_models.updates.update_roles import UpdateRole, can_sign
 
 

@@ -16,12 +16,15 @@ from obstore.store import LocalStore
 from securesystemslib.signer import CryptoSigner, Signer
 from tuf.api.metadata import Metadata, MetaFile, TargetFile
 
-from mobile_models.updates import repository, signing_keys, staged_targets, stored_files, updater
-from mobile_models.updates.refusals import RefusalReason, UpdateRefused
-from mobile_models.updates.repository_files import put_target, read_chain
+from mobile_models.updates import staged_targets
+from mobile_models.updates.following import updater
+from mobile_models.updates.following.refusals import RefusalReason, UpdateRefused
+from mobile_models.updates.following.updater import Offer, UpdateSource
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.publishing import repository, stored_files
+from mobile_models.updates.publishing.repository_files import put_target, read_chain
 from mobile_models.updates.update_channel import Candidate, ChannelPointer
 from mobile_models.updates.update_roles import UpdateRole
-from mobile_models.updates.updater import Offer, UpdateSource
 from tests import updates
 from tests.updates import desired, serving
 

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore, MemoryStore
 
-from mobile_models.updates import repository, repository_lock, stored_files
-from mobile_models.updates.repository import RepositoryBusy
-from mobile_models.updates.repository_edit import RepositoryEdit
-from mobile_models.updates.repository_files import put_timestamp, read_chain
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository, repository_lock, stored_files
+from mobile_models.updates.publishing.repository import RepositoryBusy
+from mobile_models.updates.publishing.repository_edit import RepositoryEdit
+from mobile_models.updates.publishing.repository_files import put_timestamp, read_chain
 from tests import updates
 from tests.updates import desired
 
 _HOLD = """
 import sys
 from obstore.store import LocalStore
-from mobile_models.updates import repository_lock
+from mobile_models.updates.publishing import repository_lock
 with repository_lock.held(LocalStore(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -26,7 +26,8 @@ with repository_lock.held(LocalStore(sys.argv[1])):
 _PUBLISH = """
 import sys, pathlib
 from obstore.store import LocalStore
-from mobile_models.updates import repository, signing_keys
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.keys import signing_keys
 from tests.updates import desired
 store, keys = LocalStore(sys.argv[1]), signing_keys.load(pathlib.Path(sys.argv[2]))
 desired(1, 2)

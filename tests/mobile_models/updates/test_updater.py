@@ -13,12 +13,14 @@ from tuf.api.metadata import TargetFile
 
 from mobile_models.label_set import Label, LabelSet
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.updates import metadata_client, repository, signing_keys, updater
-from mobile_models.updates.repository_edit import RepositoryEdit
-from mobile_models.updates.repository_files import put_target, read_chain
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.following import metadata_client, updater
+from mobile_models.updates.following.updater import Offer, RefusalReason, UpdateRefused, UpdateSource
+from mobile_models.updates.keys import signing_keys
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository_edit import RepositoryEdit
+from mobile_models.updates.publishing.repository_files import put_target, read_chain
 from mobile_models.updates.update_channel import Candidate, ChannelPointer, DownloadConditions, in_cohort
-from mobile_models.updates.updater import Offer, RefusalReason, UpdateRefused, UpdateSource
 from tests import updates
 from tests.updates import StaticServer, desired
 

@@ -12,8 +12,8 @@ import pytest
 
 from mobile_models.document import file_sha256
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.updates import updater
-from mobile_models.updates.updater import UpdateRefused, UpdateSource
+from mobile_models.updates.following import updater
+from mobile_models.updates.following.updater import UpdateRefused, UpdateSource
 from tests import updates
 from tests.updates import StaticServer
 from tests.vectors.updates import make_vectors

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.keys.signing_keys import KeyRing
 from tests import updates
 from tests.phone.fleet.small_city import SmallCity, small_city
 

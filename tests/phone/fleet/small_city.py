@@ -11,9 +11,9 @@ from obstore.store import LocalStore
 
 from mobile_models.document import Sha256, sha256
 from mobile_models.manifest import ReleaseManifest
-from mobile_models.updates import repository
-from mobile_models.updates.repository import DesiredState
-from mobile_models.updates.signing_keys import KeyRing
+from mobile_models.updates.keys.signing_keys import KeyRing
+from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing.repository import DesiredState
 from phone.fleet import mirrors, scenarios
 from phone.fleet.light_phone import LightPhone
 from phone.fleet.people import HABITS, MODELS, Mischief, Network, Person

@@ -7,9 +7,9 @@ import pytest
 
 from mobile_models.document import sha256
 from mobile_models.field_report import Arm
-from mobile_models.updates.repository import DesiredRelease
+from mobile_models.updates.following.updater import RefusalReason
+from mobile_models.updates.publishing.repository import DesiredRelease
 from mobile_models.updates.update_channel import ChannelPointer, DownloadConditions
-from mobile_models.updates.updater import RefusalReason
 from phone.fleet.people import HABITS, MODELS, OLD_APP
 from phone.fleet.scenarios import CRASHING_MODELS, Scenario
 from tests import updates

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mobile_models.updates import target_download
-from mobile_models.updates.updater import RefusalReason
+from mobile_models.updates.following import target_download
+from mobile_models.updates.following.updater import RefusalReason
 from phone.fleet import mirrors
 from phone.fleet.light_phone import LightPhone
 from phone.fleet.people import Mischief

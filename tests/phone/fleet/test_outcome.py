@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from mobile_models.field_report import Arm
-from mobile_models.updates.updater import RefusalReason
+from mobile_models.updates.following.updater import RefusalReason
 from phone.fleet import outcome, people, scenarios
 from phone.fleet.diary import Diary, RolloutNow
 from phone.fleet.outcome import Plan, Step

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from mobile_models.document import sha256
-from mobile_models.updates.updater import RefusalReason
+from mobile_models.updates.following.updater import RefusalReason
 from phone.fleet.shared_looks import Looked, Looker, Memory
 from tests import updates
 from tests.phone.fleet.small_city import SmallCity

@@ -1,0 +1,1 @@
+"""What phones report, and what follows for a rollout."""

@@ -1,0 +1,1 @@
+"""Bins and rules of a city, in versions."""

@@ -1,0 +1,1 @@
+"""Photos on their way in and where they lie: checked, decoded apart, stored, covered, hidden."""

@@ -1,0 +1,282 @@
+"""Submissions of residents: taking a photo in, correcting it, looking after it, withdrawing it.
+
+Guarantees: an id that a phone made is one submission for ever, however often and by however many connections it is
+sent. A photo's row is never committed without its bytes in storage. A withdrawn photo has lost its bytes before
+anybody is told so; what stays is a tombstone, so that the same id cannot come back. A device sees its own only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from obstore.store import ObjectStore
+from sqlalchemy import delete, func
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from backend import device_blocks, job_queue, known_labels
+from backend.database import now
+from backend.errors import Conflict, NotFound, TooMany
+from backend.intake import photo_store, thumbnails
+from backend.intake.photo_sandbox import CleanPhoto
+from backend.intake.submission import Submission
+from backend.review_weights import ReviewWeights
+from backend.reviewing import labelling
+from backend.reviewing.review_items import newest_correction
+from backend.searching import note_words, photo_search
+from backend.tables import (
+    Correction,
+    DatasetSnapshotPhoto,
+    DeviceId,
+    JobKind,
+    Opinionated,
+    Photo,
+    PhotoId,
+    PhotoNote,
+    PhotoSource,
+    PhotoState,
+    Prediction,
+    Release,
+    ReviewClaim,
+    TrainingRun,
+)
+from mobile_models.document import Sha256, sha256
+from mobile_models.label_set import UNSURE
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a resident may know of a submission."""
+
+    photo_id: PhotoId
+    state: PhotoState
+    received_at: datetime
+    correction: str | None
+    gold_label: str | None
+    quarantine_reason: str | None
+    in_releases: tuple[int, ...]
+    """Published models that were made with this photo."""
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A submission that has arrived. `origin` is the digest of the photo's bytes as they came."""
+
+    device: DeviceId
+    photo_id: PhotoId
+    origin: Sha256
+    submission: Submission
+
+    @property
+    def fingerprint(self) -> Sha256:
+        """The digest of all that was sent; two equal ones are the same submission.
+
+        Defaults are left out, so that a version that knows more fields still recognises what was sent before it.
+        """
+        said = self.submission.model_dump_json(exclude_defaults=True)
+        return sha256(self.origin.encode() + b"\n" + said.encode())
+
+
+def find_same(session: Session, incoming: Incoming) -> Photo | None:
+    """Return the submission if it is there already; raise `Conflict` if its id is taken by anything else."""
+    found = session.get(Photo, incoming.photo_id)
+    if found is not None and (found.device_id != incoming.device or found.fingerprint != incoming.fingerprint):
+        raise Conflict("This id was used for another submission. Make a new UUID.", code="id_taken")
+    return found
+
+
+def check(session: Session, incoming: Incoming, daily_limit: int) -> None:
+    """Raise `Forbidden` for a device that is blocked, `TooMany` beyond its daily limit, `unknown_label` for labels that
+    nobody knows."""
+    device_blocks.check(session, incoming.device)
+    since = now() - timedelta(days=1)
+    statement = select(func.count()).where(Photo.device_id == incoming.device, col(Photo.received_at) > since)
+    if session.exec(statement).one() >= daily_limit:
+        raise TooMany(f"At most {daily_limit} photos in 24 hours. The phone sends the rest later.")
+    said = incoming.submission.prediction
+    labels = known_labels.label_set(session, said.release if said is not None else None)
+    named = set() if said is None else {*said.scores, said.label} - {UNSURE}
+    if incoming.submission.correction is not None:
+        named.add(incoming.submission.correction)
+    for label in sorted(named):
+        known_labels.check(labels, label)
+
+
+def accept(session: Session, storage: ObjectStore, incoming: Incoming, photo: CleanPhoto) -> tuple[Photo, bool]:
+    """Take the photo in; return it and whether it is new.
+
+    The row takes its id before the bytes are stored, so that of two connections only one ever writes them. The bytes
+    are stored before the commit; if that fails they are an orphan without a row, which the upkeep removes.
+    """
+    found = find_same(session, incoming)
+    if found is not None:
+        return found, False
+    row = _row(incoming, photo)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:  # Another connection took the id a moment ago.
+        found = find_same(session, incoming)
+        if found is None:
+            raise
+        return found, False
+    _add_opinions(session, incoming.photo_id, incoming.submission)
+    if incoming.submission.note is not None:
+        note_words.remember(session, incoming.photo_id, incoming.submission.note)
+    job_queue.enqueue(session, JobKind.INSPECT, incoming.photo_id)
+    photo_store.put(storage, incoming.photo_id, photo.content)
+    return row, True
+
+
+def correct(session: Session, weights: ReviewWeights, device: DeviceId, photo_id: PhotoId, label: str) -> Photo:
+    """Add the resident's opinion; saying the same again changes nothing. Its value for review is computed anew."""
+    photo = _own(session, device, photo_id)
+    if photo.state == PhotoState.WITHDRAWN:
+        raise Conflict("This photo was withdrawn.", code="withdrawn")
+    prediction = session.exec(
+        select(Prediction).where(Prediction.photo_id == photo_id, Prediction.made_by == Opinionated.PHONE)
+    ).first()
+    known_labels.check(known_labels.label_set(session, prediction.release_version if prediction else None), label)
+    if newest_correction(session, photo_id) == label:
+        return photo
+    session.add(Correction(photo_id=photo_id, label=label))
+    photo.corrected_label = label
+    session.add(photo)
+    if photo.state == PhotoState.INSPECTED:  # Before that, the inspection that is to come does it.
+        session.flush()
+        labelling.revalue(session, weights, photo)
+    session.flush()
+    return photo
+
+
+def withdraw(session: Session, storage: ObjectStore, device: DeviceId, photo_id: PhotoId) -> Photo:
+    """Delete the photo's bytes, what it looks like, when and where it was taken, all notes on it, and its gold label.
+
+    Opinions and digests stay with the tombstone. Doing it again changes nothing.
+
+    The bytes go before the commit: if that then fails, the sender is told so and asks again.
+    """
+    photo = _own(session, device, photo_id)
+    if photo.state != PhotoState.WITHDRAWN:
+        photo.state, photo.withdrawn_at = PhotoState.WITHDRAWN, now()
+        photo.allow_review = photo.allow_training = False
+        photo.captured_on = photo.place = photo.quarantine_reason = photo.note = None
+        photo.latitude = photo.longitude = photo.location_precision = None
+        photo.perceptual_hash = photo.embedding = photo.embedding_release = None
+        photo.gold_label = photo.gold_labelled_at = None
+        photo.review_value, photo.review_parts, photo.novelty = 0.0, None, None
+        photo.gold_is_sure = photo.needs_second_opinion = False
+        session.add(photo)
+        claim = session.get(ReviewClaim, photo_id)
+        if claim is not None:
+            session.delete(claim)
+        session.connection().execute(delete(PhotoNote).where(col(PhotoNote.photo_id) == photo_id))
+        note_words.forget(session, photo_id)
+        session.flush()
+        photo_store.delete(storage, photo_id)
+        thumbnails.forget(storage, photo_id)
+    return photo
+
+
+def status(session: Session, device: DeviceId, photo_id: PhotoId) -> Status:
+    return _statuses(session, [_own(session, device, photo_id, lock=False)])[0]
+
+
+def own(session: Session, device: DeviceId, limit: int, before: datetime | None = None) -> list[Status]:
+    """Return the device's submissions, newest first; `before` is the `received_at` of the last one seen."""
+    statement = select(Photo).where(Photo.device_id == device)
+    if before is not None:
+        statement = statement.where(col(Photo.received_at) < before)
+    newest_first = statement.order_by(col(Photo.received_at).desc(), col(Photo.id)).limit(limit)
+    return _statuses(session, session.exec(newest_first).all())
+
+
+def _row(incoming: Incoming, photo: CleanPhoto) -> Photo:
+    submission, where = incoming.submission, incoming.submission.location
+    latitude, longitude = where.rounded if where is not None else (None, None)
+    row = Photo(
+        id=incoming.photo_id,
+        source=PhotoSource.SUBMISSION,
+        device_id=incoming.device,
+        fingerprint=incoming.fingerprint,
+        sha256=sha256(photo.content),
+        origin_sha256=incoming.origin,
+        width=photo.width,
+        height=photo.height,
+        size_bytes=len(photo.content),
+        captured_on=submission.captured_on,
+        place=submission.place,
+        latitude=latitude,
+        longitude=longitude,
+        location_precision=where.precision if where is not None else None,
+        note=submission.note,
+        corrected_label=submission.correction,
+        allow_review=submission.allow_review,
+        allow_training=submission.allow_training,
+        group_id=incoming.photo_id,
+    )
+    said = submission.prediction
+    if said is not None:
+        photo_search.remember_prediction(row, said.label, said.release, said.scores)
+    return row
+
+
+def _add_opinions(session: Session, photo_id: PhotoId, submission: Submission) -> None:
+    said = submission.prediction
+    if said is not None:
+        session.add(
+            Prediction(
+                photo_id=photo_id,
+                made_by=Opinionated.PHONE,
+                release_version=said.release,
+                label=said.label,
+                scores=said.scores,
+            )
+        )
+    if submission.correction is not None:
+        session.add(Correction(photo_id=photo_id, label=submission.correction))
+
+
+def _own(session: Session, device: DeviceId, photo_id: PhotoId, *, lock: bool = True) -> Photo:
+    statement = select(Photo).where(Photo.id == photo_id, Photo.device_id == device)
+    found = session.exec(statement.with_for_update() if lock else statement).one_or_none()
+    if found is None:
+        raise NotFound("This device has sent no photo with this id.")
+    return found
+
+
+def _statuses(session: Session, photos: Sequence[Photo]) -> list[Status]:
+    """Two queries, however many photos there are."""
+    ids = [photo.id for photo in photos]
+    newest_last = (
+        select(Correction.photo_id, Correction.label)
+        .where(col(Correction.photo_id).in_(ids))
+        .order_by(col(Correction.id))
+    )
+    corrections = dict(session.exec(newest_last).all())
+    releases: dict[str, set[int]] = {}
+    used = (
+        select(DatasetSnapshotPhoto.photo_id, Release.version)
+        .join(TrainingRun, col(TrainingRun.snapshot_id) == DatasetSnapshotPhoto.snapshot_id)
+        .join(Release, col(Release.training_run_id) == TrainingRun.id)
+        .where(col(DatasetSnapshotPhoto.photo_id).in_(ids), col(Release.published_at).is_not(None))
+    )
+    for photo_id, version in session.exec(used):
+        releases.setdefault(photo_id, set()).add(version)
+    return [
+        Status(
+            photo_id=PhotoId(photo.id),
+            state=_told(photo.state),
+            received_at=photo.received_at,
+            correction=corrections.get(photo.id),
+            gold_label=photo.gold_label,
+            quarantine_reason=photo.quarantine_reason,
+            in_releases=tuple(sorted(releases.get(photo.id, ()))),
+        )
+        for photo in photos
+    ]
+
+
+def _told(state: PhotoState) -> PhotoState:
+    """What staff hide is to its sender what quarantine is: kept from everybody. Why is not told."""
+    return PhotoState.QUARANTINED if state == PhotoState.HIDDEN else state

@@ -1,0 +1,1 @@
+"""What is kept for ever, and what is told to people."""

@@ -1,0 +1,1 @@
+"""Releases, rollouts and channels: who may be given which model, and what was."""

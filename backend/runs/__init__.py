@@ -1,0 +1,1 @@
+"""Training as it is asked for: runs, configurations, their files and figures."""

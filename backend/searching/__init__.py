@@ -1,0 +1,1 @@
+"""Photos found again: by filters, words and places, as pages, maps, curves and exports."""
