@@ -596,6 +596,11 @@ class ReleaseChannel(SQLModel, table=True):
     __tablename__ = "release_channels"
     name: str = Field(primary_key=True)
     current_version: int | None = Field(default=None, description="for everybody; null: the bundled release")
+    conditions: dict[str, bool] = Field(
+        default_factory=dict,
+        sa_column=Column(JSON, nullable=False),
+        description="mobile_models.updates.update_channel.DownloadConditions for the current release",
+    )
     return_to_bundled: bool = Field(default=False, description="until it ends everybody runs the bundled release")
 
 

@@ -6,8 +6,9 @@ it moves along where it stood on the same release or on an older one, and what w
 step of a rollout is in the audit log with its reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -17,6 +18,8 @@ from backend.records import audit_log
 from backend.rollout_plan import EVERYBODY_PERCENT
 from backend.tables import OPEN_ROLLOUT, Release, ReleaseChannel, Rollout, RolloutState
 from mobile_models.updates.update_channel import STABLE, Candidate, ChannelPointer, DownloadConditions
+
+_AT_ONCE: Mapping[str, bool] = {}
 
 
 def every(session: Session) -> Sequence[ReleaseChannel]:
@@ -55,42 +58,64 @@ def pointer(channel: ReleaseChannel, rollout: Rollout | None) -> ChannelPointer:
     if channel.return_to_bundled:
         return ChannelPointer(return_to_bundled=True)
     if rollout is None:
-        return ChannelPointer(current=channel.current_version, return_to_bundled=channel.current_version is None)
+        return _current(channel, return_to_bundled=channel.current_version is None)
     if rollout.rollout_percent >= EVERYBODY_PERCENT:
-        return ChannelPointer(current=rollout.version)
+        return ChannelPointer(current=rollout.version, conditions=DownloadConditions(**rollout.conditions))
     candidate = Candidate(
         version=rollout.version,
         rollout_percent=rollout.rollout_percent,
         salt=rollout.salt,
         conditions=DownloadConditions(**rollout.conditions),
     )
-    return ChannelPointer(current=channel.current_version, candidate=candidate)
+    return _current(channel, candidate=candidate)
+
+
+def _current(channel: ReleaseChannel, **more: Any) -> ChannelPointer:
+    return ChannelPointer(current=channel.current_version, conditions=DownloadConditions(**channel.conditions), **more)
 
 
 def pointers(session: Session) -> dict[str, ChannelPointer]:
     return {channel.name: pointer(channel, open_rollout(session, channel.name)) for channel in every(session)}
 
 
-def move(session: Session, actor: str, name: str, version: int | None, *, moment: datetime | None = None) -> None:
-    """Make `version` (None: the bundled release) the current one of a channel, and of those that follow it."""
+def move(
+    session: Session,
+    actor: str,
+    name: str,
+    version: int | None,
+    *,
+    conditions: Mapping[str, bool] = _AT_ONCE,
+    moment: datetime | None = None,
+) -> None:
+    """Make `version` (None: the bundled release) the current one of a channel, and of those that follow it.
+
+    `conditions` say when phones may download it. Going back has none: a bad release must go, whatever it costs.
+    """
     channel = find(session, name)
     before = channel.current_version
-    _set_current(session, actor, channel, version, moment or now())
+    _set_current(session, actor, channel, version, conditions, moment or now())
     if name != STABLE:
         return
     for other in every(session):
         is_behind = version is not None and (other.current_version or 0) < version
         if other.name != STABLE and (is_behind or other.current_version == before):
-            _set_current(session, actor, other, version, moment or now())
+            _set_current(session, actor, other, version, conditions, moment or now())
 
 
-def _set_current(session: Session, actor: str, channel: ReleaseChannel, version: int | None, moment: datetime) -> None:
+def _set_current(
+    session: Session,
+    actor: str,
+    channel: ReleaseChannel,
+    version: int | None,
+    conditions: Mapping[str, bool],
+    moment: datetime,
+) -> None:
     if channel.current_version == version:
         return
     audit_log.record(
         session, actor, "channel.moved", subject(channel.name), before=channel.current_version, current=version
     )
-    channel.current_version = version
+    channel.current_version, channel.conditions = version, dict(conditions)
     session.add(channel)
     rollout = open_rollout(session, channel.name)
     if rollout is not None and version is not None and rollout.version <= version:

@@ -227,7 +227,7 @@ def _complete_if_whole(session: Session, actor: str, rollout: Rollout, moment: d
         return
     rollout.state, rollout.ended_at = RolloutState.COMPLETED, moment
     channels.record_step(session, actor, rollout, "completed")
-    channels.move(session, actor, rollout.channel, rollout.version, moment=moment)
+    channels.move(session, actor, rollout.channel, rollout.version, conditions=rollout.conditions, moment=moment)
 
 
 def _one_before(session: Session, rollout: Rollout) -> int | None:

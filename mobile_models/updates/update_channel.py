@@ -15,11 +15,15 @@ STABLE, BETA = "stable", "beta"
 
 
 class DownloadConditions(Document):
-    """When a phone may download the candidate."""
+    """When a phone may download a model."""
 
     unmetered_only: bool = False
     charging_only: bool = False
     idle_only: bool = Field(default=False, exclude_if=operator.not_, description="while nobody uses the phone")
+
+
+def _are_none(conditions: object) -> bool:
+    return conditions == DownloadConditions()
 
 
 class Candidate(Document):
@@ -34,6 +38,9 @@ class ChannelPointer(Document):
 
     format_version: int = Field(default=1, ge=1)
     current: int | None = Field(default=None, ge=1, description="release for everyone; null: the bundled one")
+    conditions: DownloadConditions = Field(
+        default=DownloadConditions(), exclude_if=_are_none, description="for the current release"
+    )
     candidate: Candidate | None = None
     return_to_bundled: bool = Field(default=False, description="everyone runs the release that came with the app")
 

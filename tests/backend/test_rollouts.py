@@ -14,7 +14,7 @@ from backend.database import transaction
 from backend.errors import Conflict, DomainError, NotFound
 from backend.people.staff import Person
 from backend.records import audit_log
-from backend.releasing import channels, releases, rollouts
+from backend.releasing import channels, releases, retreat, rollouts
 from backend.releasing.current_model import current_version
 from backend.settings import Settings
 from backend.tables import Release, Role, Rollout, RolloutState
@@ -68,6 +68,21 @@ def test_phones_are_told_the_conditions(
     assert candidate is not None
     assert candidate.conditions == conditions
     assert candidate.salt == rollouts.meant(session, 2).salt
+
+
+def test_the_last_phones_keep_to_the_conditions_too_but_going_back_has_none(
+    session: Session, settings: Settings, ada: Person, publisher: Publisher
+) -> None:
+    conditions = DownloadConditions(unmetered_only=True)
+    bring(session, settings, ada, publisher, "100")
+    assert publisher.pointer == ChannelPointer(current=2)
+    bring(session, settings, ada, publisher, "100", conditions=conditions)
+    assert publisher.pointer == ChannelPointer(current=3, conditions=conditions)
+    bring(session, settings, ada, publisher, "5")
+    assert publisher.pointer.conditions == conditions
+    retreat.to_release(session, "ada", "stable", 2, "glass goes wrong")
+    publisher.publish()
+    assert publisher.pointer == ChannelPointer(current=2)
 
 
 def test_a_paused_rollout_stays_as_wide_as_it_is_for_phones(

@@ -83,6 +83,13 @@ def test_a_download_waits_for_the_surroundings_that_were_asked_for(phone: Phone,
     assert (phone.update(Surroundings()), phone.release) == (UpdateState.UPDATED, 3)
 
 
+def test_the_current_release_may_wait_for_its_surroundings_too(phone: Phone, city: City) -> None:
+    pointer = ChannelPointer(current=3, conditions=DownloadConditions(unmetered_only=True))
+    city.publish(replace(desired(1, 2, 3), channels={"stable": pointer}))
+    assert (phone.update(Surroundings(is_unmetered=False)), phone.release) == (UpdateState.POSTPONED, 2)
+    assert (phone.update(Surroundings(is_charging=False)), phone.release) == (UpdateState.UPDATED, 3)
+
+
 def test_only_the_model_in_use_and_the_one_before_are_kept(phone: Phone, city: City, tmp_path: Path) -> None:
     for version in (3, 4, 5):
         city.publish(desired(1, 2, 3, 4, 5, current=version))

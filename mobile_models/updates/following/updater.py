@@ -210,7 +210,7 @@ def _offer(
     if named != (version, model.hashes.get("sha256"), model.length):
         raise UpdateRefused(RefusalReason.TAMPERED_METADATA, f"the manifest of release {version} names another model")
     candidate = pointer.candidate
-    conditions = candidate.conditions if candidate and candidate.version == version else DownloadConditions()
+    conditions = candidate.conditions if candidate and candidate.version == version else pointer.conditions
     return Offer(manifest, content, model, conditions, _patches(client, manifest.model.sha256, models))
 
 
