@@ -218,7 +218,8 @@ def test_a_runs_report_is_read_and_nothing_beside_it(engineer: Member, parts: Pa
     card = engineer.ask("GET", f"{report}/release/MODEL_CARD.md")
     assert (card.text, card.headers["content-type"]) == ("# A card", "text/markdown; charset=utf-8")
     for path in ("../../../photos/secret.jpg", "..%2F..%2F..%2Fphotos%2Fsecret.jpg", "nothing"):
-        assert engineer.ask("GET", f"{report}/{path}").status_code == 404
+        answer = engineer.ask("GET", f"{report}/{path}")  # The first one asks /v1/photos for a photo of that name.
+        assert answer.status_code in (404, 422)
 
 
 def test_a_release_is_approved_signed_by_two_and_seen_with_its_history(
