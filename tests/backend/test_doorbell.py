@@ -31,6 +31,7 @@ EXPECTED = [
     ("train", "wastelens.retrain", [2]),
     ("publish", "wastelens.publish", [3]),
     ("inspect", "wastelens.patch", [4]),
+    ("train", "wastelens.explain", [5]),
 ]
 
 

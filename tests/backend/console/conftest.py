@@ -33,8 +33,9 @@ def migrated_url(migrated_sqlite: Path, tmp_path: Path) -> str:
     return f"sqlite:///{file}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Not for the whole session: while Playwright runs, no test of its thread can run an event loop of its own."""
     if CHROMIUM is None:
         if os.environ.get("WASTELENS_REQUIRE_BROWSER"):
             pytest.fail("no Chromium is installed, and WASTELENS_REQUIRE_BROWSER asks for it")
