@@ -21,8 +21,9 @@ from backend import database
 from backend.api import problems
 from backend.api.body_limit import BodyLimit
 from backend.api.dependencies import Parts
-from backend.console import problem_pages, service
+from backend.console import problem_pages
 from backend.console.pages import STATIC
+from backend.console.service import calls
 from backend.doorbell import BackgroundDoorbell
 from backend.intake import photo_store
 from backend.intake.photo_sandbox import PhotoSandbox
@@ -43,7 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(
         BodyLimit,
         max_bytes=settings.max_photo_bytes + MULTIPART_OVERHEAD_BYTES,
-        larger=dict.fromkeys(service.TAKE_FOLDERS, settings.max_folder_bytes),
+        larger=dict.fromkeys(calls.TAKE_FOLDERS, settings.max_folder_bytes),
     )
     problems.install(app)
     problem_pages.install(app)
@@ -59,7 +60,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _modules(package: ModuleType) -> list[str]:
-    return [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+    """Return the names of all modules below a package, those of its inner packages included."""
+    return [module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
 
 
 def parts_of(settings: Settings) -> Parts:

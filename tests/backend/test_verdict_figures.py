@@ -2,8 +2,8 @@
 
 import pytest
 
-from backend.console import gate_words
 from backend.console.language import language
+from backend.console.models import gate_words
 from backend.runs import verdict_figures
 from backend.runs.verdict_figures import VerdictFigures
 from mobile_models.evaluation import Blessing, EvaluationReport, GatePolicy

@@ -2,8 +2,9 @@
 
 import pytest
 
-from backend.console import charts, rollout_curves
+from backend.console import charts
 from backend.console.charts import HEIGHT, WIDTH, Chart, Point, Series
+from backend.console.models import rollout_curves
 
 
 def drawn(*points: Point, **options: float) -> Chart:

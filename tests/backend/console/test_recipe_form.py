@@ -2,9 +2,9 @@
 
 import pytest
 
-from backend.console import recipe_form, recipe_words
 from backend.console.language import language
-from backend.console.recipe_form import Mistakes
+from backend.console.models import recipe_form, recipe_words
+from backend.console.models.recipe_form import Mistakes
 from training import recipe
 
 ENGLISH = language("en")

@@ -1,0 +1,143 @@
+"""`/console/data/photos/...`: all that is known of a photo, and what may be done about it.
+
+Guarantees: whoever has looked at a photo's details may note something; covering, hiding and blocking need the
+permission to change data. No page tells which device a photo came from.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Response
+
+from backend import device_blocks
+from backend.api.dependencies import Parts, PartsOfServer, transaction_of
+from backend.console import pages
+from backend.console.data import words
+from backend.console.data.filters import SOURCES, SPLITS, STATES, label_names
+from backend.console.data.photos import DATA
+from backend.console.reviewing.view import VERDICTS
+from backend.console.visitor import DataKeeper, DataReader, Visitor
+from backend.database import RowNumber
+from backend.errors import DomainError
+from backend.intake import moderation
+from backend.intake.moderation import Note, Reason
+from backend.searching import photo_details
+from backend.tables import PhotoId
+
+router = APIRouter(include_in_schema=False)
+_ONE = f"{DATA}/photos/{{photo_id}}"
+_BLOCKS = f"{DATA}/blocks"
+_Pixel = Annotated[int, Form(ge=0, le=100_000)]
+
+
+@router.get(_ONE)
+def one(photo_id: UUID, visitor: DataReader, parts: PartsOfServer) -> Response:
+    return _page(photo_id, visitor, parts)
+
+
+@router.post(f"{_ONE}/notes")
+def note(photo_id: UUID, visitor: DataReader, parts: PartsOfServer, text: Annotated[Note, Form()]) -> Response:
+    try:
+        with transaction_of(parts) as session:
+            moderation.add_note(session, visitor.person, PhotoId(str(photo_id)), text)
+    except DomainError as refused:
+        return _page(photo_id, visitor, parts, refused)
+    return _done(photo_id, visitor.language.texts.gettext("The note is kept."))
+
+
+@router.post(f"{_ONE}/redact")
+def redact(
+    photo_id: UUID,
+    visitor: DataKeeper,
+    parts: PartsOfServer,
+    left: _Pixel,
+    top: _Pixel,
+    right: _Pixel,
+    bottom: _Pixel,
+) -> Response:
+    wanted, region = PhotoId(str(photo_id)), (left, top, right, bottom)
+    try:
+        moderation.redact(lambda: transaction_of(parts), parts.storage, parts.sandbox, visitor.person, wanted, [region])
+    except DomainError as refused:
+        return _page(photo_id, visitor, parts, refused)
+    return _done(photo_id, visitor.language.texts.gettext("The region is covered, and what it showed is gone."))
+
+
+@router.post(f"{_ONE}/hide")
+def hide(photo_id: UUID, visitor: DataKeeper, parts: PartsOfServer, reason: Annotated[Reason, Form()]) -> Response:
+    try:
+        with transaction_of(parts) as session:
+            moderation.hide(session, visitor.person, PhotoId(str(photo_id)), reason)
+    except DomainError as refused:
+        return _page(photo_id, visitor, parts, refused)
+    return _done(photo_id, visitor.language.texts.gettext("The photo is hidden."))
+
+
+@router.post(f"{_ONE}/show")
+def show(photo_id: UUID, visitor: DataKeeper, parts: PartsOfServer) -> Response:
+    try:
+        with transaction_of(parts) as session:
+            moderation.show(session, visitor.person, PhotoId(str(photo_id)))
+    except DomainError as refused:
+        return _page(photo_id, visitor, parts, refused)
+    return _done(photo_id, visitor.language.texts.gettext("The photo is shown again."))
+
+
+@router.post(f"{_ONE}/block-device")
+def block_device(
+    photo_id: UUID,
+    visitor: DataKeeper,
+    parts: PartsOfServer,
+    reason: Annotated[Reason, Form()],
+    hide_earlier: Annotated[bool, Form()] = False,
+) -> Response:
+    try:
+        with transaction_of(parts) as session:
+            hidden = moderation.block_device(
+                session, visitor.person, PhotoId(str(photo_id)), reason, hide_earlier=hide_earlier
+            )
+    except DomainError as refused:
+        return _page(photo_id, visitor, parts, refused)
+    texts = visitor.language.texts
+    said = texts.ngettext(
+        "The device is blocked, %(num)s photo is hidden.", "The device is blocked, %(num)s photos are hidden.", hidden
+    )
+    return _done(photo_id, said % {"num": hidden})
+
+
+@router.get(_BLOCKS)
+def blocks(visitor: DataKeeper, parts: PartsOfServer) -> Response:
+    with transaction_of(parts) as session:
+        rows = device_blocks.newest(session)
+    return pages.render("data/blocks.html", visitor, parts.settings, blocks=rows)
+
+
+@router.post(f"{_BLOCKS}/{{block_id}}/lift")
+def lift(block_id: RowNumber, visitor: DataKeeper, parts: PartsOfServer) -> Response:
+    with transaction_of(parts) as session:
+        moderation.lift_block(session, visitor.person, block_id)
+    return pages.redirect(_BLOCKS, said=visitor.language.texts.gettext("The block is lifted."))
+
+
+def _done(photo_id: UUID, said: str) -> Response:
+    return pages.redirect(f"{DATA}/photos/{photo_id}", said=said)
+
+
+def _page(photo_id: UUID, visitor: Visitor, parts: Parts, refused: DomainError | None = None) -> Response:
+    with transaction_of(parts) as session:
+        details = photo_details.of(session, visitor.person, PhotoId(str(photo_id)))
+        names = label_names(session, visitor.language)
+    return pages.render(
+        "data/photo.html",
+        visitor,
+        parts.settings,
+        status=refused.status if refused else 200,
+        problem=words.said(visitor.language, refused) if refused else "",
+        details=details,
+        photo=details.photo,
+        names=names,
+        states=STATES,
+        sources=SOURCES,
+        splits=SPLITS,
+        verdicts=VERDICTS,
+    )

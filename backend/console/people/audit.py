@@ -1,0 +1,143 @@
+"""`/console/audit`: the permanent history, searched, exported and proven.
+
+Guarantees: whoever exports is in the history, too. An export is read piece by piece: neither memory nor anybody's
+transaction waits for a slow reader. A spreadsheet takes no cell for a formula.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form, Query, Response
+from fastapi.responses import StreamingResponse
+
+from backend.api.dependencies import Parts, PartsOfServer, transaction_of
+from backend.console import pages
+from backend.console.visitor import Auditor, Visitor
+from backend.database import RowNumber, Text
+from backend.records import audit_chain, audit_log
+from backend.records.audit_log import Search
+from backend.tables import AuditEvent
+
+router = APIRouter(include_in_schema=False)
+AUDIT = "/console/audit"
+_PAGE = 50
+_COLUMNS = ("id", "at", "actor", "action", "subject", "detail")
+_Words = Annotated[Text, Query(max_length=200)]
+
+
+class Asked:
+    """What a form asks for; dates are those of the city."""
+
+    def __init__(
+        self,
+        actor: _Words = "",
+        action: _Words = "",
+        subject: _Words = "",
+        since: date | Literal[""] = "",
+        until: date | Literal[""] = "",
+    ) -> None:
+        self.actor, self.action, self.subject = actor.strip(), action.strip(), subject.strip()
+        self.since, self.until = since or None, until or None
+
+    def search(self, visitor: Visitor) -> Search:
+        def midnight(day: date) -> datetime:
+            return datetime.combine(day, time(), visitor.language.timezone)
+
+        return Search(
+            self.actor,
+            self.action,
+            self.subject,
+            midnight(self.since) if self.since else None,
+            midnight(self.until + timedelta(days=1)) if self.until else None,
+        )
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: str(value) for name, value in vars(self).items() if value}
+
+
+AskedFor = Annotated[Asked, Depends()]
+
+
+@router.get(AUDIT)
+def events(visitor: Auditor, parts: PartsOfServer, asked: AskedFor, before: RowNumber | None = None) -> Response:
+    with transaction_of(parts) as session:
+        found = audit_log.search(session, asked.search(visitor), before=before, limit=_PAGE + 1)
+        links, newest = audit_chain.end(session)
+    older = f"{AUDIT}?{urlencode(asked.query | {'before': str(found[_PAGE - 1].id)})}" if len(found) > _PAGE else ""
+    return pages.render(
+        "people/audit.html",
+        visitor,
+        parts.settings,
+        events=found[:_PAGE],
+        asked=asked,
+        older=older,
+        links=links,
+        newest=newest,
+    )
+
+
+@router.get(f"{AUDIT}/chain")
+def chain(visitor: Auditor, parts: PartsOfServer) -> Response:
+    """Walk along the whole chain now."""
+    found = audit_chain.verify(lambda: transaction_of(parts))
+    return pages.render("people/audit_chain.html", visitor, parts.settings, found=found)
+
+
+@router.post(f"{AUDIT}/export")
+def export(
+    visitor: Auditor, parts: PartsOfServer, asked: AskedFor, kind: Annotated[Literal["csv", "jsonl"], Form()]
+) -> Response:
+    wanted = asked.search(visitor)
+    with transaction_of(parts) as session:
+        audit_log.record(
+            session, visitor.person.name, "audit.exported", "audit", kind=kind, search=urlencode(asked.query)
+        )
+        last, _ = audit_chain.end(session)
+    found = _everything(parts, wanted)
+    lines, media_type = (_csv(found), "text/csv") if kind == "csv" else (_json_lines(found), "application/jsonl")
+    named = {
+        "Content-Disposition": f'attachment; filename="wastelens-history-{last}.{kind}"',
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(lines, media_type=f"{media_type}; charset=utf-8", headers=named)
+
+
+def _everything(parts: Parts, wanted: Search) -> Iterator[AuditEvent]:
+    last = 0
+    while True:
+        with transaction_of(parts) as session:
+            page = audit_log.after(session, wanted, last)
+        if not page:
+            return
+        yield from page
+        last = page[-1].id or 0
+
+
+def _json_lines(found: Iterator[AuditEvent]) -> Iterator[str]:
+    for event in found:
+        yield json.dumps(_plain(event), ensure_ascii=False) + "\n"
+
+
+def _csv(found: Iterator[AuditEvent]) -> Iterator[str]:
+    yield ",".join(_COLUMNS) + "\r\n"
+    for event in found:
+        line = io.StringIO()
+        plain = _plain(event) | {"detail": json.dumps(event.detail, ensure_ascii=False)}
+        csv.writer(line).writerow([_cell(plain[name]) for name in _COLUMNS])
+        yield line.getvalue()
+
+
+def _plain(event: AuditEvent) -> dict[str, Any]:
+    return event.model_dump() | {"at": event.at.isoformat()}
+
+
+def _cell(content: Any) -> Any:
+    """Spreadsheets run what begins like a formula."""
+    text = str(content)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else content

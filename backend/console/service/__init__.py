@@ -1,0 +1,1 @@
+"""Seven calls for programs and people alike."""
