@@ -21,6 +21,7 @@ from backend import database
 from backend.api import problems
 from backend.api.body_limit import BodyLimit
 from backend.api.dependencies import Parts
+from backend.api.web_app_headers import WebAppHeaders
 from backend.console import problem_pages
 from backend.console.pages import STATIC
 from backend.console.service import calls
@@ -46,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         max_bytes=settings.max_photo_bytes + MULTIPART_OVERHEAD_BYTES,
         larger=dict.fromkeys(calls.TAKE_FOLDERS, settings.max_folder_bytes),
     )
+    app.add_middleware(WebAppHeaders)
     problems.install(app)
     problem_pages.install(app)
     # Routes are tried in order, and phones ask for updates far more often than for anything else.

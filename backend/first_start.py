@@ -19,7 +19,6 @@ from backend.releasing import release_files, releases
 from backend.releasing.release_files import BLESSING, MANIFEST, MODEL
 from backend.settings import Settings
 from backend.tables import Release, Role
-from mobile_models import bundled
 from mobile_models.document import file_sha256
 from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
@@ -71,7 +70,7 @@ def _prepare_updates(settings: Settings) -> None:
 def _load_bundled_release(session: Session, settings: Settings) -> None:
     if session.exec(select(Release.version).limit(1)).first() is not None:
         return
-    folder = settings.bundled_release or bundled.newest()
+    folder = settings.resolved_bundled_release
     manifest, blessing = read_release(folder)
     storage = photo_store.open_store(settings, settings.resolved_storage_url)
     release_files.store(storage, manifest.version, folder)

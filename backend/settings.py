@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from backend.review_weights import ReviewWeights
 from backend.rollout_plan import RolloutPlan
+from mobile_models import bundled
 
 PREFIX = "WASTELENS_"
 _REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +68,17 @@ class Settings(BaseSettings):
     keys_dir: Path | None = Field(
         default=None, description="private keys this process may sign with; empty: data_dir/keys"
     )
-    bundled_release: Path | None = Field(default=None, description="release folder loaded at the first start")
+    bundled_release: Path | None = Field(
+        default=None, description="release folder loaded at the first start, and given to web phones with the app"
+    )
+    web_app_dir: Path = Field(
+        default=_REPOSITORY_ROOT / "web" / "dist", description="the residents' app, as `make web` builds it"
+    )
+    web_channel: Literal["stable", "beta"] = Field(default="stable", description="that the residents' app follows")
+    city: str = Field(
+        default="example", pattern="^$|^[a-z][a-z0-9_]{0,39}$", description="whose guide the residents' app follows"
+    )
+    city_name: str = Field(default="", description="what the app calls the city; empty: as its guide does")
     administrator: str = "administrator"
     administrator_password: str = Field(
         default="", description="of the first administrator; empty: made once and printed"
@@ -256,6 +267,11 @@ class Settings(BaseSettings):
     @property
     def resolved_keys_dir(self) -> Path:
         return self.keys_dir or self.data_dir.resolve() / "keys"
+
+    @property
+    def resolved_bundled_release(self) -> Path:
+        """Raise `FileNotFoundError` if none came with the program."""
+        return self.bundled_release or bundled.newest()
 
     @property
     def resolved_public_url(self) -> str:

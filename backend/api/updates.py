@@ -16,7 +16,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from obstore.exceptions import PreconditionError
 
-from backend.api import problems
+from backend.api import etags, problems
 from backend.api.dependencies import PartsOfServer
 from backend.errors import NotFound, Unavailable
 from backend.releasing.update_files import UpdateFile, UpdateFiles
@@ -76,7 +76,7 @@ def _missing() -> Response:
 
 async def _answer(path: str, file: UpdateFile, request: Request, files: UpdateFiles) -> Response:
     headers = dict(_headers(path, file.tag, file.modified_at))
-    if _names(request.headers.get("if-none-match", ""), headers["ETag"]):
+    if etags.names(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers={name: headers[name] for name in _UNCHANGED})
     try:
         asked = _asked_range(request, headers["ETag"], file.size)
@@ -110,12 +110,6 @@ def _headers(path: str, tag: str, modified_at: datetime) -> dict[str, str]:
         "Content-Type": "application/json" if path.endswith(".json") else "application/octet-stream",
         "X-Content-Type-Options": "nosniff",
     } | _ANY_ORIGIN
-
-
-def _names(header: str, tag: str) -> bool:
-    """Whether an `If-None-Match` names `tag`, by weak comparison (RFC 9110, 13.1.2)."""
-    given = {each.strip().removeprefix("W/") for each in header.split(",")}
-    return "*" in given or tag in given
 
 
 def _asked_range(request: Request, tag: str, size: int) -> tuple[int, int] | None:

@@ -31,7 +31,6 @@ from backend.tables import (
     PhotoSource,
     PhotoState,
 )
-from mobile_models import bundled
 from mobile_models.document import Sha256
 from training.dataset import DatasetSnapshot, SeenPhotos, SnapshotPhoto, Split
 
@@ -101,7 +100,7 @@ def settle_failed(session: Session, snapshot_id: int, reason: str) -> None:
 
 def seen_by_bundled_release(settings: Settings) -> dict[Sha256, Split]:
     """Return the side on which the bundled release had each photo, by the digest of its bytes as they first came."""
-    folder = settings.bundled_release or bundled.newest()
+    folder = settings.resolved_bundled_release
     return SeenPhotos.read(folder / "dataset.json").splits()
 
 

@@ -27,6 +27,17 @@ ROUTES: dict[tuple[str, str], str | Permission] = {
     ("GET", "/updates/{path:path}"): ANYBODY,
     ("HEAD", "/updates/{path:path}"): ANYBODY,
     ("OPTIONS", "/updates/{path:path}"): ANYBODY,
+    # The residents' app
+    ("GET", "/"): ANYBODY,  # It only leads to /app/.
+    ("GET", "/app"): ANYBODY,
+    ("GET", "/app/installation.json"): ANYBODY,
+    ("GET", "/app/trusted/root.json"): ANYBODY,
+    ("GET", "/app/bundled/manifest.json"): ANYBODY,
+    ("HEAD", "/app/bundled/manifest.json"): ANYBODY,
+    ("GET", "/app/bundled/model.tflite"): ANYBODY,
+    ("HEAD", "/app/bundled/model.tflite"): ANYBODY,
+    ("GET", "/app/{path:path}"): ANYBODY,
+    ("HEAD", "/app/{path:path}"): ANYBODY,
     ("GET", "/healthz"): ANYBODY,
     ("GET", "/readyz"): ANYBODY,
     # Phones
