@@ -1,6 +1,6 @@
 # `make run` starts the product, `make test` proves it. Everything else here serves those two.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test test-all check secrets lock clean
+.PHONY: help run setup web test test-all check secrets lock clean
 SHELL := /bin/bash
 
 PORT ?= 8000
@@ -8,16 +8,23 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12)
 # The first of these that runs and is 3.11 or 3.12. `make PYTHON=/path/to/python3.12 run` overrides it.
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && { echo $$python; break; }; done)
+SUPPORTED_NODE := const [major, minor] = process.versions.node.split(".").map(Number); \
+	process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand --tabs=20
 
-run: setup ## start server, worker and schedule together (PORT=8000)
+run: setup web ## start server, worker and schedule together (PORT=8000)
 	@$(BIN)/wastelens run --port $(PORT)
 
 setup: .venv/train.installed ## install what `make run` needs into .venv
+
+# Without Node all else runs; the server says at /app/ what is missing.
+web: ## build the residents' app into web/dist (Node 20.19 or later)
+	@if node --eval '$(SUPPORTED_NODE)' 2>/dev/null; then $(MAKE) --no-print-directory web/dist/index.html; else \
+		echo "The residents' app is not built: it needs Node 20.19 or later. All else works without it." >&2; fi
 
 test: .venv/dev.installed ## run the tests (WASTELENS_TEST_DATA=DIR adds those on real photos)
 	@$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
@@ -50,7 +57,7 @@ lock: ## compile the hashed requirement files anew (needs uv)
 			--output-file requirements/$$name.txt || exit 1; done
 
 clean: ## remove the virtual environment and caches, never data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv web/node_modules web/dist web/build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Wastelens needs Python 3.11 or 3.12, and none is on the PATH." \
@@ -64,6 +71,18 @@ clean: ## remove the virtual environment and caches, never data
 	@echo "Installing requirements/$*.txt (TensorFlow is large: this takes a minute or two, once)"
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/$*.txt
 	@$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+WEB_SOURCES = $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/build -prune \
+	-o -type f -not -name '*.test.ts' -print) $(wildcard mobile_models/bin_symbols/*.svg)
+
+web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
+	@npm --prefix web run --silent build
+	@touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json
+	@echo "Installing what builds the residents' app"
+	@npm --prefix web ci --silent
 	@touch $@
 
 # What tests need includes all that training needs, in the same versions.

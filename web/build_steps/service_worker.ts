@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { build, type Plugin, type Rollup } from "vite";
+
+const PUBLIC_FILES = ["manifest.webmanifest"];
+
+/**
+ * Builds `src/service_worker/main.ts` into `dist/service-worker.js`, with the list of the files that make up the app.
+ *
+ * The list carries a digest of each file, so that any change of the app changes the worker's own bytes, which is what a
+ * browser compares to find out that there is something new.
+ */
+export function serviceWorker(): Plugin {
+  let shell: Record<string, string> = {};
+  return {
+    name: "service-worker",
+    apply: "build",
+    writeBundle(_, bundle) {
+      const made = Object.values(bundle).map((file): [string, string] => [file.fileName, digest(contentOf(file))]);
+      const given = PUBLIC_FILES.map((name): [string, string] => [name, digest(readFileSync(`public/${name}`))]);
+      shell = Object.fromEntries([...made, ...given].sort(([one], [other]) => (one < other ? -1 : 1)));
+    },
+    closeBundle: {
+      sequential: true,
+      async handler() {
+        await build({
+          configFile: false,
+          logLevel: "warn",
+          publicDir: false,
+          define: { SHELL: JSON.stringify(shell) },
+          build: {
+            target: "es2022",
+            emptyOutDir: false,
+            reportCompressedSize: false,
+            lib: { entry: "src/service_worker/main.ts", formats: ["es"], fileName: () => "service-worker.js" },
+          },
+        });
+      },
+    },
+  };
+}
+
+function contentOf(file: Rollup.OutputAsset | Rollup.OutputChunk): string | Uint8Array {
+  return file.type === "chunk" ? file.code : file.source;
+}
+
+function digest(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex").slice(0, 16);
+}

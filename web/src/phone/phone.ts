@@ -1,0 +1,72 @@
+import type { Guide } from "../guide/guide.ts";
+
+/** What the model says about a photo. */
+export interface Answer {
+  /** Label id, or `unsure`. */
+  readonly label: string;
+  /** The most probable label, whatever its threshold. */
+  readonly bestLabel: string;
+  /** Label id to probability, in the order of the label set. */
+  readonly scores: Readonly<Record<string, number>>;
+  /** Version of the release that answered. */
+  readonly release: number;
+  /** From the photo's bytes to this answer. */
+  readonly milliseconds: number;
+  /** Distance from what the model learnt from, as a share of the one beyond which it is unsure; null where unknown. */
+  readonly novelty: number | null;
+}
+
+/** The model in use. */
+export interface RunningModel {
+  readonly release: number;
+  readonly isBundled: boolean;
+  readonly labels: readonly { readonly id: string; readonly name: string }[];
+  readonly createdAt: string;
+  /** Share of photos it had never seen that it named rightly, as its manifest says. */
+  readonly accuracy: number;
+  readonly accelerator: "webgpu" | "wasm";
+}
+
+/** Where the phone is at the moment; null where the browser does not tell, which counts as no. */
+export interface Surroundings {
+  readonly isUnmetered: boolean | null;
+  readonly isCharging: boolean | null;
+  readonly isIdle: boolean;
+}
+
+export type UpdateOutcome =
+  | { readonly state: "up_to_date" | "updated" | "returned_to_bundled" | "postponed"; readonly release: number }
+  | { readonly state: "refused"; readonly reason: string; readonly detail: string; readonly release: number };
+
+export type PhoneEvent =
+  | { readonly kind: "download"; readonly receivedBytes: number; readonly totalBytes: number }
+  | { readonly kind: "model"; readonly model: RunningModel }
+  | { readonly kind: "guide"; readonly guide: Guide };
+
+/**
+ * The phone as the pages see it: it answers without a network and follows signed updates. It lives in a worker, so
+ * that no page freezes; `connect()` in `remote.ts` gives one.
+ */
+export interface Phone {
+  /** Opens the newest model that works here; rejects with `PhoneError` if not even the bundled one does. */
+  open(): Promise<RunningModel>;
+  /** Rejects with `PhoneError` of the code `no_photo` if this is nothing that can be read as a photo. */
+  classify(photo: Blob): Promise<Answer>;
+  /** Looks for updates of guide and model, and follows them as far as `surroundings` allow. Never rejects for a refusal. */
+  update(surroundings: Surroundings): Promise<UpdateOutcome>;
+  /** The city's guide that was verified last; null before the first. */
+  guide(): Promise<Guide | null>;
+  /** Calls `listener` until the returned function is called. */
+  listen(listener: (event: PhoneEvent) => void): () => void;
+}
+
+/** The phone cannot do what was asked; `code` names why, for whoever words it. */
+export class PhoneError extends Error {
+  override readonly name = "PhoneError";
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

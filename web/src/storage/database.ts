@@ -1,0 +1,46 @@
+import { type IDBPDatabase, openDB } from "idb";
+import type { Documents, Tables } from "./tables.ts";
+
+const NAME = "wastelens";
+const VERSION = 1;
+
+let opened: Promise<IDBPDatabase<Tables>> | undefined;
+
+/** The one database of the app; page, worker and service worker each hold one connection. */
+export function database(): Promise<IDBPDatabase<Tables>> {
+  opened ??= openDB<Tables>(NAME, VERSION, {
+    upgrade(tables) {
+      tables.createObjectStore("documents");
+      tables.createObjectStore("metadata");
+    },
+    blocking(_current, _blocked, event) {
+      // A newer version of the app wants to change the tables: it must not wait for this tab.
+      (event.target as IDBDatabase).close();
+      opened = undefined;
+    },
+    terminated() {
+      opened = undefined; // The browser has cleared its storage, or gave up on it.
+    },
+  });
+  opened.catch(() => {
+    opened = undefined;
+  });
+  return opened;
+}
+
+/** Reads a document; undefined where it was never written. */
+export async function read<Key extends keyof Documents & string>(key: Key): Promise<Documents[Key] | undefined> {
+  return (await (await database()).get("documents", key)) as Documents[Key] | undefined;
+}
+
+/** Replaces a document by what `change` makes of it, in one transaction; `change` must not wait for anything. */
+export async function change<Key extends keyof Documents & string>(
+  key: Key,
+  change: (before: Documents[Key] | undefined) => Documents[Key],
+): Promise<Documents[Key]> {
+  const transaction = (await database()).transaction("documents", "readwrite", { durability: "strict" });
+  const after = change((await transaction.store.get(key)) as Documents[Key] | undefined);
+  await transaction.store.put(after, key);
+  await transaction.done;
+  return after;
+}

@@ -1,0 +1,18 @@
+import { defineConfig } from "vitest/config";
+import { compressed } from "./build_steps/compressed.ts";
+import { serviceWorker } from "./build_steps/service_worker.ts";
+
+export default defineConfig({
+  base: "/app/",
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0, // The policy of the page allows no data: scripts, and every file is cached by its own name.
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+  worker: { format: "es" },
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  plugins: [serviceWorker(), compressed()],
+  server: { proxy: { "/v1": "http://127.0.0.1:8000", "/updates": "http://127.0.0.1:8000" } },
+  test: { include: ["src/**/*.test.ts", "tests/**/*.test.ts"], environment: "node" },
+});
