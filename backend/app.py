@@ -12,6 +12,7 @@ from types import ModuleType
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
@@ -40,7 +41,12 @@ MULTIPART_OVERHEAD_BYTES = 256 * 1024
 
 
 def create_app(settings: Settings) -> FastAPI:
-    app = FastAPIOffline(title="Wastelens", summary="Waste recognition that a city runs itself.", lifespan=_lifespan)
+    app = FastAPIOffline(
+        title="Wastelens",
+        summary="Waste recognition that a city runs itself.",
+        lifespan=_lifespan,
+        generate_unique_id_function=_operation_id,
+    )
     app.state.parts = parts_of(settings)
     app.add_middleware(
         BodyLimit,
@@ -59,6 +65,11 @@ def create_app(settings: Settings) -> FastAPI:
             app.include_router(router)
     app.mount("/console/static", StaticFiles(directory=STATIC))
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """As people would call it: `submissions_withdraw`."""
+    return f"{route.endpoint.__module__.rpartition('.')[2]}_{route.name}"
 
 
 def _modules(package: ModuleType) -> list[str]:
