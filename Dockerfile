@@ -5,10 +5,19 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_
 RUN useradd --create-home --uid 10001 wastelens && install --directory --owner wastelens /data
 WORKDIR /app
 
+# The residents' app: files only, so that no image carries Node.
+FROM node:22-slim AS web
+WORKDIR /app/web
+COPY web/package.json web/package-lock.json web/.npmrc ./
+RUN npm ci
+COPY web .
+RUN npm run build
+
 FROM base AS server
 COPY requirements/server.txt requirements/
 RUN pip install --require-hashes --requirement requirements/server.txt
 COPY . .
+COPY --from=web /app/web/dist web/dist
 RUN pip install --no-build-isolation --no-deps --editable .
 USER wastelens
 EXPOSE 8000

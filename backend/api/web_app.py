@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from backend import installation, web_files
 from backend.api import etags
@@ -22,6 +22,7 @@ router = APIRouter()
 
 _FOR_EVER, _EACH_TIME = "public, max-age=31536000, immutable", "no-cache"
 _FIRST_ROOT = "metadata/1.root.json"
+_ALWAYS_WHOLE = ConfigDict(json_schema_serialization_defaults_required=True)
 _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Wastelens</title>
 <h1>The residents' app is not built</h1>
 <p>Run <code>make web</code> in the folder of the program (it needs Node 20.19 or later), then load this page again.</p>
@@ -32,6 +33,7 @@ _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Wast
 class BundledRelease(BaseModel):
     """The release that comes with the app, byte for byte."""
 
+    model_config = _ALWAYS_WHOLE
     version: int
     manifest_sha256: str
     manifest_bytes: int
@@ -42,6 +44,7 @@ class BundledRelease(BaseModel):
 
 
 class Installation(BaseModel):
+    model_config = _ALWAYS_WHOLE
     name: str
     city: str | None
     """Whose guide is followed (`guides/<city>.json`); null: none."""
