@@ -29,12 +29,12 @@ export function database(): Promise<IDBPDatabase<Tables>> {
 }
 
 /** Reads a document; undefined where it was never written. */
-export async function read<Key extends keyof Documents & string>(key: Key): Promise<Documents[Key] | undefined> {
+export async function read<Key extends keyof Documents>(key: Key): Promise<Documents[Key] | undefined> {
   return (await (await database()).get("documents", key)) as Documents[Key] | undefined;
 }
 
 /** Replaces a document by what `change` makes of it, in one transaction; `change` must not wait for anything. */
-export async function change<Key extends keyof Documents & string>(
+export async function change<Key extends keyof Documents>(
   key: Key,
   change: (before: Documents[Key] | undefined) => Documents[Key],
 ): Promise<Documents[Key]> {
