@@ -10,6 +10,8 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && { echo $$python; break; }; done)
 SUPPORTED_NODE := const [major, minor] = process.versions.node.split(".").map(Number); \
 	process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)
+WITH_NODE = node --eval '$(SUPPORTED_NODE)' 2>/dev/null || { \
+	echo "No Node 20.19 or later: the residents' app is left out. All else works without it." >&2; exit 0; };
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
@@ -23,20 +25,22 @@ setup: .venv/train.installed ## install what `make run` needs into .venv
 
 # Without Node all else runs; the server says at /app/ what is missing.
 web: ## build the residents' app into web/dist (Node 20.19 or later)
-	@if node --eval '$(SUPPORTED_NODE)' 2>/dev/null; then $(MAKE) --no-print-directory web/dist/index.html; else \
-		echo "The residents' app is not built: it needs Node 20.19 or later. All else works without it." >&2; fi
+	@$(WITH_NODE) $(MAKE) --no-print-directory web/dist/index.html
 
-test: .venv/dev.installed ## run the tests (WASTELENS_TEST_DATA=DIR adds those on real photos)
+test: .venv/dev.installed web ## run the tests (WASTELENS_TEST_DATA=DIR adds those on real photos)
+	@$(WITH_NODE) npm --prefix web run --silent test
 	@$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
 
-test-all: .venv/dev.installed ## run the tests, also the slow ones
+test-all: .venv/dev.installed web ## run the tests, also the slow ones
+	@$(WITH_NODE) npm --prefix web run --silent test
 	@$(BIN)/pytest --numprocesses 2 --dist worksteal --slow $(ARGS)
 
-check: .venv/dev.installed ## ruff, mypy --strict and the import rules
+check: .venv/dev.installed ## ruff, mypy --strict and the import rules; for the app tsc, eslint and prettier
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(WITH_NODE) $(MAKE) --no-print-directory web/node_modules/.installed && npm --prefix web run --silent check
 
 # The folder is closed to others; the files in it are mounted into containers that run as another user.
 secrets: ## write random production secrets for docker-compose.yml, once
