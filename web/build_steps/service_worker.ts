@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
+import { join, relative } from "node:path";
 import { build, type Plugin, type Rollup } from "vite";
 
-const PUBLIC_FILES = ["manifest.webmanifest"];
+/** Pictures that systems fetch by themselves when the app is installed; pages never show them. */
+const FOR_SYSTEMS = /^icons\/.*\.png$/;
 
 /**
  * Builds `src/service_worker/main.ts` into `dist/service-worker.js`, with the list of the files that make up the app.
@@ -17,7 +19,7 @@ export function serviceWorker(): Plugin {
     apply: "build",
     writeBundle(_, bundle) {
       const made = Object.values(bundle).map((file): [string, string] => [file.fileName, digest(contentOf(file))]);
-      const given = PUBLIC_FILES.map((name): [string, string] => [name, digest(readFileSync(`public/${name}`))]);
+      const given = publicFiles().map((name): [string, string] => [name, digest(readFileSync(join("public", name)))]);
       shell = Object.fromEntries([...made, ...given].sort(([one], [other]) => (one < other ? -1 : 1)));
     },
     closeBundle: {
@@ -38,6 +40,13 @@ export function serviceWorker(): Plugin {
       },
     },
   };
+}
+
+function publicFiles(): string[] {
+  return readdirSync("public", { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative("public", join(entry.parentPath, entry.name)))
+    .filter((name) => !FOR_SYSTEMS.test(name));
 }
 
 function contentOf(file: Rollup.OutputAsset | Rollup.OutputChunk): string | Uint8Array {
