@@ -17,7 +17,7 @@ _REFERENCE = re.compile(r'"#/components/schemas/([^"]+)"')
 
 
 def for_phones() -> dict[str, Any]:
-    whole = create_app(Settings()).openapi()
+    whole = _with_reachable_schemas(create_app(Settings()).openapi())
     paths = {path: _of_phones(operations) for path, operations in whole["paths"].items()}
     paths = {path: operations for path, operations in paths.items() if operations}
     components = {
@@ -29,6 +29,25 @@ def for_phones() -> dict[str, Any]:
 
 def text() -> str:
     return json.dumps(for_phones(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _with_reachable_schemas(whole: dict[str, Any]) -> dict[str, Any]:
+    """Move the schemas that bodies bring along to the others: in OpenAPI, references begin at the document's root."""
+    carried: dict[str, Any] = {}
+
+    def without(part: Any) -> Any:
+        if isinstance(part, list):
+            return [without(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        if "$defs" in part:
+            carried.update(without(part["$defs"]))
+        return {name: without(each) for name, each in part.items() if name != "$defs"}
+
+    found = without(whole)
+    found["components"]["schemas"] |= carried
+    referring: dict[str, Any] = json.loads(json.dumps(found).replace('"#/$defs/', '"#/components/schemas/'))
+    return referring
 
 
 def _of_phones(operations: dict[str, Any]) -> dict[str, Any]:

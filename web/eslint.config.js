@@ -17,7 +17,7 @@ const LAYERS = [
 ];
 
 export default defineConfig(
-  { ignores: ["dist/", "build/", "src/server/openapi.d.ts"] },
+  { ignores: ["dist/", "build/"] },
   typescript.configs.strictTypeChecked,
   {
     files: ["**/*.{ts,tsx}"],

@@ -1,6 +1,7 @@
 """web/openapi.json, from which the residents' app has its types."""
 
 import json
+import re
 from pathlib import Path
 
 from backend import openapi
@@ -20,6 +21,13 @@ def test_it_describes_what_phones_ask_and_nothing_else() -> None:
     named = json.dumps(described)
     assert schemas
     assert all(f'"#/components/schemas/{name}"' in named for name in schemas)
+
+
+def test_every_reference_leads_to_a_schema() -> None:
+    described = openapi.for_phones()
+    named = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(described)))
+    assert named == {f"#/components/schemas/{name}" for name in described["components"]["schemas"]} & named
+    assert "#/components/schemas/PhonePrediction" in named
 
 
 def test_operations_have_names_that_people_would_give_them() -> None:
