@@ -11,6 +11,7 @@ WORKDIR /app/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN npm ci
 COPY web .
+COPY mobile_models/bin_symbols /app/mobile_models/bin_symbols
 RUN npm run build
 
 FROM base AS server

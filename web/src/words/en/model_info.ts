@@ -1,0 +1,52 @@
+export const modelInfo = {
+  "model_info.title": "Model and updates",
+  "model_info.running": "In use",
+  "model_info.name": "Model {release}",
+  "model_info.bundled": "It came with the app.",
+  "model_info.updated": "It came as an update, signed by the city.",
+  "model_info.created": "Made on {day}",
+  "model_info.accuracy": "Of 100 photos that it had never seen, it named {right} rightly.",
+  "model_info.accuracy.outside":
+    "Of 100 photos taken in other places, without a plain background, it named {right} rightly.",
+  "model_info.accuracy.honest": "In the kitchen it can be less. Where it is unsure, it says so.",
+  "model_info.knows": "What it can tell apart",
+  "model_info.computes.webgpu": "It computes on this device's graphics chip.",
+  "model_info.computes.wasm": "It computes on this device's processor.",
+
+  "model_info.updates": "Updates",
+  "model_info.checked": "Last looked: {moment}",
+  "model_info.never_checked": "Not looked yet",
+  "model_info.look": "Look for an update",
+  "model_info.looking": "Looking",
+  "model_info.up_to_date": "This is the newest model for this phone.",
+  "model_info.new": "Model {release} is in use now.",
+  "model_info.returned": "The city has taken the update back. The model that came with the app is in use.",
+  "model_info.postponed":
+    "There is a new model. It is loaded when the phone is on Wi-Fi, and charging where the city asks for it.",
+  "model_info.not_taken": "No new model",
+
+  "refused.unreachable": "The city's server cannot be reached. The phone tries again by itself.",
+  "refused.not_published": "The city has published no update yet.",
+  "refused.tampered_metadata":
+    "What came was not signed by your city, so it was thrown away. Your model goes on working.",
+  "refused.expired_metadata":
+    "What came is out of date. The city has to sign it anew, or this device's clock is wrong.",
+  "refused.older_metadata": "What came is older than what this phone has seen already, so it was thrown away.",
+  "refused.tampered_file": "The file that came is not the one that the city signed, so it was thrown away.",
+  "refused.other_label_set": "The new model sorts things in another way than this app knows. A newer app is needed.",
+  "refused.runtime_too_old": "The new model needs a newer app.",
+  "refused.app_too_old": "The new model needs a newer app.",
+  "refused.model_broken": "The new model does not open on this phone.",
+  "refused.self_test_failed": "The new model computed wrongly on this phone, so it is not used.",
+  "refused.crashed": "The app closed while the new model was loading, so it is not used.",
+  "refused.patch_failed": "The small update did not fit; the whole model is loaded instead.",
+  "refused.disk_full": "There is no room for the new model. Free some space; it goes on by itself.",
+  "refused.storage_failed": "This phone's storage failed, so nothing was installed.",
+  "refused.keeps": "Model {release} goes on working.",
+
+  "model_info.storage": "Storage",
+  "model_info.storage.used": "{used} used of about {available} that the browser allows",
+  "model_info.storage.unknown": "This browser does not say how much it uses.",
+  "model_info.storage.kept": "The browser keeps it until you delete it.",
+  "model_info.storage.may_go": "The browser may clear it when space is short. Installing the app helps.",
+} as const;

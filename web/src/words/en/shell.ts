@@ -1,0 +1,38 @@
+export const shell = {
+  "app.name": "Wastelens",
+  "app.navigation": "Main",
+  "app.skip": "Skip to the content",
+  "app.back": "Back",
+  "app.close": "Close",
+  "app.cancel": "Cancel",
+  "app.done": "Done",
+  "app.more": "More",
+  "app.retry": "Try again",
+  "app.loading": "Loading",
+  "app.not_found": "There is no such page",
+  "app.not_found.why": "The address is wrong, or what it showed was deleted.",
+  "app.go_to_camera": "To the camera",
+  "app.broken": "Something went wrong",
+  "app.broken.why": "Nothing that you kept is lost. Loading the page again usually helps.",
+  "app.reload": "Load again",
+
+  "nav.camera": "Camera",
+  "nav.search": "Search",
+  "nav.mine": "My photos",
+  "nav.settings": "Settings",
+
+  "offline.title": "No network",
+  "offline.why": "Answers come from this phone. What you send waits.",
+  "app_update.title": "A new version of the app is ready",
+  "app_update.take": "Use it now",
+  "storage_full.title": "This phone's storage is full",
+  "storage_full.why": "Answers still work, but photos cannot be kept. Delete some, or free space on the phone.",
+
+  "model.opening": "Getting ready",
+  "model.downloading": "Loading the model, once",
+  "model.downloading.why": "{received} of {total}. After this it answers without a network.",
+  "model.unavailable": "The model cannot be used",
+  "model.unavailable.no_network":
+    "It has to be loaded once, and there is no network now. Search the guide, or try again when you are online.",
+  "model.unavailable.why": "It does not run on this phone at the moment. The guide's search works all the same.",
+} as const;

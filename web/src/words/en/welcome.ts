@@ -1,0 +1,18 @@
+export const welcome = {
+  "welcome.title": "Which bin does it go into?",
+  "welcome.ask": "Take a photo of a thing. This phone says what it is, and which bin it belongs in.",
+  "welcome.offline": "The answer comes from the phone itself, also in the cellar without a network.",
+  "welcome.private": "No photo leaves this phone unless you send it. You need no account.",
+  "welcome.help": "Would you like to help it learn?",
+  "welcome.help.why": "It is sometimes wrong. Photos that you correct teach the next model.",
+  "welcome.keep": "Keep everything on this phone",
+  "welcome.keep.why": "You get answers. Nothing is sent.",
+  "welcome.send": "Help with photos that I choose",
+  "welcome.send.why": "Before each photo you see what is sent, and can say no.",
+  "welcome.may": "With the photos that I send",
+  "welcome.later": "Every choice can be changed later, in Settings and for each photo.",
+  "welcome.start": "Start",
+  "welcome.language": "Language",
+  "welcome.model": "The model",
+  "welcome.ready": "Ready. From now on it answers without a network.",
+} as const;
