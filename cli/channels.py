@@ -25,7 +25,7 @@ def list_channels(server: SERVER = LOCAL, token: TOKEN = "") -> None:
     table = Table("channel", "current", "rollout", "published")
     for channel in channels:
         rollout = channel["rollout"]
-        words = "-" if rollout is None else f"release {rollout['version']} {rollout_words(rollout)}"
+        words = "-" if rollout is None else f"release {rollout['version']}, {rollout_words(rollout)}"
         table.add_row(channel["name"], _current(channel), words, _told(channel["published"]))
     Console(markup=False).print(table)
 

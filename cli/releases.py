@@ -1,4 +1,4 @@
-"""`wastelens releases`: look at releases, approve, halt and withdraw them, sign them, and read their history."""
+"""`wastelens releases`: look at releases, approve, sign and withdraw them, and read their history."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,13 +18,12 @@ from cli.rollout_terms import (
     PLAN,
     REASON,
     UNMETERED,
-    WIDER,
     rollout_words,
     terms,
 )
 from cli.server import LOCAL, SERVER, TOKEN, Server
 
-app = typer.Typer(no_args_is_help=True, help="Releases: approve, roll out, halt, withdraw, sign.")
+app = typer.Typer(no_args_is_help=True, help="Releases: approve, sign, withdraw, and who decided what.")
 for command in (release_signing.sign, release_signing.fetch_staged, release_signing.add_signature):
     app.command()(command)
 
@@ -80,54 +79,24 @@ def approve(  # noqa: PLR0913, PLR0917  # Each is an option that a person gives 
     with Server(server, token) as connection:
         release = connection.post(f"/v1/releases/{version}/approve", body)
     approvals = f"approvals {release['approvals']} of {release['approvals_needed']}"
+    typer.echo(f"Release {version} is {release['state']}, {approvals}{_rollout(release)}.")
+
+
+def _rollout(release: dict[str, Any]) -> str:
+    """Name the newest rollout, whose number `wastelens rollouts` takes."""
     rollout = next(iter(release["rollouts"]), None)
-    share = "" if rollout is None else f" at {rollout['rollout_percent']:g} % of the phones of {rollout['channel']}"
-    typer.echo(f"Release {version} is {release['state']}{share}, {approvals}.")
-
-
-@app.command()
-def widen(version: VERSION, percent: WIDER, reason: MAY_REASON = "", server: SERVER = LOCAL, token: TOKEN = "") -> None:
-    """Offer a release to more phones; 100 makes it the current one.
-
-    Example: wastelens releases widen 2 --percent 100
-    """
-    _act(server, token, version, "widen", {"rollout_percent": percent, "reason": reason})
-
-
-@app.command()
-def pause(version: VERSION, reason: REASON, server: SERVER = LOCAL, token: TOKEN = "") -> None:
-    """Keep a release's rollout as wide as it is.
-
-    Example: wastelens releases pause 2 --reason "over the holidays"
-    """
-    _act(server, token, version, "pause", {"reason": reason})
-
-
-@app.command()
-def halt(version: VERSION, reason: REASON, server: SERVER = LOCAL, token: TOKEN = "") -> None:
-    """Offer a release to nobody; phones go back to the one before.
-
-    Example: wastelens releases halt 2 --reason "glass goes wrong"
-    """
-    _act(server, token, version, "halt", {"reason": reason})
-
-
-@app.command()
-def resume(version: VERSION, reason: REASON, server: SERVER = LOCAL, token: TOKEN = "") -> None:
-    """Let a release's rollout go on that was paused or halted.
-
-    Example: wastelens releases resume 2 --reason "it was the camera"
-    """
-    _act(server, token, version, "resume", {"reason": reason})
+    return "" if rollout is None else f", {rollout_words(rollout)}"
 
 
 @app.command()
 def withdraw(version: VERSION, reason: REASON, server: SERVER = LOCAL, token: TOKEN = "") -> None:
-    """Take a release back for ever.
+    """Take a release back for ever. To stop one that may be offered again, halt its rollout.
 
     Example: wastelens releases withdraw 2 --reason "glass goes wrong"
     """
-    _act(server, token, version, "withdraw", {"reason": reason})
+    with Server(server, token) as connection:
+        release = connection.post(f"/v1/releases/{version}/withdraw", {"reason": reason})
+    typer.echo(f"Release {version} is {release['state']}{_rollout(release)}.")
 
 
 @app.command()
@@ -164,11 +133,3 @@ def _show_history(connection: Server, query: str) -> None:
             table.add_row(event["at"][:19], event["actor"], event["action"], event["subject"], detail)
         after = page["after"]
     Console(markup=False).print(table)
-
-
-def _act(server: str, token: str, version: int, act: str, body: dict[str, Any]) -> None:
-    with Server(server, token) as connection:
-        release = connection.post(f"/v1/releases/{version}/{act}", body)
-    rollout = next(iter(release["rollouts"]), None)
-    words = "" if rollout is None else f", its rollout {rollout_words(rollout)}"
-    typer.echo(f"Release {version} is {release['state']}{words}.")

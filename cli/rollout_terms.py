@@ -8,7 +8,6 @@ from backend.rollout_plan import BadPlan, RolloutPlan
 
 REASON = Annotated[str, typer.Option(help="Why; kept for ever.")]
 MAY_REASON = Annotated[str, typer.Option(help="Why; kept for ever.")]
-WIDER = Annotated[float, typer.Option("--percent", help="Share of the phones, in percent.", min=0.01, max=100)]
 PERCENT = Annotated[
     float | None, typer.Option(help="Begin at this share of the phones, then as the city's plan.", min=0.01, max=100)
 ]
@@ -36,4 +35,5 @@ def terms(  # Each is an option that a person gives by name.
 
 
 def rollout_words(rollout: dict[str, Any]) -> str:
-    return f"{rollout['state']} at {rollout['rollout_percent']:g} % of {rollout['channel']}"
+    """Begin with the number that `wastelens rollouts` takes."""
+    return f"rollout {rollout['id']} {rollout['state']} at {rollout['rollout_percent']:g} % of {rollout['channel']}"

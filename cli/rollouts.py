@@ -15,7 +15,6 @@ from cli.rollout_terms import (
     PLAN,
     REASON,
     UNMETERED,
-    WIDER,
     rollout_words,
     terms,
 )
@@ -23,7 +22,8 @@ from cli.server import LOCAL, SERVER, TOKEN, Server
 
 app = typer.Typer(no_args_is_help=True, help="Rollouts: start, pause, resume, widen, halt.")
 
-ROLLOUT = Annotated[int, typer.Argument(help="Number of the rollout.", min=1)]
+ROLLOUT = Annotated[int, typer.Argument(help="Number of the rollout, as `list` shows it.", min=1)]
+WIDER = Annotated[float, typer.Option("--percent", help="Share of the phones, in percent.", min=0.01, max=100)]
 
 
 @app.command("list")
@@ -118,4 +118,4 @@ def _act(server: str, token: str, rollout: int, act: str, body: dict[str, Any]) 
 
 
 def _say(rollout: dict[str, Any]) -> None:
-    typer.echo(f"Rollout {rollout['id']} of release {rollout['version']} is {rollout_words(rollout)}.")
+    typer.echo(f"Release {rollout['version']}: {rollout_words(rollout)}.")

@@ -55,6 +55,6 @@ def _tell(session: Session, rollout: Rollout, reason: str, moment: datetime) -> 
         session,
         f"Release {version} fails on phones, and everybody on {rollout.channel} has it",
         f"{reason}\n\nPhones on which it fails go back by themselves; nothing else was done. Look at the reports (`GET "
-        f"/v1/releases/{version}/field`). `wastelens releases halt {version} --reason ...` takes it from everybody.",
+        f"/v1/releases/{version}/field`). `wastelens rollouts halt {rollout.id} --reason ...` takes it from everybody.",
         moment=moment,
     )

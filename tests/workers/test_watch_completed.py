@@ -41,7 +41,7 @@ def test_failures_of_what_everybody_has_are_told_once_and_stay_in_the_history(co
     field_says(completed, now() - 3 * HOUR, failed=200)
     (notice,) = told(completed)
     assert notice.startswith("Release 2 fails on phones, and everybody on stable has it: 200 of 1200 phones met")
-    assert "wastelens releases halt 2" in notice
+    assert "wastelens rollouts halt 1" in notice
     assert told(completed) == [notice]
     assert find_rollout(completed, NEW).state == RolloutState.COMPLETED
     with completed.transaction() as session:
