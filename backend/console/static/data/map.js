@@ -8,7 +8,7 @@ async function start(element) {
   const canvas = document.createElement("canvas");
   if (!canvas.getContext("webgl2")) return;
   const [maplibre, answer] = await Promise.all([
-    import("./maplibre-gl.mjs"),
+    import("../vendor/maplibre-gl.mjs"),
     fetch(element.dataset.source, { headers: { Accept: "application/json" } }),
   ]);
   if (!answer.ok) throw new Error(`${answer.status}`);
