@@ -1,20 +1,7 @@
 import type { Guide } from "../guide/guide.ts";
+import type { Answer } from "../storage/tables.ts";
 
-/** What the model says about a photo. */
-export interface Answer {
-  /** Label id, or `unsure`. */
-  readonly label: string;
-  /** The most probable label, whatever its threshold. */
-  readonly bestLabel: string;
-  /** Label id to probability, in the order of the label set. */
-  readonly scores: Readonly<Record<string, number>>;
-  /** Version of the release that answered. */
-  readonly release: number;
-  /** From the photo's bytes to this answer. */
-  readonly milliseconds: number;
-  /** Distance from what the model learnt from, as a share of the one beyond which it is unsure; null where unknown. */
-  readonly novelty: number | null;
-}
+export type { Answer };
 
 /** The model in use. */
 export interface RunningModel {

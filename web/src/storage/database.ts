@@ -12,6 +12,8 @@ export function database(): Promise<IDBPDatabase<Tables>> {
     upgrade(tables) {
       tables.createObjectStore("documents");
       tables.createObjectStore("metadata");
+      tables.createObjectStore("photos", { keyPath: "id" });
+      tables.createObjectStore("pictures");
     },
     blocking(_current, _blocked, event) {
       // A newer version of the app wants to change the tables: it must not wait for this tab.

@@ -9,11 +9,20 @@ export interface Tables extends DBSchema {
   documents: { key: string; value: unknown };
   /** Trusted TUF metadata under its file name, byte for byte as received. */
   metadata: { key: string; value: Uint8Array };
+  /** What is known of each of the resident's own photos, by its id. */
+  photos: { key: string; value: PhotoRow };
+  /** What they look like, by the same id; apart, so that a change of the row copies no picture. */
+  pictures: { key: string; value: Pictures };
 }
 
 /** The documents, each changed as a whole in one transaction (`change` in `database.ts`). */
 export interface Documents {
   settings: Settings;
+  installation: Installation;
+  /** The root that was there at the first visit: whom this app believes for ever, and what that root signs itself. */
+  trustedRoot: Uint8Array;
+  registration: Registration;
+  pause: Pause;
 }
 
 export type Language = "en" | "vi" | "zh";
@@ -33,4 +42,141 @@ export interface Settings {
   readonly precision: Precision;
   readonly sendsOnUnmeteredOnly: boolean;
   readonly updatesOnUnmeteredOnly: boolean;
+}
+
+/** What the model says about a photo. */
+export interface Answer {
+  /** Label id, or `unsure`. */
+  readonly label: string;
+  /** The most probable label, whatever its threshold. */
+  readonly bestLabel: string;
+  /** Label id to probability, in the order of the label set. */
+  readonly scores: Readonly<Record<string, number>>;
+  /** Version of the release that answered. */
+  readonly release: number;
+  /** From the photo's bytes to this answer. */
+  readonly milliseconds: number;
+  /** Distance from what the model learnt from, as a share of the one beyond which it is unsure; null where unknown. */
+  readonly novelty: number | null;
+}
+
+/** Why an answer was wrong, as the server's interface names it. */
+export type CorrectionReason =
+  "wrong_material" | "several_materials" | "several_things" | "dirty_or_wet" | "bad_photo" | "none_fits";
+
+/** What the resident says a photo shows. */
+export interface Correction {
+  readonly label: string;
+  readonly reason: CorrectionReason | null;
+}
+
+/** What the resident has decided about one photo. */
+export interface Choice {
+  readonly sends: boolean;
+  /** Whether people of the city may look at it. */
+  readonly allowsReview: boolean;
+  /** Whether a model may learn from it. */
+  readonly allowsTraining: boolean;
+  readonly precision: Precision;
+  /** Degrees (WGS 84), rounded to `precision` before they were kept; null: not told. */
+  readonly location: { readonly latitude: number; readonly longitude: number } | null;
+  /** A name of the place, as the resident wrote it. */
+  readonly place: string | null;
+}
+
+/**
+ * `only_here`: nothing of it was sent. `waiting`: something is still to be sent. `sent`: the server has all of it.
+ * `refused`: the server did not take it, and is not asked again. `withdrawn`: erased here; the server is told as soon as
+ * it is reached.
+ */
+export type PhotoState = "only_here" | "waiting" | "sending" | "sent" | "refused" | "withdrawn";
+
+/** Why something was not taken. */
+export interface Problem {
+  readonly of: keyof Waiting;
+  /** Null where the reason lies on this phone. */
+  readonly status: number | null;
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** What the server said last about a photo. */
+export interface Fate {
+  readonly state: "received" | "inspected" | "quarantined" | "withdrawn" | "hidden";
+  readonly receivedAt: string;
+  readonly goldLabel: string | null;
+  readonly quarantineReason: string | null;
+  /** Published models that were made with it. */
+  readonly inReleases: readonly number[];
+  /** Whether reviewers say what the resident said, or what the phone said and nobody corrected; null: undecided. */
+  readonly isAccepted: boolean | null;
+}
+
+/** Which parts the server has not taken yet. Their content is what the row says at the moment they are sent. */
+export interface Waiting {
+  readonly submission: boolean;
+  readonly correction: boolean;
+  readonly consent: boolean;
+  readonly withdrawal: boolean;
+}
+
+export interface PhotoRow {
+  /** A UUID made here: the same submission for ever. */
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly takenAt: number;
+  readonly answer: Answer;
+  readonly correction: Correction | null;
+  /** Whether the resident said that the answer is right. */
+  readonly isConfirmed: boolean;
+  readonly note: string | null;
+  readonly choice: Choice;
+  readonly state: PhotoState;
+  readonly problem: Problem | null;
+  readonly fate: Fate | null;
+  /** When the resident last looked at what became of it; null: never. */
+  readonly seenAt: number | null;
+  readonly waiting: Waiting;
+  /** The submission that was begun to be sent, word for word, and when last; from then on it never changes. */
+  readonly tried: { readonly at: number; readonly submission: string } | null;
+}
+
+export interface Pictures {
+  /** As it is sent. Null once the server has it, and once it was withdrawn. */
+  readonly photo: Blob | null;
+  /** Null once it was withdrawn. */
+  readonly thumbnail: Blob | null;
+}
+
+/** What the app must know of the city's installation. Addresses are on the server that the app came from. */
+export interface Installation {
+  readonly name: string;
+  /** Whose guide is followed; null: none. */
+  readonly city: string | null;
+  readonly channel: string;
+  readonly updatesUrl: string;
+  readonly bundled: {
+    readonly version: number;
+    readonly manifestUrl: string;
+    readonly manifestSha256: string;
+    readonly manifestBytes: number;
+    readonly modelUrl: string;
+    readonly modelSha256: string;
+    readonly modelBytes: number;
+  };
+}
+
+/** This phone, as the server knows it; nothing about the person who holds it. */
+export interface Registration {
+  readonly deviceId: string;
+  readonly token: string;
+}
+
+/** After a failure: when the server may be asked again. */
+export interface Pause {
+  /** Milliseconds since 1970. */
+  readonly until: number;
+  readonly failures: number;
+  /** Whether the server itself asked to come back later; a network that returns does not end that. */
+  readonly isAsked: boolean;
 }
