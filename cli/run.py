@@ -74,6 +74,7 @@ def _prepare(settings: Settings) -> None:
         prepared = operate.first_start(settings)
     address = settings.resolved_public_url
     _console.print("[bold]Wastelens[/bold] is starting.")
+    _console.print(f"  residents' app {address}/app/")
     _console.print(f"  console        {address}/console")
     _console.print(f"  API docs       {address}/docs")
     _console.print(f"  model updates  {address}/updates/metadata/timestamp.json")
