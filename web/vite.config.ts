@@ -10,7 +10,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  worker: { format: "es" },
+  worker: { format: "iife" }, // LiteRT.js loads its runtime by importScripts, which only classic workers have.
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   plugins: [serviceWorker(), compressed()],
   server: { proxy: { "/v1": "http://127.0.0.1:8000", "/updates": "http://127.0.0.1:8000" } },

@@ -5,6 +5,8 @@ import { build, type Plugin, type Rollup } from "vite";
 
 /** Pictures that systems fetch by themselves when the app is installed; pages never show them. */
 const FOR_SYSTEMS = /^icons\/.*\.png$/;
+/** The runtime of the model: builds of megabytes, of which the phone's worker keeps the one that its browser needs. */
+const RUNTIME = /^assets\/litert_/;
 
 /**
  * Builds `src/service_worker/main.ts` into `dist/service-worker.js`, with the list of the files that make up the app.
@@ -18,7 +20,9 @@ export function serviceWorker(): Plugin {
     name: "service-worker",
     apply: "build",
     writeBundle(_, bundle) {
-      const made = Object.values(bundle).map((file): [string, string] => [file.fileName, digest(contentOf(file))]);
+      const made = Object.values(bundle)
+        .filter((file) => !RUNTIME.test(file.fileName))
+        .map((file): [string, string] => [file.fileName, digest(contentOf(file))]);
       const given = publicFiles().map((name): [string, string] => [name, digest(readFileSync(join("public", name)))]);
       shell = Object.fromEntries([...made, ...given].sort(([one], [other]) => (one < other ? -1 : 1)));
     },

@@ -1,13 +1,16 @@
 /// <reference lib="webworker" />
 const SCOPE = "/app/";
 const PAGE = "index.html";
+/** The runtime of the model, and the cache in which the phone's worker keeps what its browser needs of it. */
+const RUNTIME = /^assets\/litert_/;
+const RUNTIME_CACHE = "model-runtime";
 
 /**
  * The files of the app, kept so that it opens without a network.
  *
  * One cache holds one version of the app, whole or not at all; a file that has not changed is copied from the version
- * before. The runtime of the model (megabytes in several builds, of which a browser needs one) is kept when it is first
- * asked for.
+ * before. The runtime of the model (megabytes in several builds, of which a browser needs one) is kept by the phone's
+ * worker, and handed out from there.
  */
 export class Shell {
   private readonly name: string;
@@ -37,15 +40,16 @@ export class Shell {
     const address = new URL(request.url);
     if (request.method !== "GET" || address.origin !== location.origin || !address.pathname.startsWith(SCOPE))
       return null;
-    if (request.mode === "navigate") return this.kept(PAGE, request);
+    if (request.mode === "navigate") return kept(this.name, PAGE, request);
     const file = address.pathname.slice(SCOPE.length);
-    return file in this.files ? this.kept(file, request) : null;
+    if (RUNTIME.test(file)) return kept(RUNTIME_CACHE, file, request);
+    return file in this.files ? kept(this.name, file, request) : null;
   }
+}
 
-  private async kept(file: string, request: Request): Promise<Response> {
-    const cache = await caches.open(this.name);
-    return (await cache.match(SCOPE + file)) ?? fetch(request);
-  }
+async function kept(name: string, file: string, request: Request): Promise<Response> {
+  const cache = await caches.open(name);
+  return (await cache.match(SCOPE + file)) ?? fetch(request);
 }
 
 /** A short name for a version: the digests of its files, folded (FNV-1a). */

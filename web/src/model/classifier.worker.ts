@@ -1,0 +1,74 @@
+import { answer, type AnswerRules, type ModelAnswer } from "./answer.ts";
+import { type InputSpec, prepare } from "./input_spec.ts";
+import { type Accelerator, LiteRtModel } from "./litert.worker.ts";
+import { SelfTestFailed } from "./model_errors.ts";
+import { type Distance, distanceOf, type Novelty } from "./novelty.ts";
+import { decode } from "./photo_pixels.worker.ts";
+import { difference, picture, type SelfTest } from "./self_tests.ts";
+
+/** What a manifest says about how its model is run. */
+export interface ModelFacts extends AnswerRules {
+  readonly model: { readonly embedding_length: number };
+  readonly input_spec: InputSpec;
+  readonly novelty: Novelty | null;
+  readonly self_tests: readonly SelfTest[];
+}
+
+/** A model that has passed its self-tests here, and answers to photos. */
+export class Classifier {
+  readonly accelerator: Accelerator;
+  private readonly facts: ModelFacts;
+  private readonly model: LiteRtModel;
+  private readonly distance: Distance | null;
+
+  /**
+   * Takes over the bytes of the model that `facts` describe; their digest must have been checked before. Rejects with
+   * `ModelError` or `SelfTestFailed` if it must not be used on this phone, `TypeError` where the runtime is not here.
+   */
+  static async openTested(content: Uint8Array, facts: ModelFacts, accelerator: Accelerator): Promise<Classifier> {
+    const { width, height } = facts.input_spec;
+    const labels = facts.label_set.labels.length;
+    const shape = { width, height, labels, embeddingLength: facts.model.embedding_length };
+    const classifier = new Classifier(await LiteRtModel.load(content, shape, accelerator), facts, accelerator);
+    try {
+      await classifier.test();
+    } catch (error) {
+      classifier.close();
+      throw error;
+    }
+    return classifier;
+  }
+
+  private constructor(model: LiteRtModel, facts: ModelFacts, accelerator: Accelerator) {
+    this.model = model;
+    this.facts = facts;
+    this.accelerator = accelerator;
+    this.distance = facts.novelty === null ? null : distanceOf(facts.novelty);
+  }
+
+  /** Rejects with `NotAPhoto` for what this browser cannot read, `ModelError` where the runtime fails. */
+  async classify(photo: Blob): Promise<ModelAnswer> {
+    const decoded = await decode(photo);
+    try {
+      const { logits, embedding } = await this.model.run(prepare(decoded, this.facts.input_spec));
+      return answer(this.facts, this.distance, logits, embedding);
+    } finally {
+      decoded.close();
+    }
+  }
+
+  close(): void {
+    this.model.close();
+  }
+
+  private async test(): Promise<void> {
+    const { width, height } = this.facts.input_spec;
+    for (const test of this.facts.self_tests) {
+      const { logits } = await this.model.run(picture(test.seed, height, width));
+      const off = difference(test, logits);
+      if (off > test.tolerance) {
+        throw new SelfTestFailed(`seed ${test.seed}: off by ${off.toPrecision(4)}, allowed ${test.tolerance}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { supportsFeature } from "@litertjs/core";
+import compatibleGlue from "@litertjs/core/wasm/litert_wasm_compat_internal.js?url";
+import compatibleWasm from "@litertjs/core/wasm/litert_wasm_compat_internal.wasm?url";
+import threadedGlue from "@litertjs/core/wasm/litert_wasm_threaded_internal.js?url";
+import threadedWasm from "@litertjs/core/wasm/litert_wasm_threaded_internal.wasm?url";
+
+/** The two files of one build of the runtime, as addresses of this server. */
+export interface RuntimeFiles {
+  readonly glue: string;
+  readonly wasm: string;
+}
+
+/** From here the service worker answers for them. */
+const CACHE = "model-runtime";
+
+/**
+ * The build that runs in this browser: with threads where pages share memory, else the one that runs everywhere.
+ *
+ * They are megabytes, of which a browser needs one build, so they are no part of the shell. They are kept here and not
+ * by the service worker alone, since at the first visit that one does not see yet what a worker asks for. Rejects with
+ * `TypeError` where they are not kept and there is no network.
+ */
+export async function runtimeFiles(): Promise<RuntimeFiles> {
+  const files = (await hasThreads())
+    ? { glue: threadedGlue, wasm: threadedWasm }
+    : { glue: compatibleGlue, wasm: compatibleWasm };
+  await keep([files.glue, files.wasm]);
+  return files;
+}
+
+async function hasThreads(): Promise<boolean> {
+  return crossOriginIsolated && (await supportsFeature("threads")) && (await supportsFeature("relaxedSimd"));
+}
+
+async function keep(wanted: readonly string[]): Promise<void> {
+  const cache = await caches.open(CACHE);
+  const kept = new Map((await cache.keys()).map((request) => [new URL(request.url).pathname, request]));
+  await cache.addAll(wanted.filter((file) => !kept.has(file)));
+  const others = [...kept].filter(([file]) => !wanted.includes(file)); // Of the version of the app before.
+  await Promise.all(others.map(([, request]) => cache.delete(request)));
+}
