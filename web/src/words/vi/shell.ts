@@ -1,0 +1,38 @@
+export const shell = {
+  "app.name": "Wastelens",
+  "app.navigation": "Chính",
+  "app.skip": "Đến nội dung",
+  "app.back": "Quay lại",
+  "app.close": "Đóng",
+  "app.cancel": "Hủy",
+  "app.done": "Xong",
+  "app.more": "Thêm",
+  "app.retry": "Thử lại",
+  "app.loading": "Đang tải",
+  "app.not_found": "Không có trang này",
+  "app.not_found.why": "Địa chỉ sai, hoặc nội dung ở đây đã bị xóa.",
+  "app.go_to_camera": "Đến máy ảnh",
+  "app.broken": "Đã có lỗi xảy ra",
+  "app.broken.why": "Những gì bạn đã lưu không mất. Thường chỉ cần tải lại trang.",
+  "app.reload": "Tải lại",
+
+  "nav.camera": "Máy ảnh",
+  "nav.search": "Tìm",
+  "nav.mine": "Ảnh của tôi",
+  "nav.settings": "Cài đặt",
+
+  "offline.title": "Không có mạng",
+  "offline.why": "Câu trả lời do điện thoại này đưa ra. Những gì bạn gửi sẽ chờ.",
+  "app_update.title": "Đã có phiên bản mới của ứng dụng",
+  "app_update.take": "Dùng ngay",
+  "storage_full.title": "Bộ nhớ điện thoại đã đầy",
+  "storage_full.why": "Ứng dụng vẫn trả lời, nhưng không lưu được ảnh. Hãy xóa bớt ảnh hoặc giải phóng bộ nhớ.",
+
+  "model.opening": "Đang chuẩn bị",
+  "model.downloading": "Đang tải mô hình, chỉ một lần",
+  "model.downloading.why": "{received} trên {total}. Sau đó ứng dụng trả lời mà không cần mạng.",
+  "model.unavailable": "Không dùng được mô hình",
+  "model.unavailable.no_network":
+    "Mô hình phải được tải một lần, mà bây giờ không có mạng. Hãy tìm trong hướng dẫn, hoặc thử lại khi có mạng.",
+  "model.unavailable.why": "Hiện mô hình không chạy được trên điện thoại này. Bạn vẫn tìm được trong hướng dẫn.",
+} as const;

@@ -1,0 +1,18 @@
+export const welcome = {
+  "welcome.title": "Bỏ vào thùng nào?",
+  "welcome.ask": "Chụp ảnh một món đồ. Điện thoại này cho biết đó là gì và phải bỏ vào thùng nào.",
+  "welcome.offline": "Câu trả lời do chính điện thoại đưa ra, cả dưới tầng hầm không có mạng.",
+  "welcome.private": "Không ảnh nào rời khỏi điện thoại này nếu bạn không gửi. Bạn không cần tài khoản.",
+  "welcome.help": "Bạn có muốn giúp ứng dụng học không?",
+  "welcome.help.why": "Đôi khi ứng dụng trả lời sai. Những ảnh bạn sửa sẽ dạy cho mô hình tiếp theo.",
+  "welcome.keep": "Giữ mọi thứ trên điện thoại này",
+  "welcome.keep.why": "Bạn vẫn nhận được câu trả lời. Không gửi gì đi.",
+  "welcome.send": "Giúp bằng những ảnh tôi chọn",
+  "welcome.send.why": "Trước mỗi ảnh, bạn thấy những gì sẽ được gửi và có thể từ chối.",
+  "welcome.may": "Với những ảnh tôi gửi",
+  "welcome.later": "Mọi lựa chọn đều có thể đổi sau này, trong phần Cài đặt và cho từng ảnh.",
+  "welcome.start": "Bắt đầu",
+  "welcome.language": "Ngôn ngữ",
+  "welcome.model": "Mô hình",
+  "welcome.ready": "Đã sẵn sàng. Từ giờ ứng dụng trả lời mà không cần mạng.",
+} as const;
