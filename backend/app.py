@@ -29,7 +29,7 @@ from backend.console.service import calls
 from backend.doorbell import BackgroundDoorbell
 from backend.intake import photo_store
 from backend.intake.photo_sandbox import PhotoSandbox
-from backend.people import sign_ins, single_sign_on
+from backend.people import identity_provider, sign_ins
 from backend.people.single_sign_on import SingleSignOn
 from backend.rate_limit import RateLimit
 from backend.releasing.current_model import CurrentModel
@@ -82,7 +82,7 @@ def parts_of(settings: Settings) -> Parts:
     storage = photo_store.open_store(settings, settings.resolved_storage_url)
     updates = photo_store.open_store(settings, settings.resolved_updates_url)
     sign_ins.roles_with_second_factor(settings)  # A wrong name stops the start, not somebody's sign-in.
-    provider = single_sign_on.provider(settings)
+    provider = identity_provider.provider(settings)
     limits = PhotoLimits(max_bytes=settings.max_photo_bytes, max_pixels=settings.max_photo_pixels)
     sandbox = PhotoSandbox(limits, settings.stored_photo_edge_pixels)
     return Parts(

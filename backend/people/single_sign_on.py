@@ -8,23 +8,19 @@ by being renamed. Who has no role there gets none here, and a role that changed 
 
 import json
 import secrets
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from sqlmodel import Session, select
 
-from backend.errors import Conflict, Forbidden, NotSignedIn, Unavailable
+from backend.errors import Conflict, Forbidden, NotSignedIn
 from backend.people import sealing, sign_ins, staff
+from backend.people.identity_provider import IdentityProvider, Provider
 from backend.people.sealing import Seal
 from backend.people.staff_sessions import Origin, SignedIn
 from backend.settings import Settings
@@ -34,28 +30,7 @@ LASTS_SECONDS = 600
 """So long one may take to sign in over there."""
 ACTOR = "single sign-on"
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
-_KEPT_SECONDS = 3600.0
 _LEEWAY_SECONDS = 60
-_TIMEOUT_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class Provider:
-    """The settings of single sign-on, checked."""
-
-    issuer: str
-    client_id: str
-    client_secret: str
-    scope: str
-    name_claim: str
-    role_claim: str
-    roles: tuple[tuple[str, Role], ...]
-
-    def role_of(self, claims: Mapping[str, Any]) -> Role | None:
-        """Return the role of the first rule that fits."""
-        said = _inside(claims, self.role_claim)
-        values = {said} if isinstance(said, str) else set(said) if isinstance(said, list) else set()
-        return next((role for value, role in self.roles if value in values), None)
 
 
 @dataclass(frozen=True)
@@ -76,41 +51,18 @@ class Identity:
     then: str
 
 
-def provider(settings: Settings) -> Provider | None:
-    """Return what the settings say, or none where they say nothing; raise `ValueError` for half of it."""
-    if not settings.oidc_issuer:
-        if not settings.password_sign_in:
-            raise ValueError("WASTELENS_PASSWORD_SIGN_IN is off, and WASTELENS_OIDC_ISSUER is not set")
-        return None
-    if not settings.oidc_client_id or not settings.oidc_roles:
-        raise ValueError("WASTELENS_OIDC_ISSUER needs WASTELENS_OIDC_CLIENT_ID and WASTELENS_OIDC_ROLES")
-    if urlsplit(settings.oidc_issuer).scheme != "https" and settings.environment == "production":
-        raise ValueError("WASTELENS_OIDC_ISSUER has to be an https address")
-    return Provider(
-        issuer=settings.oidc_issuer,
-        client_id=settings.oidc_client_id,
-        client_secret=settings.oidc_client_secret,
-        scope=settings.oidc_scope,
-        name_claim=settings.oidc_name_claim,
-        role_claim=settings.oidc_role_claim,
-        roles=tuple(_rule(each) for each in settings.oidc_roles.split(",") if each.strip()),
-    )
-
-
 class SingleSignOn:
-    """The way there and back. Keeps what the provider publishes of itself for an hour."""
+    """The way there and back. For any number of threads."""
 
     def __init__(self, settings: Settings, given: Provider) -> None:
-        self._provider = given
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._kept: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._settings, self._provider = settings, given
+        self._over_there = IdentityProvider(given)
 
     def begin(self, redirect_uri: str, then: str) -> Begun:
         """Raise `Unavailable` if the provider does not answer."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         location = prepare_grant_uri(
-            self._metadata()["authorization_endpoint"],
+            self._over_there.authorization_endpoint,
             self._provider.client_id,
             "code",
             redirect_uri=redirect_uri,
@@ -130,14 +82,15 @@ class SingleSignOn:
             raise _refused("This answer belongs to another sign-in.")
         if answer.get("iss", self._provider.issuer) != self._provider.issuer or not answer.get("code"):
             raise _refused(f"The city's sign-in said: {answer.get('error', 'nothing')[:80]}.")
-        tokens = self._tokens(answer["code"], begun)
+        tokens = self._over_there.tokens(answer["code"], begun["verifier"], begun["redirect_uri"])
+        if tokens is None:
+            raise _refused("The city's sign-in did not take back its own answer.")
         claims = self._claims(str(tokens.get("id_token", "")), begun["nonce"])
-        if _inside(claims, self._provider.role_claim) is None:
-            claims |= self._user_info(str(tokens.get("access_token", "")), claims["sub"])
-        name = _inside(claims, self._provider.name_claim)
+        if not self._provider.says_role(claims):
+            claims |= self._over_there.user_info(str(tokens.get("access_token", "")), claims["sub"])
         return Identity(
             subject=f"{self._provider.issuer}#{claims['sub']}",
-            name=name if isinstance(name, str) else claims["sub"],
+            name=self._provider.name_of(claims),
             role=self._provider.role_of(claims),
             then=begun["then"],
         )
@@ -151,22 +104,6 @@ class SingleSignOn:
         except sealing.Unreadable:
             raise _refused("It took too long, or it was begun in another browser.") from None
         return found
-
-    def _tokens(self, code: str, begun: Mapping[str, str]) -> dict[str, Any]:
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": begun["redirect_uri"],
-            "code_verifier": begun["verifier"],
-            "client_id": self._provider.client_id,
-        }
-        secret = self._provider.client_secret
-        asked = _ask(
-            "POST", self._metadata()["token_endpoint"], data=form | ({"client_secret": secret} if secret else {})
-        )
-        if asked.status_code != httpx.codes.OK:
-            raise _refused("The city's sign-in did not take back its own answer.")
-        return _document(asked)
 
     def _claims(self, id_token: str, nonce: str) -> dict[str, Any]:
         """Return what the token says, once all that OpenID Connect Core 3.1.3.7 asks for has been checked."""
@@ -191,40 +128,9 @@ class SingleSignOn:
     def _decoded(self, id_token: str) -> jwt.Token:
         """With the keys that are kept; where these do not do, the provider may have new ones."""
         try:
-            return jwt.decode(id_token, self._keys(fresh=False), algorithms=_ALGORITHMS)
+            return jwt.decode(id_token, self._over_there.keys(fresh=False), algorithms=_ALGORITHMS)
         except (JoseError, ValueError):
-            return jwt.decode(id_token, self._keys(fresh=True), algorithms=_ALGORITHMS)
-
-    def _keys(self, *, fresh: bool) -> KeySet:
-        address = self._metadata()["jwks_uri"]
-        return KeySet.import_key_set(self._published(address, fresh=fresh))  # type: ignore[arg-type]  # It is checked there.
-
-    def _user_info(self, access_token: str, subject: str) -> dict[str, Any]:
-        address = self._metadata().get("userinfo_endpoint")
-        if not address or not access_token:
-            return {}
-        asked = _ask("GET", address, headers={"Authorization": f"Bearer {access_token}"})
-        said = _document(asked) if asked.status_code == httpx.codes.OK else {}
-        return said if said.get("sub") == subject else {}
-
-    def _metadata(self) -> dict[str, Any]:
-        address = self._provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        found = self._published(address, fresh=False)
-        if found.get("issuer") != self._provider.issuer:
-            raise Unavailable("The city's sign-in says that it is another one.", code="single_sign_on_unavailable")
-        return found
-
-    def _published(self, address: str, *, fresh: bool) -> dict[str, Any]:
-        with self._lock:
-            at, found = self._kept.get(address, (0.0, {}))
-        if fresh or not found or time.monotonic() - at > _KEPT_SECONDS:
-            asked = _ask("GET", address)
-            if asked.status_code != httpx.codes.OK:
-                raise _silent()
-            found = _document(asked)
-            with self._lock:
-                self._kept[address] = (time.monotonic(), found)
-        return found
+            return jwt.decode(id_token, self._over_there.keys(fresh=True), algorithms=_ALGORITHMS)
 
 
 def sign_in(session: Session, settings: Settings, identity: Identity, origin: Origin) -> SignedIn:
@@ -267,40 +173,6 @@ def _free_name(session: Session, identity: Identity) -> str:
     taken = set(session.exec(select(Staff.name)).all()) | {staff.IMPORTER}
     numbered = (f"{wanted} {number}" for number in range(2, len(taken) + 3))
     return next(name for name in (wanted, *numbered) if name not in taken)
-
-
-def _rule(text: str) -> tuple[str, Role]:
-    value, _, role = text.rpartition("=")
-    return value.strip(), Role(role.strip())
-
-
-def _inside(claims: Mapping[str, Any], path: str) -> Any:
-    """Return `claims["a"]["b"]` for `a.b`; a claim may have dots of its own, as addresses have."""
-    if path in claims:
-        return claims[path]
-    found: Any = claims
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
-
-
-def _ask(method: str, address: str, **options: Any) -> httpx.Response:
-    try:
-        return httpx.request(method, address, timeout=_TIMEOUT_SECONDS, **options)
-    except httpx.HTTPError as error:
-        raise _silent() from error
-
-
-def _document(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        found = answer.json()
-    except ValueError as error:
-        raise _silent() from error
-    return found if isinstance(found, dict) else {}
-
-
-def _silent() -> Unavailable:
-    return Unavailable("The city's sign-in does not answer. Try again in a while.", code="single_sign_on_unavailable")
 
 
 def _refused(why: str) -> NotSignedIn:

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from backend.api.dependencies import Parts
 from backend.database import transaction
-from backend.people import single_sign_on
+from backend.people import identity_provider
 from backend.settings import Settings
 from backend.tables import AuditEvent, Role, Staff, StaffSession
 from tests.backend import oidc_provider, staff_world
@@ -242,7 +242,7 @@ def test_passwords_can_be_turned_off(settings: Settings, visit: Callable[..., Vi
 )
 def test_half_of_the_settings_stop_the_start(settings: Settings, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        single_sign_on.provider(settings.model_copy(update=changes))
+        identity_provider.provider(settings.model_copy(update=changes))
 
 
 def test_a_short_secret_key_stops_the_start() -> None:
