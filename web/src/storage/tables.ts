@@ -23,6 +23,7 @@ export interface Documents {
   trustedRoot: Uint8Array;
   registration: Registration;
   pause: Pause;
+  usage: Counted;
 }
 
 export type Language = "en" | "vi" | "zh";
@@ -179,4 +180,64 @@ export interface Pause {
   readonly failures: number;
   /** Whether the server itself asked to come back later; a network that returns does not end that. */
   readonly isAsked: boolean;
+}
+
+/** Which side of a rollout a phone was on while it ran a release (mobile_models/field_report.py). */
+export type Arm = "candidate" | "awaited" | "current" | "bundled" | "unseen";
+
+/** What happened with one release on one day, as field reports say it. */
+export interface ReleaseUse {
+  readonly version: number;
+  readonly arm: Arm;
+  readonly installed: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly looks_refused: Readonly<Record<string, number>>;
+  readonly self_test_failed: number;
+  readonly load_crashes: number;
+  readonly rolled_back: number;
+  readonly loads: number;
+  readonly answers: number;
+  readonly accepted: number;
+  readonly corrected: number;
+  /** Answers by bucket. */
+  readonly latency: Readonly<Record<string, number>>;
+}
+
+export interface DayUse {
+  /** YYYY-MM-DD (UTC) */
+  readonly day: string;
+  readonly use: ReleaseUse;
+}
+
+/** What the resident thinks of an answer whose photo was kept. */
+export interface Opinion {
+  readonly day: string;
+  readonly version: number;
+  readonly arm: Arm;
+  readonly predicted: string;
+  readonly isRight: boolean | null;
+}
+
+/** The counts of a day for the city: nothing of a photo, a place or a person. */
+export interface Report {
+  readonly format_version: 1;
+  readonly report_id: string;
+  readonly day: string;
+  readonly channel: string;
+  readonly phone_model: string;
+  readonly app_version: string;
+  readonly runtime_version: string;
+  readonly releases: readonly ReleaseUse[];
+}
+
+/** What this phone has met with its releases. */
+export interface Counted {
+  readonly open: readonly DayUse[];
+  /** By the photo's id. */
+  readonly opinions: Readonly<Record<string, Opinion>>;
+  readonly waiting: readonly Report[];
+  /** Release to the reasons for which its refusal was counted: each counts once. */
+  readonly told: Readonly<Record<number, readonly string[]>>;
+  /** When a pointer of the channel was last verified, and the candidate in whose cohort this phone is by it. */
+  readonly seen: { readonly day: string; readonly candidate: number | null; readonly isToBundled: boolean } | null;
 }

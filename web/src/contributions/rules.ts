@@ -1,0 +1,203 @@
+import type { Consent, Submission } from "../server/client.ts";
+import type { Answer, Choice, Correction, Fate, PhotoRow, Pictures, Problem, Waiting } from "../storage/tables.ts";
+import { ContributionError } from "./problems.ts";
+
+/**
+ * What may happen to one of the resident's photos, without any input or output.
+ *
+ * Until the submission is first begun to be sent, it is made of what the resident says last; from then on it never
+ * changes, since the same UUID with other content would be refused, and what is said later follows it. The newest word
+ * counts: what has changed while it was on its way goes on waiting.
+ */
+
+const NOTHING: Waiting = { submission: false, correction: false, consent: false, withdrawal: false };
+const NO_PICTURES: Pictures = { photo: null, thumbnail: null };
+
+/** A photo with what it looks like. */
+export interface Kept {
+  readonly row: PhotoRow;
+  readonly pictures: Pictures;
+}
+
+/** A part that can be sent, and what is to be sent. */
+export type Act =
+  | { readonly kind: "withdrawal" }
+  | { readonly kind: "submission"; readonly content: string }
+  | { readonly kind: "correction"; readonly content: Correction }
+  | { readonly kind: "consent"; readonly content: Consent };
+
+export function fresh(id: string, takenAt: number, answer: Answer, choice: Choice): PhotoRow {
+  return {
+    id,
+    takenAt,
+    answer,
+    correction: null,
+    isConfirmed: false,
+    note: null,
+    choice,
+    state: "only_here",
+    problem: null,
+    fate: null,
+    seenAt: null,
+    waiting: NOTHING,
+    tried: null,
+  };
+}
+
+/** What the resident says that it is; null where nothing was said. */
+export function said(row: PhotoRow): Correction | null {
+  return row.correction ?? (row.isConfirmed ? { label: row.answer.label, reason: null } : null);
+}
+
+export function confirmed(row: PhotoRow): PhotoRow {
+  return opined(row, { correction: null, isConfirmed: true });
+}
+
+export function corrected(row: PhotoRow, correction: Correction): PhotoRow {
+  return opined(row, { correction, isConfirmed: false });
+}
+
+function opined(row: PhotoRow, opinion: Pick<PhotoRow, "correction" | "isConfirmed">): PhotoRow {
+  checkNotWithdrawn(row);
+  const problem = row.problem?.of === "correction" ? null : row.problem;
+  return waitingFor({ ...row, ...opinion, problem }, mayBeThere(row) ? { correction: true } : {});
+}
+
+/** Decides whether and how it is sent. Throws where the server may have it already. */
+export function shared(row: PhotoRow, choice: Choice, note: string | null): PhotoRow {
+  checkNotWithdrawn(row);
+  if (mayBeThere(row)) throw new ContributionError("already_sent", "Change the consent, or withdraw it.");
+  return waitingFor({ ...row, choice, note, problem: null }, { submission: choice.sends });
+}
+
+export function consentChanged(row: PhotoRow, consent: Pick<Choice, "allowsReview" | "allowsTraining">): PhotoRow {
+  checkNotWithdrawn(row);
+  const problem = row.problem?.of === "consent" ? null : row.problem;
+  const changed = { ...row, choice: { ...row.choice, ...consent }, problem };
+  return waitingFor(changed, mayBeThere(row) ? { consent: true } : {});
+}
+
+/** What is left once it was withdrawn: nothing, or the name under which the server has to be told. */
+export function withdrawn({ row }: Kept): Kept | null {
+  if (!mayBeThere(row)) return null;
+  const choice: Choice = {
+    sends: false,
+    allowsReview: false,
+    allowsTraining: false,
+    precision: "none",
+    location: null,
+    place: null,
+  };
+  const rest: PhotoRow = {
+    ...row,
+    correction: null,
+    isConfirmed: false,
+    note: null,
+    choice,
+    state: "withdrawn",
+    problem: null,
+    waiting: { ...NOTHING, withdrawal: row.waiting.withdrawal || row.state !== "withdrawn" },
+    tried: row.tried === null ? null : { at: row.tried.at, submission: "" },
+  };
+  return { row: rest, pictures: NO_PICTURES };
+}
+
+/** What is to be sent next; null where nothing is. */
+export function nextAct(row: PhotoRow): Act | null {
+  if (row.waiting.withdrawal) return { kind: "withdrawal" };
+  if (row.waiting.submission) return { kind: "submission", content: row.tried?.submission ?? submissionOf(row) };
+  const opinion = said(row);
+  if (row.waiting.correction && opinion !== null) return { kind: "correction", content: opinion };
+  if (row.waiting.consent) return { kind: "consent", content: consentOf(row) };
+  return null;
+}
+
+/** Begins to send: from here on the server may have it, whatever ends the app before the next step. */
+export function begun(row: PhotoRow, act: Act, now: number): PhotoRow {
+  const tried = act.kind === "submission" ? { at: now, submission: act.content } : row.tried;
+  return { ...row, tried, state: row.state === "withdrawn" ? "withdrawn" : "sending" };
+}
+
+/** The server has taken what `act` carried. What was said anew meanwhile goes on waiting. */
+export function taken({ row, pictures }: Kept, act: Act, fate: Fate): Kept {
+  const known = { ...row, fate };
+  switch (act.kind) {
+    case "withdrawal":
+      return { row: waitingFor({ ...known, tried: null }, { withdrawal: false }), pictures };
+    case "submission": {
+      const rest = row.state === "withdrawn" ? NO_PICTURES : { ...pictures, photo: null };
+      return { row: waitingFor({ ...known, tried: null }, { submission: false }), pictures: rest };
+    }
+    case "correction":
+      return { row: waitingFor(known, { correction: !isSame(said(row), act.content) }), pictures };
+    case "consent":
+      return { row: waitingFor(known, { consent: !isSame(consentOf(row), act.content) }), pictures };
+  }
+}
+
+/** The server does not take it, or there is nothing to send: it is not tried again. */
+export function refused(row: PhotoRow, problem: Problem): PhotoRow {
+  if (problem.of !== "submission") return waitingFor({ ...row, problem }, { [problem.of]: false });
+  if (row.state === "withdrawn") return row;
+  return waitingFor({ ...row, problem, tried: null }, NOTHING);
+}
+
+/** What was on its way, and is not any more, waits. */
+export function settled(row: PhotoRow): PhotoRow {
+  return waitingFor(row, {});
+}
+
+/** Whether the server has it, or may have it: an answer can get lost. */
+function mayBeThere(row: PhotoRow): boolean {
+  return row.fate !== null || row.tried !== null;
+}
+
+function checkNotWithdrawn(row: PhotoRow): void {
+  if (row.state === "withdrawn") throw new ContributionError("withdrawn", "This photo was withdrawn.");
+}
+
+function waitingFor(row: PhotoRow, changes: Partial<Waiting>): PhotoRow {
+  const changed = { ...row, waiting: { ...row.waiting, ...changes } };
+  return { ...changed, state: stateOf(changed) };
+}
+
+function stateOf(row: PhotoRow): PhotoRow["state"] {
+  if (row.state === "withdrawn") return "withdrawn";
+  if (Object.values(row.waiting).includes(true)) return "waiting";
+  if (row.problem?.of === "submission") return "refused";
+  return row.fate === null ? "only_here" : "sent";
+}
+
+function consentOf({ choice }: PhotoRow): Consent {
+  return { allow_review: choice.allowsReview, allow_training: choice.allowsTraining };
+}
+
+function submissionOf(row: PhotoRow): string {
+  const { answer, choice } = row;
+  const opinion = said(row);
+  const submission: Submission = {
+    prediction: { label: answer.label, scores: answer.scores, release: answer.release },
+    correction: opinion?.label ?? null,
+    correction_reason: opinion?.reason ?? null,
+    captured_on: dayOf(row.takenAt),
+    place: choice.place,
+    location:
+      choice.location === null || choice.precision === "none"
+        ? null
+        : { ...choice.location, precision: choice.precision },
+    note: row.note,
+    ...consentOf(row),
+  };
+  return JSON.stringify(submission);
+}
+
+/** The day as the resident's calendar has it. */
+function dayOf(moment: number): string {
+  const date = new Date(moment);
+  const two = (number: number) => String(number).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
