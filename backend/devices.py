@@ -41,3 +41,9 @@ def recognise(session: Session, token: str) -> DeviceId:
     if found is None:
         raise NotSignedIn("This device is not known here. Register it again with POST /v1/devices.")
     return DeviceId(found)
+
+
+def check_known(session: Session, device: DeviceId) -> None:
+    """Raise `NotSignedIn` for a device that was forgotten since it was recognised."""
+    if session.exec(select(Device.id).where(Device.id == device)).one_or_none() is None:
+        raise NotSignedIn("This device is not known here any more. Register it again with POST /v1/devices.")

@@ -25,6 +25,14 @@ class NotFound(DomainError):
     title = "There is no such thing"
 
 
+class Gone(DomainError):
+    """It was there, and never comes back."""
+
+    status = 410
+    code = "gone"
+    title = "It is no longer there"
+
+
 class Conflict(DomainError):
     """The state of the thing does not allow it, or another body was sent under the same id."""
 

@@ -125,6 +125,17 @@ class RejectReason(StrEnum):
     OTHER = "other"
 
 
+class CorrectionReason(StrEnum):
+    """Why a resident says something else than the phone did."""
+
+    WRONG_MATERIAL = "wrong_material"  # it looks like another material than it is
+    SEVERAL_MATERIALS = "several_materials"  # one thing, made of more than one of them
+    SEVERAL_THINGS = "several_things"
+    DIRTY_OR_WET = "dirty_or_wet"
+    BAD_PHOTO = "bad_photo"
+    NONE_FITS = "none_fits"  # the label is only the nearest one
+
+
 SEARCHED = (
     "gold_label",
     "predicted_label",
@@ -161,10 +172,15 @@ class Photo(SQLModel, table=True):
         _partial("ix_photos_sure_gold", ("id",), "gold_is_sure IS {true}"),
         *(Index(f"ix_photos_found_by_{name}", name, "received_at", "id") for name in SEARCHED),
         Index("ix_photos_counted", *COUNTED),
+        Index("ix_photos_device_id_received_at_id", "device_id", "received_at", "id"),
     )
     id: str = Field(primary_key=True)
     source: PhotoSource = Field(sa_type=_one_of(PhotoSource))
-    device_id: str | None = Field(default=None, foreign_key="devices.id", index=True)
+    device_id: str | None = Field(
+        default=None,
+        foreign_key="devices.id",
+        description="null: imported, or left by a phone that was forgotten",
+    )
     fingerprint: str = Field(description="SHA-256 of all that was sent under this id: makes PUT idempotent")
     state: PhotoState = Field(default=PhotoState.RECEIVED, sa_type=_one_of(PhotoState), index=True)
     quarantine_reason: str | None = None
@@ -243,6 +259,7 @@ class Correction(SQLModel, table=True):
     id: int | None = _serial()
     photo_id: str = Field(foreign_key="photos.id", index=True)
     label: str
+    reason: CorrectionReason | None = Field(default=None, sa_type=_one_of(CorrectionReason))
     created_at: datetime = _moment()
 
 

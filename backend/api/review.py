@@ -16,7 +16,7 @@ from backend.reviewing import labelling, review_items, review_queue
 from backend.reviewing.labelling import Verdict
 from backend.reviewing.review_items import Item
 from backend.reviewing.review_queue import MOST_CLAIMS
-from backend.tables import Opinionated, PhotoId, RejectReason, ReviewVerdict
+from backend.tables import CorrectionReason, Opinionated, PhotoId, RejectReason, ReviewVerdict
 from mobile_models.label_set import LabelId
 
 router = APIRouter(prefix="/v1/review", tags=["review"])
@@ -42,6 +42,7 @@ class ItemAnswer(BaseModel):
     shown_label: str | None
     """The best opinion so far; `agree` has to name it."""
     correction: str | None
+    correction_reason: CorrectionReason | None
     predictions: list[PredictionAnswer]
     review_value: float
     review_parts: dict[str, float]

@@ -8,12 +8,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Json, TypeAdapter, ValidationError
 
-from backend.api import problems, uploads
+from backend.api import etags, problems, uploads
 from backend.api.dependencies import KnownDevice, Parts, PartsOfServer, Transaction, transaction_of
-from backend.intake import photos
-from backend.intake.photos import Incoming, Status
+from backend.intake import consent, own_photos, photos, thumbnails
+from backend.intake.own_photos import Status
+from backend.intake.photos import Incoming
 from backend.intake.submission import Submission
-from backend.tables import DeviceId, PhotoId, PhotoState
+from backend.tables import CorrectionReason, DeviceId, PhotoId, PhotoState
 from mobile_models.document import sha256
 from mobile_models.label_set import LabelId
 
@@ -26,9 +27,15 @@ class SubmissionAnswer(BaseModel):
     id: str
     state: PhotoState
     received_at: datetime
+    allow_review: bool
+    allow_training: bool
     correction: str | None
+    correction_reason: CorrectionReason | None
     gold_label: str | None
     """What reviewers decided; null until they have."""
+    accepted: bool | None
+    """Whether reviewers say the same as this phone: the newest correction, else the prediction that nobody corrected.
+    Null until they have decided, and where the phone said nothing."""
     quarantine_reason: str | None
     in_releases: tuple[int, ...]
     """Published models that were made with this photo."""
@@ -36,6 +43,12 @@ class SubmissionAnswer(BaseModel):
 
 class CorrectionBody(BaseModel):
     label: LabelId
+    reason: CorrectionReason | None = None
+
+
+class ConsentBody(BaseModel):
+    allow_review: bool
+    allow_training: bool
 
 
 class SubmissionList(BaseModel):
@@ -80,12 +93,12 @@ def _accept(
     incoming = Incoming(device, photo_id, sha256(content), submission)
     with transaction_of(parts) as session:
         if photos.find_same(session, incoming) is not None:
-            return photos.status(session, device, photo_id), False
+            return own_photos.status(session, device, photo_id), False
         photos.check(session, incoming, parts.settings.submissions_per_device_per_day)
     clean = parts.sandbox.clean(content)
     with transaction_of(parts) as session:
         _, is_new = photos.accept(session, parts.storage, incoming, clean)
-        return photos.status(session, device, photo_id), is_new
+        return own_photos.status(session, device, photo_id), is_new
 
 
 @router.put("/{photo_id}/correction")
@@ -93,8 +106,22 @@ def correct(
     photo_id: UUID, body: CorrectionBody, device: KnownDevice, parts: PartsOfServer, session: Transaction
 ) -> SubmissionAnswer:
     """Say what it really is, also long after it was sent."""
-    photos.correct(session, parts.settings.review_weights, device, PhotoId(str(photo_id)), body.label)
-    return answer(photos.status(session, device, PhotoId(str(photo_id))))
+    own = PhotoId(str(photo_id))
+    photos.correct(session, parts.settings.review_weights, device, own, body.label, body.reason)
+    return answer(own_photos.status(session, device, own))
+
+
+@router.put("/{photo_id}/consent")
+def change_consent(
+    photo_id: UUID, body: ConsentBody, device: KnownDevice, parts: PartsOfServer, session: Transaction
+) -> SubmissionAnswer:
+    """Let staff look at it and models learn from it, or no longer; `in_releases` names those that have learned from it.
+
+    Learning needs a look: no model learns from a photo that no reviewer has labelled.
+    """
+    own, allowed = PhotoId(str(photo_id)), body.model_dump()
+    consent.change(session, parts.settings.review_weights, device, own, **allowed)
+    return answer(own_photos.status(session, device, own))
 
 
 @router.get("")
@@ -107,17 +134,33 @@ def list_own(
     ] = None,
 ) -> SubmissionList:
     """This device's submissions, newest first."""
-    return SubmissionList(submissions=[answer(status) for status in photos.own(session, device, limit, before)])
+    return SubmissionList(submissions=[answer(status) for status in own_photos.newest(session, device, limit, before)])
 
 
 @router.get("/{photo_id}")
 def look(photo_id: UUID, device: KnownDevice, session: Transaction) -> SubmissionAnswer:
     """What became of a submission."""
-    return answer(photos.status(session, device, PhotoId(str(photo_id))))
+    return answer(own_photos.status(session, device, PhotoId(str(photo_id))))
+
+
+@router.get(
+    "/{photo_id}/photo",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, 410: {"description": "it was withdrawn"}},
+)
+def send_back(photo_id: UUID, request: Request, device: KnownDevice, parts: PartsOfServer) -> Response:
+    """The photo as it is stored: without metadata, and with what staff have covered."""
+    own = PhotoId(str(photo_id))
+    with transaction_of(parts) as session:  # It ends before the storage is asked, which may take long.
+        tag = f'"{own_photos.find_stored(session, device, own).sha256}"'
+    headers = {"Cache-Control": "private, no-cache", "ETag": tag}
+    if etags.names(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    return Response(thumbnails.original(parts.storage, own), headers=headers, media_type="image/jpeg")
 
 
 @router.delete("/{photo_id}")
 def withdraw(photo_id: UUID, device: KnownDevice, session: Transaction, parts: PartsOfServer) -> SubmissionAnswer:
     """Withdraw a photo: its bytes are deleted now, and no later model is made with it."""
     photos.withdraw(session, parts.storage, device, PhotoId(str(photo_id)))
-    return answer(photos.status(session, device, PhotoId(str(photo_id))))
+    return answer(own_photos.status(session, device, PhotoId(str(photo_id))))

@@ -1,23 +1,22 @@
-"""Submissions of residents: taking a photo in, correcting it, looking after it, withdrawing it.
+"""Submissions of residents: taking a photo in, correcting it, withdrawing it.
 
 Guarantees: an id that a phone made is one submission for ever, however often and by however many connections it is
 sent. A photo's row is never committed without its bytes in storage. A withdrawn photo has lost its bytes before
-anybody is told so; what stays is a tombstone, so that the same id cannot come back. A device sees its own only.
+anybody is told so; what stays is a tombstone, so that the same id cannot come back.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from obstore.store import ObjectStore
 from sqlalchemy import delete, func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from backend import device_blocks, job_queue, known_labels
+from backend import device_blocks, devices, job_queue, known_labels
 from backend.database import now
-from backend.errors import Conflict, NotFound, TooMany
-from backend.intake import photo_store, thumbnails
+from backend.errors import Conflict, TooMany
+from backend.intake import own_photos, photo_store, thumbnails
 from backend.intake.photo_sandbox import CleanPhoto
 from backend.intake.submission import Submission
 from backend.review_weights import ReviewWeights
@@ -26,7 +25,7 @@ from backend.reviewing.review_items import newest_correction
 from backend.searching import note_words, photo_search
 from backend.tables import (
     Correction,
-    DatasetSnapshotPhoto,
+    CorrectionReason,
     DeviceId,
     JobKind,
     Opinionated,
@@ -36,26 +35,10 @@ from backend.tables import (
     PhotoSource,
     PhotoState,
     Prediction,
-    Release,
     ReviewClaim,
-    TrainingRun,
 )
 from mobile_models.document import Sha256, sha256
 from mobile_models.label_set import UNSURE
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a resident may know of a submission."""
-
-    photo_id: PhotoId
-    state: PhotoState
-    received_at: datetime
-    correction: str | None
-    gold_label: str | None
-    quarantine_reason: str | None
-    in_releases: tuple[int, ...]
-    """Published models that were made with this photo."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +98,10 @@ def accept(session: Session, storage: ObjectStore, incoming: Incoming, photo: Cl
     try:
         with session.begin_nested():
             session.add(row)
-    except IntegrityError:  # Another connection took the id a moment ago.
+    except IntegrityError:  # Another connection took the id a moment ago, or has let the device be forgotten.
         found = find_same(session, incoming)
         if found is None:
+            devices.check_known(session, incoming.device)
             raise
         return found, False
     _add_opinions(session, incoming.photo_id, incoming.submission)
@@ -128,18 +112,26 @@ def accept(session: Session, storage: ObjectStore, incoming: Incoming, photo: Cl
     return row, True
 
 
-def correct(session: Session, weights: ReviewWeights, device: DeviceId, photo_id: PhotoId, label: str) -> Photo:
+def correct(
+    session: Session,
+    weights: ReviewWeights,
+    device: DeviceId,
+    photo_id: PhotoId,
+    label: str,
+    reason: CorrectionReason | None = None,
+) -> Photo:
     """Add the resident's opinion; saying the same again changes nothing. Its value for review is computed anew."""
-    photo = _own(session, device, photo_id)
+    photo = own_photos.find(session, device, photo_id, lock=True)
     if photo.state == PhotoState.WITHDRAWN:
         raise Conflict("This photo was withdrawn.", code="withdrawn")
     prediction = session.exec(
         select(Prediction).where(Prediction.photo_id == photo_id, Prediction.made_by == Opinionated.PHONE)
     ).first()
     known_labels.check(known_labels.label_set(session, prediction.release_version if prediction else None), label)
-    if newest_correction(session, photo_id) == label:
+    before = newest_correction(session, photo_id)
+    if before is not None and (before.label, before.reason) == (label, reason):
         return photo
-    session.add(Correction(photo_id=photo_id, label=label))
+    session.add(Correction(photo_id=photo_id, label=label, reason=reason))
     photo.corrected_label = label
     session.add(photo)
     if photo.state == PhotoState.INSPECTED:  # Before that, the inspection that is to come does it.
@@ -156,7 +148,7 @@ def withdraw(session: Session, storage: ObjectStore, device: DeviceId, photo_id:
 
     The bytes go before the commit: if that then fails, the sender is told so and asks again.
     """
-    photo = _own(session, device, photo_id)
+    photo = own_photos.find(session, device, photo_id, lock=True)
     if photo.state != PhotoState.WITHDRAWN:
         photo.state, photo.withdrawn_at = PhotoState.WITHDRAWN, now()
         photo.allow_review = photo.allow_training = False
@@ -176,19 +168,6 @@ def withdraw(session: Session, storage: ObjectStore, device: DeviceId, photo_id:
         photo_store.delete(storage, photo_id)
         thumbnails.forget(storage, photo_id)
     return photo
-
-
-def status(session: Session, device: DeviceId, photo_id: PhotoId) -> Status:
-    return _statuses(session, [_own(session, device, photo_id, lock=False)])[0]
-
-
-def own(session: Session, device: DeviceId, limit: int, before: datetime | None = None) -> list[Status]:
-    """Return the device's submissions, newest first; `before` is the `received_at` of the last one seen."""
-    statement = select(Photo).where(Photo.device_id == device)
-    if before is not None:
-        statement = statement.where(col(Photo.received_at) < before)
-    newest_first = statement.order_by(col(Photo.received_at).desc(), col(Photo.id)).limit(limit)
-    return _statuses(session, session.exec(newest_first).all())
 
 
 def _row(incoming: Incoming, photo: CleanPhoto) -> Photo:
@@ -234,49 +213,5 @@ def _add_opinions(session: Session, photo_id: PhotoId, submission: Submission) -
             )
         )
     if submission.correction is not None:
-        session.add(Correction(photo_id=photo_id, label=submission.correction))
-
-
-def _own(session: Session, device: DeviceId, photo_id: PhotoId, *, lock: bool = True) -> Photo:
-    statement = select(Photo).where(Photo.id == photo_id, Photo.device_id == device)
-    found = session.exec(statement.with_for_update() if lock else statement).one_or_none()
-    if found is None:
-        raise NotFound("This device has sent no photo with this id.")
-    return found
-
-
-def _statuses(session: Session, photos: Sequence[Photo]) -> list[Status]:
-    """Two queries, however many photos there are."""
-    ids = [photo.id for photo in photos]
-    newest_last = (
-        select(Correction.photo_id, Correction.label)
-        .where(col(Correction.photo_id).in_(ids))
-        .order_by(col(Correction.id))
-    )
-    corrections = dict(session.exec(newest_last).all())
-    releases: dict[str, set[int]] = {}
-    used = (
-        select(DatasetSnapshotPhoto.photo_id, Release.version)
-        .join(TrainingRun, col(TrainingRun.snapshot_id) == DatasetSnapshotPhoto.snapshot_id)
-        .join(Release, col(Release.training_run_id) == TrainingRun.id)
-        .where(col(DatasetSnapshotPhoto.photo_id).in_(ids), col(Release.published_at).is_not(None))
-    )
-    for photo_id, version in session.exec(used):
-        releases.setdefault(photo_id, set()).add(version)
-    return [
-        Status(
-            photo_id=PhotoId(photo.id),
-            state=_told(photo.state),
-            received_at=photo.received_at,
-            correction=corrections.get(photo.id),
-            gold_label=photo.gold_label,
-            quarantine_reason=photo.quarantine_reason,
-            in_releases=tuple(sorted(releases.get(photo.id, ()))),
-        )
-        for photo in photos
-    ]
-
-
-def _told(state: PhotoState) -> PhotoState:
-    """What staff hide is to its sender what quarantine is: kept from everybody. Why is not told."""
-    return PhotoState.QUARANTINED if state == PhotoState.HIDDEN else state
+        reason = submission.correction_reason
+        session.add(Correction(photo_id=photo_id, label=submission.correction, reason=reason))

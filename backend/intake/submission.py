@@ -4,12 +4,12 @@ Guarantees: nothing is known that the resident did not choose to tell; a positio
 """
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from backend.database import Text
-from backend.tables import LocationPrecision
+from backend.tables import CorrectionReason, LocationPrecision
 from mobile_models.label_set import LabelId
 
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -47,9 +47,16 @@ class Submission(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     prediction: PhonePrediction | None = None
     correction: LabelId | None = None
+    correction_reason: CorrectionReason | None = None
     captured_on: date | None = None
     place: Place | None = None
     location: Location | None = None
     note: Note | None = None
     allow_review: bool = False
     allow_training: bool = False
+
+    @model_validator(mode="after")
+    def _gives_a_reason_for_something(self) -> Self:
+        if self.correction_reason is not None and self.correction is None:
+            raise ValueError("a reason needs the correction that it is for")
+        return self

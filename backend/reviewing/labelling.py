@@ -141,7 +141,8 @@ def revalue(session: Session, weights: ReviewWeights, photo: Photo) -> None:
 
 def _evidence(session: Session, photo: Photo) -> Evidence:
     made = {row.made_by: ModelOpinion(row.label, row.scores) for row in review_items.predictions(session, photo.id)}
-    correction = review_items.newest_correction(session, photo.id)
+    newest = review_items.newest_correction(session, photo.id)
+    correction = None if newest is None else newest.label
     return Evidence(
         made.get(Opinionated.PHONE),
         made.get(Opinionated.SERVER),

@@ -16,7 +16,16 @@ from sqlmodel.sql.expression import SelectOfScalar
 from backend.errors import Conflict, NotFound
 from backend.people import staff
 from backend.people.staff import Person
-from backend.tables import Correction, Opinionated, Photo, PhotoId, PhotoState, Prediction, ReviewClaim
+from backend.tables import (
+    Correction,
+    CorrectionReason,
+    Opinionated,
+    Photo,
+    PhotoId,
+    PhotoState,
+    Prediction,
+    ReviewClaim,
+)
 from mobile_models.label_set import UNSURE
 
 _Opinion = TypeVar("_Opinion", Prediction, Correction)
@@ -33,6 +42,7 @@ class Item:
     shown_label: str | None
     """The best opinion so far: the resident's, else the phone's, else the server's. `agree` means to agree with it."""
     correction: str | None
+    correction_reason: CorrectionReason | None
     predictions: tuple[Prediction, ...]
     review_value: float
     review_parts: dict[str, float]
@@ -51,7 +61,7 @@ def items(session: Session, photo_ids: Sequence[PhotoId]) -> list[Item]:
     made: dict[str, list[Prediction]] = defaultdict(list)
     for row in session.exec(_oldest_first(Prediction, photo_ids)):
         made[row.photo_id].append(row)
-    corrections = {row.photo_id: row.label for row in session.exec(_oldest_first(Correction, photo_ids))}
+    corrections = {row.photo_id: row for row in session.exec(_oldest_first(Correction, photo_ids))}
     return [
         _item(photos[photo_id], claims.get(photo_id), made[photo_id], corrections.get(photo_id))
         for photo_id in photo_ids
@@ -60,7 +70,8 @@ def items(session: Session, photo_ids: Sequence[PhotoId]) -> list[Item]:
 
 def shown_label(session: Session, photo_id: str) -> str | None:
     """Return the best opinion so far: the resident's, else the phone's, else the server's."""
-    return _shown(newest_correction(session, photo_id), predictions(session, photo_id))
+    correction = newest_correction(session, photo_id)
+    return _shown(None if correction is None else correction.label, predictions(session, photo_id))
 
 
 def predictions(session: Session, photo_id: str) -> Sequence[Prediction]:
@@ -68,8 +79,8 @@ def predictions(session: Session, photo_id: str) -> Sequence[Prediction]:
     return session.exec(_oldest_first(Prediction, [photo_id])).all()
 
 
-def newest_correction(session: Session, photo_id: str) -> str | None:
-    statement = select(Correction.label).where(Correction.photo_id == photo_id)
+def newest_correction(session: Session, photo_id: str) -> Correction | None:
+    statement = select(Correction).where(Correction.photo_id == photo_id)
     return session.exec(statement.order_by(col(Correction.id).desc()).limit(1)).one_or_none()
 
 
@@ -93,7 +104,8 @@ def check_reviewable(photo: Photo) -> None:
         raise Conflict("This photo is not for review: it was withdrawn, or never offered.", code="not_reviewable")
 
 
-def _item(photo: Photo, expires_at: datetime | None, made: Sequence[Prediction], correction: str | None) -> Item:
+def _item(photo: Photo, expires_at: datetime | None, made: Sequence[Prediction], correction: Correction | None) -> Item:
+    said = None if correction is None else correction.label
     return Item(
         photo_id=PhotoId(photo.id),
         expires_at=expires_at,
@@ -101,8 +113,9 @@ def _item(photo: Photo, expires_at: datetime | None, made: Sequence[Prediction],
         captured_on=photo.captured_on,
         width=photo.width,
         height=photo.height,
-        shown_label=_shown(correction, made),
-        correction=correction,
+        shown_label=_shown(said, made),
+        correction=said,
+        correction_reason=None if correction is None else correction.reason,
         predictions=tuple(made),
         review_value=photo.review_value,
         review_parts=photo.review_parts or {},

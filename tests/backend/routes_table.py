@@ -48,7 +48,11 @@ ROUTES: dict[tuple[str, str], str | Permission] = {
     ("GET", "/v1/submissions/{photo_id}"): DEVICE,
     ("PUT", "/v1/submissions/{photo_id}"): DEVICE,
     ("PUT", "/v1/submissions/{photo_id}/correction"): DEVICE,
+    ("PUT", "/v1/submissions/{photo_id}/consent"): DEVICE,
+    ("GET", "/v1/submissions/{photo_id}/photo"): DEVICE,
     ("DELETE", "/v1/submissions/{photo_id}"): DEVICE,
+    ("GET", "/v1/devices/me/export"): DEVICE,
+    ("DELETE", "/v1/devices/me"): DEVICE,  # The last of them: what is forgotten can ask for nothing more.
     # Signing in, and one's own account
     ("POST", "/v1/staff/sign-in"): ANYBODY,
     ("POST", "/v1/staff/sign-out"): ANYBODY,  # It ends the session of the token that it is given, if there is one.

@@ -248,6 +248,43 @@ def test_a_correction_may_come_later_and_the_newest_counts(resident: Resident, p
         assert session.exec(select(Correction.label).order_by(Correction.id)).all() == ["paper", "glass"]  # type: ignore[arg-type]
 
 
+def test_a_correction_may_say_why_and_another_reason_is_another_word(resident: Resident, parts: Parts) -> None:
+    sent = resident.submit(correction="glass", correction_reason="dirty_or_wet").json()
+    assert (sent["correction"], sent["correction_reason"]) == ("glass", "dirty_or_wet")
+    path = f"/v1/submissions/{sent['id']}/correction"
+    for reason in ("dirty_or_wet", "several_things", None):
+        answer = resident.ask("PUT", path, json={"label": "glass", "reason": reason}).json()
+        assert (answer["correction"], answer["correction_reason"]) == ("glass", reason)
+    with transaction(parts.engine) as session:
+        reasons = session.exec(select(Correction.reason).order_by(Correction.id)).all()  # type: ignore[arg-type]
+    assert reasons == ["dirty_or_wet", "several_things", None], "the same again is one"
+
+
+def test_a_reason_is_one_of_those_that_there_are_and_has_a_correction(resident: Resident) -> None:
+    path = f"/v1/submissions/{resident.submit().json()['id']}/correction"
+    assert resident.ask("PUT", path, json={"label": "glass", "reason": "because"}).status_code == 422
+    assert resident.submit(correction_reason="bad_photo").json()["errors"][0]["field"] == "submission"
+
+
+def test_consent_is_changed_over_the_interface_and_told(resident: Resident, neighbour: Resident) -> None:
+    sent = resident.submit(allow_training=False).json()
+    assert (sent["allow_review"], sent["allow_training"]) == (True, False)
+    path = f"/v1/submissions/{sent['id']}/consent"
+    for review, training in ((False, False), (True, True), (True, True)):
+        answer = resident.ask("PUT", path, json={"allow_review": review, "allow_training": training})
+        assert (answer.status_code, answer.json()["allow_review"], answer.json()["allow_training"]) == (
+            200,
+            review,
+            training,
+        )
+    wanted = {"allow_review": False, "allow_training": False}
+    assert neighbour.ask("PUT", path, json=wanted).status_code == 404
+    assert resident.ask("PUT", path, json={"allow_review": False}).status_code == 422, "nothing is guessed"
+    resident.ask("DELETE", f"/v1/submissions/{sent['id']}")
+    refused = resident.ask("PUT", path, json=wanted)
+    assert (refused.status_code, refused.json()["code"]) == (409, "withdrawn")
+
+
 def test_a_correction_of_an_inspected_photo_moves_it_up_in_the_review_queue(resident: Resident, parts: Parts) -> None:
     said = {"label": "metal", "scores": {"metal": 1.0}, "release": 1}
     photo_id = resident.submit(prediction=said).json()["id"]
