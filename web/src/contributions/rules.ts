@@ -102,6 +102,11 @@ export function withdrawn({ row }: Kept): Kept | null {
   return { row: rest, pictures: NO_PICTURES };
 }
 
+/** Whether nothing has to be done at the server before it can be deleted here. */
+export function mayBeForgotten(row: PhotoRow): boolean {
+  return row.state === "withdrawn" ? !row.waiting.withdrawal : !mayBeThere(row);
+}
+
 /** What is to be sent next; null where nothing is. */
 export function nextAct(row: PhotoRow): Act | null {
   if (row.waiting.withdrawal) return { kind: "withdrawal" };
@@ -112,8 +117,10 @@ export function nextAct(row: PhotoRow): Act | null {
   return null;
 }
 
-/** Begins to send: from here on the server may have it, whatever ends the app before the next step. */
-export function begun(row: PhotoRow, act: Act, now: number): PhotoRow {
+/** Begins to send the next part: from here on the server may have it, whatever ends the app before the next step. */
+export function begun(row: PhotoRow, now: number): PhotoRow {
+  const act = nextAct(row);
+  if (act === null) return row;
   const tried = act.kind === "submission" ? { at: now, submission: act.content } : row.tried;
   return { ...row, tried, state: row.state === "withdrawn" ? "withdrawn" : "sending" };
 }

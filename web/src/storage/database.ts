@@ -46,3 +46,9 @@ export async function change<Key extends keyof Documents>(
   await transaction.done;
   return after;
 }
+
+/** Forgets documents, all or none of them. */
+export async function erase(...keys: (keyof Documents)[]): Promise<void> {
+  const transaction = (await database()).transaction("documents", "readwrite", { durability: "strict" });
+  await Promise.all([...keys.map((key) => transaction.store.delete(key)), transaction.done]);
+}

@@ -21,9 +21,14 @@ export interface Documents {
   installation: Installation;
   /** The root that was there at the first visit: whom this app believes for ever, and what that root signs itself. */
   trustedRoot: Uint8Array;
+  installedModels: InstalledModels;
+  loadAttempts: readonly LoadAttempt[];
   registration: Registration;
   pause: Pause;
+  lastLook: LastLook;
   usage: Counted;
+  /** There while the server has still to be told to forget this phone. */
+  forgetting: true;
 }
 
 export type Language = "en" | "vi" | "zh";
@@ -53,6 +58,8 @@ export interface Answer {
   readonly bestLabel: string;
   /** Label id to probability, in the order of the label set. */
   readonly scores: Readonly<Record<string, number>>;
+  /** Group id, or `unsure`; null where the labels have no groups. */
+  readonly group: string | null;
   /** Version of the release that answered. */
   readonly release: number;
   /** From the photo's bytes to this answer. */
@@ -240,4 +247,53 @@ export interface Counted {
   readonly told: Readonly<Record<number, readonly string[]>>;
   /** When a pointer of the channel was last verified, and the candidate in whose cohort this phone is by it. */
   readonly seen: { readonly day: string; readonly candidate: number | null; readonly isToBundled: boolean } | null;
+}
+
+/** The releases on this phone, named by the SHA-256 of their manifest. */
+export interface InstalledModels {
+  /** Null: the one that came with the app. */
+  readonly active: string | null;
+  readonly previous: string | null;
+  /** The one that came with the app; null until it is here. */
+  readonly bundled: string | null;
+  /** Those that do not work here. */
+  readonly refused: Readonly<Record<string, RefusedModel>>;
+  /** Those that have answered on this phone. */
+  readonly answered: readonly string[];
+  /** How often they ended the app, in a row. */
+  readonly crashes: Readonly<Record<string, number>>;
+  /** What each was found to run fastest on; those that are not named were not tried yet. */
+  readonly accelerators: Readonly<Record<string, ChosenAccelerator>>;
+}
+
+export interface RefusedModel {
+  readonly reason: string;
+  readonly detail: string;
+  /** A newer runtime may well run it. */
+  readonly runtimeVersion: string;
+}
+
+export interface ChosenAccelerator {
+  readonly accelerator: "webgpu" | "wasm";
+  readonly runtimeVersion: string;
+}
+
+/** A model that a tab loads, or that gives its first answer there; gone once that has ended, well or not. */
+export interface LoadAttempt {
+  readonly tab: string;
+  readonly version: number;
+  /** SHA-256 of the manifest. */
+  readonly digest: string;
+  readonly accelerator: "webgpu" | "wasm";
+}
+
+/** What came of looking for updates the last time. */
+export interface LastLook {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly state: "up_to_date" | "updated" | "returned_to_bundled" | "postponed" | "refused";
+  /** Why, where it was refused: one of the words of docs/updates.md. */
+  readonly reason: string | null;
+  /** The release that ran afterwards. */
+  readonly release: number;
 }
