@@ -30,8 +30,8 @@ from tests import pictures, tiny_model
 
 @contextmanager
 def running(settings: Settings, **changes: Any) -> Iterator[tuple[httpx.Client, Parts]]:
-    """A real server on a free port of this machine."""
-    config = configuration(settings, port=0, host="127.0.0.1", **changes)
+    """A real server on this machine, on a free port unless `changes` name one."""
+    config = configuration(settings, **({"port": 0, "host": "127.0.0.1"} | changes))
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -6,15 +6,13 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import obstore
 from PIL import Image
 from sqlmodel import Session, select
 
 from backend.database import now
 from backend.datasets import snapshots
 from backend.intake import photo_store
-from backend.releasing import channels, rollouts
-from backend.releasing.release_files import release_key
+from backend.releasing import channels, release_files, rollouts
 from backend.runs import training_runs
 from backend.tables import (
     DatasetSnapshotRow,
@@ -67,16 +65,18 @@ def add_release(
     *,
     by_run: bool = False,
     channel: str = "stable",
+    folder: Path | None = None,
+    **of_rollout: object,
 ) -> None:
     """A row with its files in storage: current if published to everybody, else with a rollout under way.
 
-    Only one that was made `by_run` can be taken back; the others are as good as bundled.
+    Only one that was made `by_run` can be taken back; the others are as good as bundled. The files are those of
+    `folder`, else of a tiny release.
     """
     with tempfile.TemporaryDirectory() as made:
-        folder = release_folder(Path(made), version)
-        for file in folder.iterdir():
-            obstore.put(place.storage, release_key(version, file.name), file.read_bytes())
-        manifest, blessing = (json.loads((folder / f"{name}.json").read_bytes()) for name in ("manifest", "blessing"))
+        files = folder or release_folder(Path(made), version)
+        release_files.store(place.storage, version, files)
+        manifest, blessing = (json.loads((files / f"{name}.json").read_bytes()) for name in ("manifest", "blessing"))
     with place.transaction() as session:
         run_id = _ended_run(session, version) if by_run else None
         session.add(Release(version=version, state=state, manifest=manifest, blessing=blessing, training_run_id=run_id))
@@ -84,7 +84,7 @@ def add_release(
         if state == ReleaseState.PUBLISHED and rollout_percent == 100:
             make_current(session, version)
         else:
-            add_rollout(session, version, rollout_percent, channel=channel)
+            add_rollout(session, version, rollout_percent, channel=channel, **of_rollout)
 
 
 def _ended_run(session: Session, version: int) -> str:

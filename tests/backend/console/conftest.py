@@ -1,7 +1,5 @@
 """The console in a real browser, and people of the city in front of it."""
 
-import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,19 +8,18 @@ from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import Engine
 
 from backend.api.dependencies import Parts
 from backend.database import transaction
 from backend.tables import Role
+from tests import browser
 from tests.backend import staff_world
+from tests.browser import DESKTOP, PHONE
 
-PHONE, DESKTOP = (390, 844), (1440, 900)
 SCREENSHOTS = Path("build/screenshots/console")
 """Kept by continuous integration, for people to look at."""
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture
@@ -35,15 +32,8 @@ def migrated_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Not for the whole session: while Playwright runs, no test of its thread can run an event loop of its own."""
-    if CHROMIUM is None:
-        if os.environ.get("WASTELENS_REQUIRE_BROWSER"):
-            pytest.fail("no Chromium is installed, and WASTELENS_REQUIRE_BROWSER asks for it")
-        pytest.skip("NO BROWSER: install chromium to test the pages as people see them")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with browser.running() as opened:
+        yield opened
 
 
 @dataclass(frozen=True)
@@ -67,16 +57,8 @@ class Visit:
         for width, height in (PHONE, DESKTOP):
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=True)
-            wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert wide <= 0, f"{name} is {wide} pixels too wide at {width}"
-            assert_accessible(self.page)
-
-
-def assert_accessible(page: Page) -> None:
-    """WCAG 2.2 AA, as far as axe-core can tell."""
-    tags = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-    found = Axe().run(page, options=tags)
-    assert found.violations_count == 0, found.generate_report()
+            browser.assert_fits(self.page, f"{name} at {width}")
+            browser.assert_accessible(self.page)
 
 
 @pytest.fixture
@@ -90,19 +72,13 @@ def visit(chromium: Browser, client: httpx.Client) -> Iterator[Callable[..., Vis
         still |= {"viewport": {"width": DESKTOP[0], "height": DESKTOP[1]}, "locale": locale}
         context = chromium.new_context(**(still | options))
         opened.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if _is_complaint(said.text) else None)
-        return Visit(context, page, str(client.base_url).rstrip("/"), name)
+        browser.note_complaints(context, complaints)
+        return Visit(context, context.new_page(), str(client.base_url).rstrip("/"), name)
 
     yield start
     for context in opened:
         context.close()
     assert not complaints
-
-
-def _is_complaint(text: str) -> bool:
-    return re.search(r"Content Security Policy|Uncaught", text) is not None
 
 
 @pytest.fixture
