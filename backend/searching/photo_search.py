@@ -72,7 +72,7 @@ def remember_prediction(photo: Photo, label: str, release: int, scores: Mapping[
 def where(person: Person, wanted: Search) -> ColumnElement[bool]:
     """What the photos fulfil that `person` finds by `wanted`."""
     conditions = [staff.in_areas(person), *_equal(wanted), *_within(wanted)]
-    if wanted.state is None:
+    if wanted.state in (None, PhotoState.WITHDRAWN):
         conditions.append(col(Photo.state) != PhotoState.WITHDRAWN)
     if wanted.disagrees is not None:
         conditions.append(disagrees() if wanted.disagrees else agrees())

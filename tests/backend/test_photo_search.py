@@ -79,6 +79,7 @@ def test_nobody_finds_what_lies_outside_of_their_areas_or_was_withdrawn(session:
     photo(session, place="South")
     photo(session)
     photo(session, place="North", state=PhotoState.WITHDRAWN)
+    assert found(session, Search(state=PhotoState.WITHDRAWN)) == set()
     assert found(session, Search(), areas=["North"]) == {north.id}
     assert found(session, Search(place="South"), areas=["North"]) == set()
 
