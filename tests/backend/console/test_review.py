@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
@@ -160,6 +160,30 @@ def test_some_seconds_without_a_network_lose_no_verdict(
     visitor.context.set_offline(False)
     assert [row.photo_id for row in wait_for_reviews(engine, 4)] == cleared
     expect(page.locator("#pending")).to_be_hidden()
+
+
+def test_what_was_taken_back_stays_so_where_the_answer_to_the_verdict_was_lost(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    photos(2)
+    page = begin(sign_in())
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/verdict", lose)
+    (first,) = clear(page, 1)
+    expect(page.locator("#pending")).to_contain_text("No connection")
+    wait_for_reviews(engine, 1)
+    page.keyboard.press("z")
+    page.unroute_all(behavior="ignoreErrors")
+    assert shown(page) == first
+    assert [row.verdict.value for row in wait_for_reviews(engine, 2)] == ["agree", "undo"]
+    page.keyboard.press("2")
+    assert wait_for_reviews(engine, 3)[2].label == "glass"
+    expect(page.locator("#pending")).to_be_hidden()
+    assert page.locator("#failed").inner_text() == ""
 
 
 def test_what_cannot_be_seen_is_not_decided(
@@ -382,8 +406,9 @@ def test_nobody_sees_what_they_do_not_hold_or_what_lies_elsewhere(
     assert client.post("/console/sign-in", data={"name": "ada", "password": staff_world.PASSWORD}).status_code == 303
     assert client.get(f"/console/review/photos/{near}").status_code == 409, "not held"
     for path in ("", "/image", "/small", "/overlay"):
-        known, unknown = (client.get(f"/console/review/photos/{each}{path}") for each in (far, review_world.unknown()))
-        assert (known.status_code, known.text) == (unknown.status_code, unknown.text) == (404, unknown.text)
+        asked = {each: client.get(f"/console/review/photos/{each}{path}") for each in (far, review_world.unknown())}
+        assert {answer.status_code for answer in asked.values()} == {404}
+        assert len({answer.text.replace(each, "") for each, answer in asked.items()}) == 1, "beside what was asked for"
     secret = {"csrf": safety.secret_of(client.cookies["wastelens"])}
     for path in ("verdict", "undo", "skip"):
         answer = client.post(f"/console/review/photos/{far}/{path}", data=secret | {"choice": "agree:glass"})

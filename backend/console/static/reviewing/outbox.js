@@ -17,10 +17,11 @@ class ReviewOutbox {
     this.send();
   }
 
-  // Take back what has not left yet; return whether there was something.
+  // Take back what has never left; return whether there was something. What was sent without an answer may be with the
+  // server: it is sent again before it is taken back there.
   drop(photo) {
     const at = this.entries.findLastIndex((entry) => entry.photo === photo && entry.what === "verdict");
-    if (at < 0 || (at === 0 && this.sending)) return false;
+    if (at < 0 || this.entries[at].sent) return false;
     this.entries.splice(at, 1);
     this.keep();
     return true;
@@ -55,6 +56,7 @@ class ReviewOutbox {
   // Return whether to go on with the next one.
   async one(entry) {
     let answer;
+    entry.sent = true;
     try {
       answer = await fetch(`/console/review/photos/${entry.photo}/${entry.what}`, {
         method: "POST",
