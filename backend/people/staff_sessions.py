@@ -76,8 +76,11 @@ def open_session(session: Session, settings: Settings, row: Staff, way: SignInWa
     return SignedIn(person, token, expires_at)
 
 
-def authenticate(session: Session, settings: Settings, token: str) -> Person:
-    """Raise `NotSignedIn` unless `token` belongs to a session that has not ended, of a person who is not disabled."""
+def authenticate(session: Session, settings: Settings, token: str, *, is_seen: bool = True) -> Person:
+    """Raise `NotSignedIn` unless `token` belongs to a session that has not ended, of a person who is not disabled.
+
+    Without `is_seen` nobody is taken to sit there: the session may become idle all the same.
+    """
     digest, moment = _digest(token), now()
     found = session.exec(
         select(Staff, StaffSession.last_seen_at)
@@ -92,20 +95,28 @@ def authenticate(session: Session, settings: Settings, token: str) -> Person:
     if found is None:
         raise NotSignedIn("This session has ended. Sign in again.")
     row, last_seen_at = found
-    if moment - last_seen_at > _SEEN_EVERY:
+    if is_seen and moment - last_seen_at > _SEEN_EVERY:
         seen = update(StaffSession).where(col(StaffSession.token_sha256) == digest).values(last_seen_at=moment)
         session.connection().execute(seen)
     return staff.person_of(row)
 
 
 def sign_out(session: Session, token: str) -> None:
-    session.connection().execute(delete(StaffSession).where(col(StaffSession.token_sha256) == _digest(token)))
+    """End the session of `token`; nothing happens where it has ended."""
+    row = session.get(StaffSession, _digest(token), with_for_update=True)
+    if row is None:
+        return
+    name = staff.found(session, row.staff_id).name
+    session.delete(row)
+    session.flush()
+    audit_log.record(session, name, "staff.signed_out", f"staff/{row.staff_id}")
 
 
 def check_fresh(session: Session, token: str) -> None:
-    """Raise `Forbidden` unless the session of `token` was opened a short while ago."""
+    """Raise `Forbidden` unless somebody opened the session of `token` a short while ago, and not as one for programs:
+    else each token would make a fresher one."""
     found = session.get(StaffSession, _digest(token))
-    if found is None or found.created_at < now() - FRESH:
+    if found is None or found.way == SignInWay.COMMAND_LINE or found.created_at < now() - FRESH:
         raise Forbidden("Sign in again first: this changes how you sign in.", code="sign_in_again")
 
 

@@ -256,6 +256,11 @@ def test_a_token_for_the_command_line_is_shown_once_and_works(
     token = page.inner_text(".once")
     me = client.get("/v1/staff/me", headers={"Authorization": f"Bearer {token}"})
     assert me.json()["name"] == "ada"
+    another = client.post(
+        "/console/account/token",
+        headers={"Cookie": f"wastelens={token}", safety.HEADER: safety.secret_of(token), "Accept": "application/json"},
+    )
+    assert another.json()["code"] == "sign_in_again", "a token that makes tokens never ends"
     assert token not in visitor.open("/console/account").content()
 
 
