@@ -16,7 +16,7 @@ from backend import known_labels
 from backend.api.dependencies import PartsOfServer, transaction_of
 from backend.console import pages
 from backend.console.reviewing import view
-from backend.console.reviewing.queue import REVIEW, Choice
+from backend.console.reviewing.queue import REVIEW, Choice, verdict_of
 from backend.console.visitor import Reviewer, Visitor
 from backend.database import Text
 from backend.reviewing import alike, review_items, review_queue
@@ -74,15 +74,15 @@ def decide(
     visitor: Reviewer,
     parts: PartsOfServer,
     key: _Key,
-    choice: Annotated[str, Form(max_length=80)],
+    choice: Choice,
     photo: Annotated[list[UUID] | None, Form()] = None,
-    give_back: Annotated[str, Form(max_length=10)] = "",
+    give_back: Annotated[Text, Form(max_length=10)] = "",
 ) -> Response:
     marked = [] if give_back else [PhotoId(str(each)) for each in photo or ()]
     with transaction_of(parts) as session:
         shown = _held(session, visitor, kind, key)
         if marked:
-            decided = alike.decide(session, parts.settings, visitor.person, marked, Choice(choice).verdict)
+            decided = alike.decide(session, parts.settings, visitor.person, marked, verdict_of(choice))
         for photo_id in shown:
             review_queue.unclaim(session, visitor.person, photo_id)
     text = visitor.language.texts

@@ -4,7 +4,6 @@ Guarantees: a page shows only what its reader holds. Verdicts, undo and skipping
 photo; a script that sends them in the background, with `Accept: application/json`, is answered in words instead.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,8 +15,10 @@ from backend import known_labels
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import pages, refusals, safety
 from backend.console.pages import _
+from backend.console.problem_pages import wants_page
 from backend.console.reviewing import view
 from backend.console.visitor import Reviewer, Visitor
+from backend.database import Text
 from backend.errors import DomainError
 from backend.reviewing import explanations, labelling, reliability, review_checks, review_queue
 from backend.reviewing.labelling import Verdict
@@ -32,22 +33,19 @@ _BATCH = 6
 _PREVIEW, _LATEST = 5, 5
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What a button says: the verdict, and behind a colon the label or the reason."""
+Choice = Annotated[Text, Form(max_length=80)]
+"""What a button says: the verdict, and behind a colon the label or the reason."""
 
-    value: Annotated[str, Form(alias="choice", max_length=80)]
 
-    @property
-    def verdict(self) -> Verdict:
-        kind, _, detail = self.value.partition(":")
-        try:
-            verdict = ReviewVerdict(kind)
-            if verdict == ReviewVerdict.REJECT:
-                return Verdict(verdict, reason=RejectReason(detail) if detail else None)
-        except ValueError:
-            raise DomainError("There is no such answer.", code="bad_verdict") from None
-        return Verdict(verdict, detail or None)
+def verdict_of(choice: str) -> Verdict:
+    kind, _, detail = choice.partition(":")
+    try:
+        verdict = ReviewVerdict(kind)
+        if verdict == ReviewVerdict.REJECT:
+            return Verdict(verdict, reason=RejectReason(detail) if detail else None)
+    except ValueError:
+        raise DomainError("There is no such answer.", code="bad_verdict") from None
+    return Verdict(verdict, detail or None)
 
 
 @router.get(REVIEW)
@@ -103,18 +101,18 @@ def verdict(
     request: Request,
     visitor: Reviewer,
     parts: PartsOfServer,
-    choice: Annotated[str, Form(max_length=80)],
+    choice: Choice,
 ) -> Response:
     wanted = PhotoId(str(photo_id))
     try:
         with transaction_of(parts) as session:
-            given = Choice(choice).verdict
+            given = verdict_of(choice)
             decision = labelling.give_verdict(session, parts.settings, visitor.person, wanted, given)
             told = labelling.told(session, visitor.person, wanted)
             said, kind = view.outcome(session, visitor.language, decision, told)
     except DomainError as refused:
         return _refused(request, visitor, refused)
-    return _told(said, kind) if _is_script(request) else _next(visitor, parts, said)
+    return _told(said, kind) if not wants_page(request) else _next(visitor, parts, said)
 
 
 @router.post(f"{_ONE}/undo")
@@ -127,7 +125,7 @@ def undo(photo_id: UUID, request: Request, visitor: Reviewer, parts: PartsOfServ
     except DomainError as refused:
         return _refused(request, visitor, refused)
     said = text(_("Taken back.")) if held else text(_("Taken back. Somebody else is looking at it now."))
-    if _is_script(request):
+    if not wants_page(request):
         return _told(said, "" if held else "warn", held=held)
     return pages.redirect(f"{REVIEW}/photos/{wanted}" if held else REVIEW, said=said)
 
@@ -140,14 +138,14 @@ def skip(photo_id: UUID, request: Request, visitor: Reviewer, parts: PartsOfServ
     except DomainError as refused:
         return _refused(request, visitor, refused)
     said = visitor.language.texts.gettext("Skipped. Others get it.")
-    return _told(said, "") if _is_script(request) else _next(visitor, parts, said)
+    return _told(said, "") if not wants_page(request) else _next(visitor, parts, said)
 
 
 @router.post(f"{REVIEW}/renew")
 def renew(request: Request, visitor: Reviewer, parts: PartsOfServer) -> Response:
     with transaction_of(parts) as session:
         expires_at = review_queue.renew(session, parts.settings, visitor.person)
-    if _is_script(request):
+    if not wants_page(request):
         return JSONResponse({"expires_at": expires_at.isoformat()}, headers=safety.headers())
     return _next(visitor, parts)
 
@@ -175,16 +173,12 @@ def _shown(session: Session, parts: Parts, visitor: Visitor, held: list[Item]) -
     }
 
 
-def _is_script(request: Request) -> bool:
-    return "application/json" in request.headers.get("accept", "")
-
-
 def _told(said: str, kind: str, **more: object) -> Response:
     return JSONResponse({"said": said, "kind": kind} | more, headers=safety.headers())
 
 
 def _refused(request: Request, visitor: Visitor, refused: DomainError) -> Response:
-    if not _is_script(request):
+    if wants_page(request):
         raise refused
     said = refusals.said(visitor.language, refused)
     return JSONResponse({"said": said, "kind": "bad", "code": refused.code}, refused.status, headers=safety.headers())
