@@ -9,7 +9,7 @@ from sqlmodel import Session
 from backend.api.dependencies import Transaction
 from backend.api.rollout_bodies import ReasonBody, RolloutAnswer
 from backend.api.staff_dependencies import Engineer
-from backend.database import RowNumber
+from backend.database import RowNumber, Text
 from backend.releasing import channels, release_history, retreat
 from backend.tables import ReleaseChannel
 from mobile_models.updates.update_channel import ChannelPointer
@@ -22,7 +22,7 @@ class GoBackBody(ReasonBody):
 
 
 class ChannelAnswer(BaseModel):
-    name: str
+    name: Text
     current_version: int | None
     """Null: the bundled release."""
     return_to_bundled: bool
@@ -55,12 +55,12 @@ def every(_: Engineer, session: Transaction) -> ChannelList:
 
 
 @router.get("/{name}")
-def one(name: str, _: Engineer, session: Transaction) -> ChannelAnswer:
+def one(name: Text, _: Engineer, session: Transaction) -> ChannelAnswer:
     return _answer(session, channels.find(session, name))
 
 
 @router.get("/{name}/periods")
-def periods(name: str, _: Engineer, session: Transaction) -> PeriodList:
+def periods(name: Text, _: Engineer, session: Transaction) -> PeriodList:
     """What this channel told phones, from when to when."""
     found = release_history.periods(session, name)
     return PeriodList(
@@ -74,19 +74,19 @@ def periods(name: str, _: Engineer, session: Transaction) -> PeriodList:
 
 
 @router.post("/{name}/go-back")
-def go_back(name: str, given: GoBackBody, person: Engineer, session: Transaction) -> ChannelAnswer:
+def go_back(name: Text, given: GoBackBody, person: Engineer, session: Transaction) -> ChannelAnswer:
     """Make an older release, one that is still kept, the current one again."""
     return _answer(session, retreat.to_release(session, person.name, name, given.version, given.reason))
 
 
 @router.post("/{name}/return-to-bundled")
-def return_to_bundled(name: str, given: ReasonBody, person: Engineer, session: Transaction) -> ChannelAnswer:
+def return_to_bundled(name: Text, given: ReasonBody, person: Engineer, session: Transaction) -> ChannelAnswer:
     """Let everybody run the release that came with the app, until that is ended."""
     return _answer(session, retreat.to_bundled(session, person.name, name, given.reason))
 
 
 @router.post("/{name}/end-return-to-bundled")
-def end_return_to_bundled(name: str, given: ReasonBody, person: Engineer, session: Transaction) -> ChannelAnswer:
+def end_return_to_bundled(name: Text, given: ReasonBody, person: Engineer, session: Transaction) -> ChannelAnswer:
     """Let everybody run the channel's current release again."""
     return _answer(session, retreat.end(session, person.name, name, given.reason))
 

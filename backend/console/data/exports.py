@@ -1,19 +1,18 @@
 """Files for others: lists of photos, and data sets with their photos.
 
 Guarantees: whoever exports stands in the permanent history, with what was asked for. A file is made while it is sent,
-a page of rows at a time. A spreadsheet takes no cell for a formula.
+a page of rows at a time.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Response
 from fastapi.responses import StreamingResponse
 
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
+from backend.console import spreadsheet
 from backend.console.data.filters import AskedFor
 from backend.console.data.photos import DATA
 from backend.console.data.snapshots import SNAPSHOTS
@@ -48,7 +47,7 @@ def photos(
     rows = _rows(parts, visitor.person, wanted, audience == "public")
     columns = PUBLIC_COLUMNS if audience == "public" else COLUMNS
     if kind == "csv":
-        return _file(_csv(rows, columns), "text/csv; charset=utf-8", f"wastelens-photos-{audience}.csv")
+        return _file(spreadsheet.lines(columns, rows), "text/csv; charset=utf-8", f"wastelens-photos-{audience}.csv")
     return _file(_geojson(rows), "application/geo+json", f"wastelens-photos-{audience}.geojson")
 
 
@@ -86,14 +85,6 @@ def _rows(parts: Parts, person: Person, wanted: Search, public: bool) -> Iterato
             return
 
 
-def _csv(rows: Iterator[Row], columns: tuple[str, ...]) -> Iterator[str]:
-    yield ",".join(columns) + "\r\n"
-    for row in rows:
-        line = io.StringIO()
-        csv.writer(line).writerow([_cell(row[name]) for name in columns])
-        yield line.getvalue()
-
-
 def _geojson(rows: Iterator[Row]) -> Iterator[str]:
     yield '{"type": "FeatureCollection", "features": ['
     before = "\n"
@@ -101,10 +92,3 @@ def _geojson(rows: Iterator[Row]) -> Iterator[str]:
         yield before + json.dumps(photo_exports.feature(row), ensure_ascii=False)
         before = ",\n"
     yield "\n]}\n"
-
-
-def _cell(content: Any) -> Any:
-    """Spreadsheets run what begins like a formula; a negative number is none."""
-    if isinstance(content, str) and content.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{content}"
-    return "" if content is None else content

@@ -1,7 +1,6 @@
 """What the data pages are asked for: the filters, which stand in the address, so that a search can be shared."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
@@ -9,6 +8,8 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlmodel import Session, col
 
 from backend import distinct_values, known_labels
+from backend.console import days
+from backend.console.days import Day
 from backend.console.language import Language
 from backend.console.pages import _
 from backend.console.visitor import Visitor
@@ -29,7 +30,6 @@ _UNSURE = _("Unsure")
 _HINTED_PLACES = 100
 
 _Words = Annotated[Text, StringConstraints(strip_whitespace=True, max_length=200)]
-_Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2999, 12, 31))] | Literal[""]
 _Percent = Annotated[float, Field(ge=0, le=100)] | Literal[""]
 
 
@@ -41,8 +41,8 @@ class Asked(BaseModel):
     predicted: _Words = ""
     corrected: _Words = ""
     place: _Words = ""
-    since: _Day = ""
-    until: _Day = ""
+    since: Day = ""
+    until: Day = ""
     release: Annotated[int, Field(ge=1, lt=2**31)] | Literal[""] = ""
     least: _Percent = ""
     most: _Percent = ""
@@ -52,17 +52,13 @@ class Asked(BaseModel):
     source: PhotoSource | Literal[""] = ""
 
     def search(self, visitor: Visitor) -> Search:
-        def midnight(day: _Day, later: int = 0) -> datetime | None:
-            zone = visitor.language.timezone
-            return datetime.combine(day + timedelta(days=later), time(), zone) if day else None
-
         return Search(
             gold=self.gold,
             predicted=self.predicted,
             corrected=self.corrected,
             place=self.place,
-            since=midnight(self.since),
-            until=midnight(self.until, 1),
+            since=days.beginning(visitor.language, self.since),
+            until=days.end(visitor.language, self.until),
             release=self.release or None,
             least_confidence=None if self.least == "" else self.least / 100,
             most_confidence=None if self.most == "" else self.most / 100,

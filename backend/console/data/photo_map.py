@@ -6,7 +6,7 @@ and never of more than a year.
 """
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from backend.api.dependencies import PartsOfServer, transaction_of
-from backend.console import charts, pages, safety
+from backend.console import charts, days, pages, safety
 from backend.console.charts import Chart, Colour, Point, Series
 from backend.console.data import map_drawing
 from backend.console.data.filters import Asked, AskedFor, Choices
@@ -57,7 +57,7 @@ def page(
         drawing=map_drawing.draw(cells),
         curves=_curves(over_time, visitor.language, choices.label_names),
         step=step,
-        today=datetime.now(visitor.language.timezone).date(),
+        today=days.today(visitor.language),
         heat=heat,
         has_districts=parts.settings.districts_file is not None,
         source=f"{MAP}.json?{urlencode(asked.query)}",
@@ -84,7 +84,7 @@ def data(visitor: DataReader, parts: PartsOfServer, asked: AskedFor) -> Response
 
 def _limit(asked: Asked, language: Language) -> None:
     """Without a first day it is of the last 90, and never of more than a year; the form shows which."""
-    until = asked.until or datetime.now(language.timezone).date()
+    until = asked.until or days.today(language)
     asked.since = max(asked.since or until - timedelta(days=_DAYS), until - timedelta(days=_MOST_DAYS))
 
 

@@ -16,6 +16,7 @@ from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import pages, safety
 from backend.console.data.filters import AskedFor, Choices
 from backend.console.visitor import DataReader, Visitor
+from backend.database import Text
 from backend.errors import DomainError, Forbidden
 from backend.intake import thumbnails
 from backend.reviewing.review_items import found_by
@@ -31,7 +32,7 @@ _COUNTED = 500
 
 @router.get(DATA)
 def photos(
-    visitor: DataReader, parts: PartsOfServer, asked: AskedFor, after: Annotated[str, Query(max_length=100)] = ""
+    visitor: DataReader, parts: PartsOfServer, asked: AskedFor, after: Annotated[Text, Query(max_length=100)] = ""
 ) -> Response:
     wanted = asked.search(visitor)
     with transaction_of(parts) as session:

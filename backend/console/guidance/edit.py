@@ -7,18 +7,19 @@ changed the same piece meanwhile, both are shown, and saving again is a decision
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 from sqlmodel import Session
-from starlette.datastructures import FormData
 
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import pages
 from backend.console.guidance import piece_draft, terms, view
 from backend.console.guidance.piece_draft import Draft, DraftProblem
 from backend.console.guidance.view import GUIDANCE, City, Screen, Shown
+from backend.console.typed_form import Typed
 from backend.console.visitor import GuideEditor, Visitor
+from backend.database import Text
 from backend.errors import DomainError, NotFound
 from backend.guides import guidance, guide_changes
 from backend.guides.guide_changes import Change, Difference, Part
@@ -28,13 +29,6 @@ router = APIRouter(include_in_schema=False)
 _FORM = f"{GUIDANCE}/{{city}}/edit/{{part}}"
 
 
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-Sent = Annotated[FormData, Depends(_sent)]
-
-
 @dataclass(frozen=True)
 class Edit:
     """A form on its way: what it is about, what stands in it, and what is wrong with it."""
@@ -42,7 +36,7 @@ class Edit:
     shown: Shown
     draft: Draft
     based_on: int
-    sent: FormData
+    sent: dict[str, str]
     problems: dict[str, str]
     refused: DomainError | None = None
     theirs: Difference | None = None
@@ -57,7 +51,7 @@ class Edit:
 
     @property
     def language(self) -> str:
-        wished = _text(self.sent, "preview_language")
+        wished = self.sent.get("preview_language", "")
         languages = self.shown.guide.languages
         return wished if wished in languages else self.shown.guide.fallbacks(self.shown.reader.code)[0]
 
@@ -70,7 +64,7 @@ class Edit:
             guide = guide_changes.changed(self.shown.guide, change)
         except ValueError:
             return None
-        day = view.day_of(_text(self.sent, "preview_day"))
+        day = view.day_of(self.shown.reader, self.sent.get("preview_day", ""))
         if isinstance(piece, Bin):
             answers: list[GuideAnswer | None] = [_of_bin(guide, piece, self.language, day)]
         else:
@@ -79,18 +73,18 @@ class Edit:
 
 
 @router.get(_FORM)
-def form(city: City, part: Part, visitor: GuideEditor, parts: PartsOfServer, id: str = "") -> Response:
+def form(city: City, part: Part, visitor: GuideEditor, parts: PartsOfServer, id: Text = "") -> Response:
     with transaction_of(parts) as session:
         shown = view.shown(session, visitor, city)
     draft = _draft(shown, part, id)
-    return _page(visitor, parts, Edit(shown, draft, shown.row.number, FormData(), {}))
+    return _page(visitor, parts, Edit(shown, draft, shown.row.number, {}, {}))
 
 
 @router.post(_FORM)
-def act(city: City, part: Part, visitor: GuideEditor, parts: PartsOfServer, sent: Sent) -> Response:
+def act(city: City, part: Part, visitor: GuideEditor, parts: PartsOfServer, sent: Typed) -> Response:
     """Save; or, by the button that was pressed, show the form again with one rule more or fewer, or its preview."""
     edit = _edit(city, part, visitor, parts, sent)
-    wish, _, place = _text(sent, "do").partition(":")
+    wish, _, place = sent.get("do", "").partition(":")
     if wish == "add_rule":
         return _page(visitor, parts, _with(edit, edit.draft.with_rule()))
     if wish == "remove_rule":
@@ -101,19 +95,19 @@ def act(city: City, part: Part, visitor: GuideEditor, parts: PartsOfServer, sent
 
 
 @router.post(f"{_FORM}/preview")
-def preview(city: City, part: Part, visitor: GuideEditor, parts: PartsOfServer, sent: Sent) -> Response:
+def preview(city: City, part: Part, visitor: GuideEditor, parts: PartsOfServer, sent: Typed) -> Response:
     """The phone's screen alone, for the script."""
     edit = _edit(city, part, visitor, parts, sent)
     return pages.render("guidance/screen.html", visitor, parts.settings, screen=edit.screen, **view.words())
 
 
 @router.post(f"{_FORM}/delete")
-def delete(city: City, part: Part, visitor: GuideEditor, parts: PartsOfServer, sent: Sent) -> Response:
+def delete(city: City, part: Part, visitor: GuideEditor, parts: PartsOfServer, sent: Typed) -> Response:
     edit = _edit(city, part, visitor, parts, sent)
     gone = Change(part, edit.draft.piece_id, None)
     try:
         with transaction_of(parts) as session:
-            guidance.change(session, visitor.person, city, gone, based_on=edit.based_on, reason=_text(sent, "reason"))
+            guidance.change(session, visitor.person, city, gone, based_on=edit.based_on, reason=sent.get("reason", ""))
     except DomainError as refused:
         return _page(visitor, parts, _refused(edit, _draft(edit.shown, part, edit.draft.piece_id), refused, parts))
     return pages.redirect(f"{GUIDANCE}/{city}", said=visitor.language.texts.gettext("Taken out, as a draft."))
@@ -126,7 +120,7 @@ def _save(edit: Edit, visitor: Visitor, parts: Parts) -> Response:
         change = Change(draft.part, piece_id, piece_draft.piece_of(draft, piece_id))
     except DraftProblem as problem:
         return _page(visitor, parts, _with(edit, draft, dict(problem.fields)))
-    reason = _text(edit.sent, "reason")
+    reason = edit.sent.get("reason", "")
     try:
         with transaction_of(parts) as session:
             guidance.change(session, visitor.person, shown.guide.city, change, based_on=edit.based_on, reason=reason)
@@ -135,7 +129,7 @@ def _save(edit: Edit, visitor: Visitor, parts: Parts) -> Response:
     return pages.redirect(f"{GUIDANCE}/{shown.guide.city}", said=visitor.language.texts.gettext("Saved as a draft."))
 
 
-def _edit(city: str, part: Part, visitor: Visitor, parts: Parts, sent: FormData) -> Edit:
+def _edit(city: str, part: Part, visitor: Visitor, parts: Parts, sent: dict[str, str]) -> Edit:
     with transaction_of(parts) as session:
         shown = view.shown(session, visitor, city)
     draft = piece_draft.of_form(part, sent, shown.guide.languages)
@@ -207,17 +201,12 @@ def _page(visitor: Visitor, parts: Parts, edit: Edit) -> Response:
         problems={name: gettext(terms.PROBLEMS[word]) for name, word in edit.problems.items()},
         texts=piece_draft.TEXTS,
         symbols=list(Symbol),
-        preview_day=view.day_of(_text(edit.sent, "preview_day")),
-        reason=_text(edit.sent, "reason"),
+        preview_day=view.day_of(visitor.language, edit.sent.get("preview_day", "")),
+        reason=edit.sent.get("reason", ""),
         **view.words(),
     )
 
 
-def _number(sent: FormData, name: str) -> int:
-    given = _text(sent, name)
+def _number(sent: dict[str, str], name: str) -> int:
+    given = sent.get(name, "")
     return max(int(given), 1) if re.fullmatch(r"[0-9]{1,9}", given) else 1
-
-
-def _text(sent: FormData, name: str) -> str:
-    found = sent.get(name, "")
-    return found if isinstance(found, str) else ""

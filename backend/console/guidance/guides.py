@@ -12,6 +12,7 @@ from backend.console import pages
 from backend.console.guidance import terms, view
 from backend.console.guidance.view import GUIDANCE, City
 from backend.console.visitor import GuideEditor, Visitor
+from backend.database import Text
 from backend.errors import DomainError
 from backend.guides import guidance
 from backend.guides.guide_changes import Part
@@ -32,10 +33,10 @@ def cities(visitor: GuideEditor, parts: PartsOfServer) -> Response:
 def create(
     visitor: GuideEditor,
     parts: PartsOfServer,
-    city: Annotated[str, Form(max_length=80)],
-    name: Annotated[str, Form(max_length=200)],
-    languages: Annotated[str, Form(max_length=200)],
-    like: Annotated[str, Form(max_length=80)] = "",
+    city: Annotated[Text, Form(max_length=80)],
+    name: Annotated[Text, Form(max_length=200)],
+    languages: Annotated[Text, Form(max_length=200)],
+    like: Annotated[Text, Form(max_length=80)] = "",
 ) -> Response:
     codes = _codes(languages)
     try:
@@ -53,18 +54,24 @@ def create(
 
 @router.get(f"{GUIDANCE}/{{city}}")
 def one(
-    city: City, visitor: GuideEditor, parts: PartsOfServer, find: Annotated[str, Query(max_length=200)] = ""
+    city: City, visitor: GuideEditor, parts: PartsOfServer, find: Annotated[Text, Query(max_length=200)] = ""
 ) -> Response:
     with transaction_of(parts) as session:
         shown = view.shown(session, visitor, city)
     rows = {Part.LABELS: shown.rows(Part.LABELS), Part.ITEMS: shown.rows(Part.ITEMS, called=find)}
     return pages.render(
-        "guidance/guide.html", visitor, parts.settings, shown=shown, rows=rows, find=find, **view.words()
+        "guidance/guide.html",
+        visitor,
+        parts.settings,
+        shown=shown,
+        rows=rows,
+        find=find,
+        **view.words(),
     )
 
 
 @router.get(f"{GUIDANCE}/{{city}}/missing")
-def missing(city: City, visitor: GuideEditor, parts: PartsOfServer, language: str = "") -> Response:
+def missing(city: City, visitor: GuideEditor, parts: PartsOfServer, language: Text = "") -> Response:
     """All that is not written in a language yet, each with the way to its form."""
     with transaction_of(parts) as session:
         shown = view.shown(session, visitor, city)
@@ -77,15 +84,15 @@ def ask(
     city: City,
     visitor: GuideEditor,
     parts: PartsOfServer,
-    words: Annotated[str, Query(max_length=200)] = "",
-    language: str = "",
-    day: str = "",
+    words: Annotated[Text, Query(max_length=200)] = "",
+    language: Text = "",
+    day: Text = "",
 ) -> Response:
     """What a phone answers to a search, from the newest version."""
     with transaction_of(parts) as session:
         shown = view.shown(session, visitor, city)
     code = language if language in shown.guide.languages else shown.guide.fallbacks(visitor.language.code)[0]
-    on = view.day_of(day)
+    on = view.day_of(visitor.language, day)
     found = guide_search.search(shown.guide, words, code, on)
     screen = view.screen(visitor.language, code, found, words)
     return pages.render(
@@ -110,8 +117,8 @@ def change_settings(
     city: City,
     visitor: GuideEditor,
     parts: PartsOfServer,
-    names: Annotated[str, Form(max_length=2000)],
-    languages: Annotated[str, Form(max_length=200)],
+    names: Annotated[Text, Form(max_length=2000)],
+    languages: Annotated[Text, Form(max_length=200)],
     based_on: Annotated[int, Form(ge=1, lt=2**31)],
 ) -> Response:
     try:

@@ -13,13 +13,13 @@ from backend.console import pages
 from backend.console.guidance import terms, view
 from backend.console.guidance.view import GUIDANCE, City
 from backend.console.visitor import GuideEditor, Visitor
-from backend.database import RowNumber, now
+from backend.database import RowNumber, Text, now
 from backend.errors import DomainError
 from backend.guides import guidance, guide_changes
 
 router = APIRouter(include_in_schema=False)
 _VERSIONS = f"{GUIDANCE}/{{city}}/versions"
-Reason = Annotated[str, Form(max_length=guidance.MOST_REASON)]
+Reason = Annotated[Text, Form(max_length=guidance.MOST_REASON)]
 
 
 @router.get(_VERSIONS)
@@ -45,7 +45,7 @@ def publish(
 ) -> Response:
     try:
         with transaction_of(parts) as session:
-            guidance.publish(session, visitor.person, city, number, reason, now())
+            guidance.publish(session, visitor.person, city, number, reason, now().astimezone(visitor.language.timezone))
     except DomainError as refused:
         return _compare(city, visitor, parts, refused, reason)
     said = visitor.language.texts.gettext("Published. Phones take it the next time they look for updates.")

@@ -13,10 +13,10 @@ from fastapi import Path
 from sqlmodel import Session
 
 from backend import known_labels
+from backend.console import days
 from backend.console.guidance import terms
 from backend.console.language import Language
 from backend.console.visitor import Visitor
-from backend.database import now
 from backend.guides import guidance
 from backend.guides.guide_changes import Part, pieces
 from backend.guides.guide_gaps import Gaps
@@ -112,7 +112,7 @@ class Shown:
         return [self.name_of(thing) for thing in self.guide.things if any(rule.bin == bin_id for rule in thing.rules)]
 
     def _row(self, part: Part, thing: GuideLabel | GuideItem, lacking: tuple[str, ...]) -> Row:
-        today = now().date()
+        today = days.today(self.reader)
         rule = thing.rule_on(today)
         coming = [each for each in thing.rules if each.valid_from and each.valid_from > today]
         return Row(
@@ -142,7 +142,7 @@ def shown(session: Session, visitor: Visitor, city: str) -> Shown:
         published=guidance.published(session, city),
         guide=guidance.guide_of(row),
         labels=known_labels.label_set(session),
-        gaps=guidance.gaps(session, row, now().date()),
+        gaps=guidance.gaps(session, row, days.today(visitor.language)),
         reader=visitor.language,
     )
 
@@ -154,7 +154,6 @@ def words() -> dict[str, Any]:
         "fields": terms.FIELDS,
         "symbol_names": terms.SYMBOLS,
         "drawing": terms.drawing,
-        "today": now().date(),
     }
 
 
@@ -166,9 +165,9 @@ def screen(
     return Screen(language, terms.phone_words(reader, language), found, question)
 
 
-def day_of(text: str) -> date:
+def day_of(reader: Language, text: str) -> date:
     """Return the day that was asked for; what is none is today."""
     try:
         return date.fromisoformat(text)
     except ValueError:
-        return now().date()
+        return days.today(reader)

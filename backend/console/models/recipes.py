@@ -3,15 +3,14 @@
 Guarantees: only what can be trained is saved. What was typed wrongly stays in the form, with what is wrong beside it.
 """
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import pages
 from backend.console.models import recipe_form, words
 from backend.console.models.overview import MODELS
 from backend.console.models.recipe_form import Mistakes
+from backend.console.typed_form import Typed
 from backend.console.visitor import Engineer, Visitor
 from backend.database import RowNumber, Text
 from backend.errors import DomainError
@@ -23,18 +22,6 @@ from training.recipe import Recipe, RecipeError
 router = APIRouter(include_in_schema=False)
 RECIPES, CONFIGURATIONS = f"{MODELS}/recipes", f"{MODELS}/configurations"
 _LONGEST_NOTE = 500
-
-
-async def typed(request: Request) -> dict[str, str]:
-    """All fields of the form, whichever a recipe has."""
-    found = await request.form()
-    given = {name: value for name, value in found.items() if isinstance(value, str)}
-    if any("\0" in value for value in given.values()):
-        raise DomainError("Text may not contain the character NUL.", code="bad_text")
-    return given
-
-
-Typed = Annotated[dict[str, str], Depends(typed)]
 
 
 @router.get(RECIPES)

@@ -92,13 +92,13 @@ def widen(
 
 
 @router.get(f"{CHANNELS}/{{name}}")
-def channel(name: str, visitor: Engineer, parts: PartsOfServer) -> Response:
+def channel(name: Text, visitor: Engineer, parts: PartsOfServer) -> Response:
     return _channel(visitor, parts, name)
 
 
 @router.post(f"{CHANNELS}/{{name}}/go-back")
 def go_back(
-    name: str, visitor: Engineer, parts: PartsOfServer, version: Annotated[RowNumber, Form()], reason: Reason
+    name: Text, visitor: Engineer, parts: PartsOfServer, version: Annotated[RowNumber, Form()], reason: Reason
 ) -> Response:
     return _retreat(
         visitor, parts, name, lambda session, actor: retreat.to_release(session, actor, name, version, reason)
@@ -106,12 +106,12 @@ def go_back(
 
 
 @router.post(f"{CHANNELS}/{{name}}/return-to-bundled")
-def return_to_bundled(name: str, visitor: Engineer, parts: PartsOfServer, reason: Reason) -> Response:
+def return_to_bundled(name: Text, visitor: Engineer, parts: PartsOfServer, reason: Reason) -> Response:
     return _retreat(visitor, parts, name, lambda session, actor: retreat.to_bundled(session, actor, name, reason))
 
 
 @router.post(f"{CHANNELS}/{{name}}/end-return-to-bundled")
-def end_return(name: str, visitor: Engineer, parts: PartsOfServer, reason: Reason = "") -> Response:
+def end_return(name: Text, visitor: Engineer, parts: PartsOfServer, reason: Reason = "") -> Response:
     return _retreat(visitor, parts, name, lambda session, actor: retreat.end(session, actor, name, reason))
 
 

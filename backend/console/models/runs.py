@@ -45,7 +45,7 @@ class RunForm:
         mode: Annotated[TrainingMode, Form()],
         weights: Annotated[Text, Form(max_length=300)],
         seed: Annotated[int, Form(ge=0, lt=2**31)] = 0,
-        snapshot: Annotated[str, Form(pattern=r"^(new|[1-9]\d{0,17})$")] = _LATER,
+        snapshot: Annotated[Text, Form(pattern=r"^(new|[1-9]\d{0,17})$")] = _LATER,
         epochs: Annotated[int | Literal[""], Form(ge=1, le=1000)] = "",
     ) -> None:
         self.recipe, self.mode, self.weights, self.seed = recipe, mode, weights, seed
@@ -124,7 +124,7 @@ def report(run_id: UUID, _: Engineer, parts: PartsOfServer) -> Response:
 
 
 @router.get(f"{RUNS}/{{run_id}}/files/{{file:path}}")
-def file(run_id: UUID, file: str, _: Engineer, parts: PartsOfServer) -> Response:
+def file(run_id: UUID, file: Text, _: Engineer, parts: PartsOfServer) -> Response:
     """Anything that the run left, as a download."""
     content = _file(parts, str(run_id), file)
     name = file.rpartition("/")[2].encode("ascii", "ignore").decode().replace('"', "")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request, Response
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import origin, pages, refusals
 from backend.console.visitor import SIGN_IN, AnyStaff, Visitor, forget_session
+from backend.database import Text
 from backend.errors import DomainError
 from backend.people import passkeys, passwords, second_factor, sign_ins, staff, staff_sessions
 from backend.tables import SignInWay, Staff
@@ -25,8 +26,8 @@ def change_password(
     request: Request,
     visitor: AnyStaff,
     parts: PartsOfServer,
-    current: Annotated[str, Form(max_length=passwords.MAXIMUM_LENGTH)],
-    new: Annotated[str, Form(max_length=passwords.MAXIMUM_LENGTH + 1)],
+    current: Annotated[Text, Form(max_length=passwords.MAXIMUM_LENGTH)],
+    new: Annotated[Text, Form(max_length=passwords.MAXIMUM_LENGTH + 1)],
 ) -> Response:
     """It ends all of one's sessions, this one too."""
     try:
@@ -44,7 +45,7 @@ def change_password(
 
 
 @router.post(f"{ACCOUNT}/sessions/{{handle}}/revoke")
-def revoke(handle: str, visitor: AnyStaff, parts: PartsOfServer) -> Response:
+def revoke(handle: Text, visitor: AnyStaff, parts: PartsOfServer) -> Response:
     with transaction_of(parts) as session:
         staff_sessions.revoke(session, visitor.person.id, handle, by=visitor.person)
     return pages.redirect(ACCOUNT, said=visitor.language.texts.gettext("The session has ended."))

@@ -13,7 +13,7 @@ from backend.console.people.account import ACCOUNT
 from backend.console.signing_in.by_passkey import LONGEST_ANSWER
 from backend.console.signing_in.second_step import LONGEST_CODE, qr_code
 from backend.console.visitor import AnyStaff, Visitor
-from backend.database import RowNumber
+from backend.database import RowNumber, Text
 from backend.errors import Conflict, DomainError
 from backend.people import passkeys, second_factor, sign_ins, staff_sessions
 
@@ -36,7 +36,7 @@ def enrolment(visitor: AnyStaff, parts: PartsOfServer) -> Response:
 
 
 @router.post(f"{_CODE}/confirm")
-def confirm(visitor: AnyStaff, parts: PartsOfServer, code: Annotated[str, Form(max_length=LONGEST_CODE)]) -> Response:
+def confirm(visitor: AnyStaff, parts: PartsOfServer, code: Annotated[Text, Form(max_length=LONGEST_CODE)]) -> Response:
     person = visitor.person
     try:
         with transaction_of(parts) as session:
@@ -81,9 +81,9 @@ def add_passkey(
     request: Request,
     visitor: AnyStaff,
     parts: PartsOfServer,
-    ticket: Annotated[str, Form(max_length=100)],
-    answer: Annotated[str, Form(max_length=LONGEST_ANSWER)],
-    passkey_name: Annotated[str, Form(max_length=passkeys.LONGEST_NAME)] = "",
+    ticket: Annotated[Text, Form(max_length=100)],
+    answer: Annotated[Text, Form(max_length=LONGEST_ANSWER)],
+    passkey_name: Annotated[Text, Form(max_length=passkeys.LONGEST_NAME)] = "",
 ) -> Response:
     party = origin.relying_party(request, parts.settings)
     with transaction_of(parts) as session:

@@ -1,14 +1,11 @@
 """`/console/audit`: the permanent history, searched, exported and proven.
 
 Guarantees: whoever exports is in the history, too. An export is read piece by piece: neither memory nor anybody's
-transaction waits for a slow reader. A spreadsheet takes no cell for a formula.
+transaction waits for a slow reader.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -16,7 +13,8 @@ from fastapi import APIRouter, Depends, Form, Query, Response
 from fastapi.responses import StreamingResponse
 
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.console import pages
+from backend.console import days, pages, spreadsheet
+from backend.console.days import Day
 from backend.console.visitor import Auditor, Visitor
 from backend.database import RowNumber, Text
 from backend.records import audit_chain, audit_log
@@ -28,6 +26,7 @@ AUDIT = "/console/audit"
 _PAGE = 50
 _COLUMNS = ("id", "at", "actor", "action", "subject", "detail")
 _Words = Annotated[Text, Query(max_length=200)]
+_AskedDay = Annotated[Day, Query()]
 
 
 class Asked:
@@ -38,23 +37,15 @@ class Asked:
         actor: _Words = "",
         action: _Words = "",
         subject: _Words = "",
-        since: date | Literal[""] = "",
-        until: date | Literal[""] = "",
+        since: _AskedDay = "",
+        until: _AskedDay = "",
     ) -> None:
         self.actor, self.action, self.subject = actor.strip(), action.strip(), subject.strip()
-        self.since, self.until = since or None, until or None
+        self.since, self.until = since, until
 
     def search(self, visitor: Visitor) -> Search:
-        def midnight(day: date) -> datetime:
-            return datetime.combine(day, time(), visitor.language.timezone)
-
-        return Search(
-            self.actor,
-            self.action,
-            self.subject,
-            midnight(self.since) if self.since else None,
-            midnight(self.until + timedelta(days=1)) if self.until else None,
-        )
+        since, until = days.beginning(visitor.language, self.since), days.end(visitor.language, self.until)
+        return Search(self.actor, self.action, self.subject, since, until)
 
     @property
     def query(self) -> dict[str, str]:
@@ -125,19 +116,9 @@ def _json_lines(found: Iterator[AuditEvent]) -> Iterator[str]:
 
 
 def _csv(found: Iterator[AuditEvent]) -> Iterator[str]:
-    yield ",".join(_COLUMNS) + "\r\n"
-    for event in found:
-        line = io.StringIO()
-        plain = _plain(event) | {"detail": json.dumps(event.detail, ensure_ascii=False)}
-        csv.writer(line).writerow([_cell(plain[name]) for name in _COLUMNS])
-        yield line.getvalue()
+    rows = (_plain(event) | {"detail": json.dumps(event.detail, ensure_ascii=False)} for event in found)
+    return spreadsheet.lines(_COLUMNS, rows)
 
 
 def _plain(event: AuditEvent) -> dict[str, Any]:
     return event.model_dump() | {"at": event.at.isoformat()}
-
-
-def _cell(content: Any) -> Any:
-    """Spreadsheets run what begins like a formula."""
-    text = str(content)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else content

@@ -15,7 +15,7 @@ from backend.console import origin, pages, refusals
 from backend.console.pages import _
 from backend.console.signing_in import password_link
 from backend.console.visitor import Administrator, Visitor
-from backend.database import RowNumber
+from backend.database import RowNumber, Text
 from backend.errors import DomainError
 from backend.people import passkeys, password_links, second_factor, staff, staff_sessions
 from backend.records import audit_log
@@ -44,9 +44,9 @@ def add(
     request: Request,
     visitor: Administrator,
     parts: PartsOfServer,
-    name: Annotated[str, Form(max_length=80)],
+    name: Annotated[Text, Form(max_length=80)],
     role: Annotated[Role, Form()],
-    areas: Annotated[str, Form(max_length=20_000)] = "",
+    areas: Annotated[Text, Form(max_length=20_000)] = "",
 ) -> Response:
     try:
         with transaction_of(parts) as session:
@@ -68,7 +68,7 @@ def change(
     visitor: Administrator,
     parts: PartsOfServer,
     role: Annotated[Role, Form()],
-    areas: Annotated[str, Form(max_length=20_000)] = "",
+    areas: Annotated[Text, Form(max_length=20_000)] = "",
 ) -> Response:
     try:
         with transaction_of(parts) as session:

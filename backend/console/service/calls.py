@@ -8,6 +8,7 @@ Guarantees: each call answers JSON to whoever accepts `application/json`, else a
 
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -121,9 +122,9 @@ def refresh(
 
 
 @router.get(f"{SERVICE}/photos/{{photo_id}}")
-def photo(photo_id: str, visitor: DataReaderCalls, parts: PartsOfServer) -> Response:
+def photo(photo_id: UUID, visitor: DataReaderCalls, parts: PartsOfServer) -> Response:
     """The photo itself, if its sender lets staff look at it and it lies where this person works."""
-    wanted = PhotoId(photo_id)
+    wanted = PhotoId(str(photo_id))
     with transaction_of(parts) as session:
         review_items.check_reviewable(review_items.found_by(session, visitor.person, wanted))
     try:

@@ -11,6 +11,7 @@ from backend.console import origin, pages, safety
 from backend.console.signing_in import half_way
 from backend.console.signing_in.sign_in import sign_in_page
 from backend.console.visitor import SIGN_IN, AnyReader, remember_session
+from backend.database import Text
 from backend.errors import DomainError, NotFound
 from backend.people import single_sign_on
 from backend.people.single_sign_on import Identity, SingleSignOn
@@ -21,7 +22,7 @@ _BACK = f"{SIGN_IN}/single/back"
 
 
 @router.get(f"{SIGN_IN}/single")
-def go(request: Request, read: AnyReader, parts: PartsOfServer, then: str = "/console") -> Response:
+def go(request: Request, read: AnyReader, parts: PartsOfServer, then: Text = "/console") -> Response:
     try:
         begun = _of(parts).begin(origin.own_address(request, parts.settings) + _BACK, pages.here(then))
     except DomainError as refused:

@@ -8,6 +8,7 @@ from backend.api.dependencies import PartsOfServer, transaction_of
 from backend.console import origin, pages
 from backend.console.signing_in.sign_in import sign_in_page
 from backend.console.visitor import SIGN_IN, AnyReader, remember_session
+from backend.database import Text
 from backend.errors import DomainError
 from backend.people import passkeys
 
@@ -28,9 +29,9 @@ def sign_in(
     request: Request,
     read: AnyReader,
     parts: PartsOfServer,
-    ticket: Annotated[str, Form(max_length=100)],
-    answer: Annotated[str, Form(max_length=LONGEST_ANSWER)],
-    then: Annotated[str, Form()] = "/console",
+    ticket: Annotated[Text, Form(max_length=100)],
+    answer: Annotated[Text, Form(max_length=LONGEST_ANSWER)],
+    then: Annotated[Text, Form()] = "/console",
 ) -> Response:
     party, whence = origin.relying_party(request, parts.settings), origin.origin_of(request)
     try:

@@ -8,6 +8,7 @@ from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import origin, pages, refusals
 from backend.console.signing_in.sign_in import sign_in_page
 from backend.console.visitor import SIGN_IN, AnyReader, Reader
+from backend.database import Text
 from backend.errors import DomainError, NotSignedIn
 from backend.people import password_links, passwords
 
@@ -16,17 +17,17 @@ PATH = f"{SIGN_IN}/link"
 
 
 @router.get(f"{PATH}/{{token}}")
-def form(token: str, read: AnyReader, parts: PartsOfServer) -> Response:
+def form(token: Text, read: AnyReader, parts: PartsOfServer) -> Response:
     return _page(read, parts, token)
 
 
 @router.post(f"{PATH}/{{token}}")
 def choose(
     request: Request,
-    token: str,
+    token: Text,
     read: AnyReader,
     parts: PartsOfServer,
-    password: Annotated[str, Form(max_length=passwords.MAXIMUM_LENGTH + 1)],
+    password: Annotated[Text, Form(max_length=passwords.MAXIMUM_LENGTH + 1)],
 ) -> Response:
     try:
         parts.sign_ins.check(origin.address_of(request))

@@ -15,6 +15,7 @@ from backend.console import origin, pages, refusals
 from backend.console.signing_in import half_way
 from backend.console.signing_in.sign_in import sign_in_page
 from backend.console.visitor import AnyReader, Reader, remember_session
+from backend.database import Text
 from backend.errors import DomainError, NotSignedIn
 from backend.people import second_factor, sign_ins, staff
 from backend.people.second_factor import Enrolment
@@ -25,7 +26,7 @@ LONGEST_CODE = 40
 
 
 @router.get(half_way.SECOND_STEP)
-def form(request: Request, read: AnyReader, parts: PartsOfServer, then: str = "/console") -> Response:
+def form(request: Request, read: AnyReader, parts: PartsOfServer, then: Text = "/console") -> Response:
     return _page(request, read, parts, then)
 
 
@@ -34,8 +35,8 @@ async def enter(
     request: Request,
     read: AnyReader,
     parts: PartsOfServer,
-    code: Annotated[str, Form(max_length=LONGEST_CODE)],
-    then: Annotated[str, Form()] = "/console",
+    code: Annotated[Text, Form(max_length=LONGEST_CODE)],
+    then: Annotated[Text, Form()] = "/console",
 ) -> Response:
     try:
         parts.sign_ins.check(origin.address_of(request))

@@ -20,6 +20,7 @@ from backend.console.visitor import (
     remember_preferences,
     remember_session,
 )
+from backend.database import Text
 from backend.errors import DomainError
 from backend.people import passwords, sign_ins, staff_sessions
 from backend.people.sign_ins import SecondStep
@@ -29,7 +30,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(SIGN_IN)
-def form(read: AnyReader, parts: PartsOfServer, then: str = "/console") -> Response:
+def form(read: AnyReader, parts: PartsOfServer, then: Text = "/console") -> Response:
     return sign_in_page(read, parts, then)
 
 
@@ -38,9 +39,9 @@ async def sign_in(
     request: Request,
     read: AnyReader,
     parts: PartsOfServer,
-    name: Annotated[str, Form(max_length=80)],
-    password: Annotated[str, Form(max_length=passwords.MAXIMUM_LENGTH)],
-    then: Annotated[str, Form()] = "/console",
+    name: Annotated[Text, Form(max_length=80)],
+    password: Annotated[Text, Form(max_length=passwords.MAXIMUM_LENGTH)],
+    then: Annotated[Text, Form()] = "/console",
 ) -> Response:
     try:
         parts.sign_ins.check(origin.address_of(request))
@@ -95,9 +96,9 @@ def sign_out(visitor: AnyStaff, parts: PartsOfServer) -> Response:
 def prefer(
     read: AnyReader,
     parts: PartsOfServer,
-    language: Annotated[str, Form()],
-    theme: Annotated[str, Form()] = "auto",
-    then: Annotated[str, Form()] = "/console",
+    language: Annotated[Text, Form()],
+    theme: Annotated[Text, Form()] = "auto",
+    then: Annotated[Text, Form()] = "/console",
 ) -> Response:
     """Language and colours, kept in the browser. They are nobody's secret, so no session is needed."""
     answer = pages.redirect(pages.here(then))

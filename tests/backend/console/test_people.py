@@ -177,6 +177,14 @@ def test_the_history_is_exported_and_the_export_is_in_it(
     )
 
 
+@pytest.mark.parametrize("day", ["since=0001-01-01", "until=9999-12-31", "until=yesterday"])
+def test_days_that_no_database_has_are_refused(client: httpx.Client, engine: Engine, day: str) -> None:
+    with transaction(engine) as session:
+        staff_world.person(session, "uyen", Role.AUDITOR)
+    client.post("/console/sign-in", data={"name": "uyen", "password": staff_world.PASSWORD})
+    assert client.get(f"/console/audit?{day}").status_code == 422
+
+
 def test_sessions_of_somebody_else_cannot_be_ended_from_ones_account(
     client: httpx.Client, engine: Engine, sign_in: Callable[..., Visit]
 ) -> None:
