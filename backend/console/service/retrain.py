@@ -25,6 +25,7 @@ from backend.database import RowNumber, Text
 from backend.datasets import photo_folders, snapshots
 from backend.errors import DomainError
 from backend.intake.gold_import import Importer, ImportReport, Source
+from backend.records import audit_log
 from backend.runs import recipe_drafts, retraining
 from backend.tables import TrainingMode, TrainingRun
 from training.recipe import CHAMPION, IMAGENET, RANDOM, RANDOM_FROZEN
@@ -81,17 +82,19 @@ async def retrain(request: Request, visitor: EngineerCalls, parts: PartsOfServer
 def _retrained(visitor: Visitor, parts: Parts, given: RetrainArguments, call: Call) -> dict[str, Any]:
     mode = retraining.mode_of(given.mode, from_scratch=given.from_scratch)
     wanted = retraining.Wanted(mode, given.weights or parts.settings.weights, given.snapshot_id)
-    imported = _imported(parts, given, call) if given.folder or call.files else None
+    imported = _imported(visitor, parts, given, call) if given.folder or call.files else None
     run = retraining.request(partial(transaction_of, parts), parts.settings, visitor.person, wanted)
     return _answer(run, imported, verbose=given.verbose)
 
 
-def _imported(parts: Parts, given: RetrainArguments, call: Call) -> ImportReport:
+def _imported(visitor: Visitor, parts: Parts, given: RetrainArguments, call: Call) -> ImportReport:
     if given.snapshot_id is not None:
         raise DomainError("A data set that is frozen takes no more photos: name it or a folder.", code="contradiction")
     importer = Importer(partial(transaction_of, parts), parts.storage, parts.sandbox)
     source = Source(given.folder or _SENT, given.licence)
     with folder_of(parts, given.folder, call.files) as directory:
+        with transaction_of(parts) as session:
+            audit_log.record(session, visitor.person.name, "photos.import_requested", "photos", **vars(source))
         return retraining.import_folder(importer, directory, source)
 
 

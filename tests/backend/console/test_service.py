@@ -20,6 +20,7 @@ from backend.people import staff_sessions
 from backend.people.staff_sessions import Origin
 from backend.settings import Settings
 from backend.tables import (
+    AuditEvent,
     Photo,
     PhotoId,
     PhotoState,
@@ -193,6 +194,12 @@ def test_retrain_imports_a_labelled_folder_then_asks_for_a_run_on_a_new_data_set
     assert program.client.get(found["watch"], headers=program.headers).json()["requested_by"] == "kim"
     again = program.post("retrain", folder="sorted", from_scratch="true").json()
     assert again["imported"] == {"added": {}, "known": 3, "left_out": 0}
+
+
+def test_who_adds_photos_by_a_call_stands_in_the_history(program: Program, engine: Engine) -> None:
+    program.post("retrain", folder="sorted", from_scratch="true", licence="CC0")
+    (event,) = [row for row in rows(engine, AuditEvent) if row.action == "photos.import_requested"]
+    assert (event.actor, event.detail) == ("kim", {"name": "sorted", "licence": "CC0"})
 
 
 def test_verbose_retraining_tells_the_whole_run_and_what_was_left_out(program: Program) -> None:
