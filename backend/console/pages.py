@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -41,7 +42,8 @@ NAVIGATION = (
 
 
 def render(template: str, reader: Reader, settings: Settings, *, status: int = 200, **shown: Any) -> HTMLResponse:
-    """Return the page. Templates see `shown`, and `visitor` (none before signing in), `language`, `theme`, `csrf`."""
+    """Return the page. Templates see `shown`, and `visitor` (none before signing in), `language`, `theme`, `address`,
+    `csrf`."""
     found = _environment(reader.language).get_template(template)
     visitor = reader if isinstance(reader, Visitor) else None
     content = found.render(
@@ -50,6 +52,7 @@ def render(template: str, reader: Reader, settings: Settings, *, status: int = 2
         language=reader.language,
         theme=reader.theme,
         said=reader.said,
+        address=reader.address,
         csrf=visitor.csrf if visitor else "",
         languages=LANGUAGES,
         themes=THEMES,
@@ -72,7 +75,8 @@ def redirect(location: str, *, said: str = "") -> Response:
 def here(path: str) -> str:
     """Return `path` if it leads into the console, else the console's first page: nobody is sent elsewhere."""
     inside = path == "/console" or path.startswith(("/console/", "/console?"))
-    return path if inside and "\\" not in path and "//" not in path else "/console"
+    leads_out = any(sign in unquote(path) for sign in ("\\", "//", "/.."))
+    return path if inside and not leads_out else "/console"
 
 
 @cache

@@ -50,7 +50,7 @@ def _to_sign_in(request: Request, needed: SignInNeeded) -> Response:
 
 def _page(request: Request, status: int, error: Exception, headers: dict[str, str]) -> Response:
     parts: Parts = request.app.state.parts
-    reader = reader_of(request, parts.settings)
+    reader: Reader = getattr(request.state, "visitor", None) or reader_of(request, parts.settings)
     page = pages.render(
         "problem.html", reader, parts.settings, status=status, code=status, detail=_detail(reader, error)
     )

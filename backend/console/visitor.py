@@ -1,13 +1,15 @@
 """Who looks at a page: a member of the staff by cookie, in a language, with light or dark colours.
 
 Guarantees: the session's cookie is never readable by script, never sent by other sites' forms, and over HTTPS never
-sent without it. Whoever is not signed in is sent to the sign-in page and comes back to where they wanted to go.
+sent without it. Whoever is not signed in is sent to the sign-in page and comes back to where they wanted to go. Who
+somebody is and what they may do is known before anything of a form is read. What a page asks for by itself keeps no
+session from ending.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request, Response
@@ -28,6 +30,7 @@ THEMES: tuple[Theme, ...] = ("auto", "light", "dark")
 SIGN_IN = "/console/sign-in"
 SAID = "wastelens_said"
 _LANGUAGE, _THEME = "wastelens_language", "wastelens_theme"
+_SCRIPTED = "HX-Request"
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -39,6 +42,8 @@ class Reader:
     theme: Theme
     said: str
     """What the last form has to say, shown once."""
+    address: str
+    """Where they are, or can come back to after a form."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ class SignInNeeded(NotSignedIn):
 def reader_of(request: Request, settings: Settings) -> Reader:
     code = language.choose(request.cookies.get(_LANGUAGE), request.headers.get("accept-language", ""))
     theme: Theme = next((each for each in THEMES if each == request.cookies.get(_THEME)), "auto")
-    return Reader(language.language(code, ZoneInfo(settings.timezone)), theme, _said(request.cookies.get(SAID, "")))
+    said = _said(request.cookies.get(SAID, ""))
+    return Reader(language.language(code, ZoneInfo(settings.timezone)), theme, said, _address(request))
 
 
 async def reader(request: Request, parts: PartsOfServer) -> Reader:
@@ -83,27 +89,38 @@ async def reader(request: Request, parts: PartsOfServer) -> Reader:
 AnyReader = Annotated[Reader, Depends(reader)]
 
 
-async def any_staff(request: Request, parts: PartsOfServer, read: AnyReader) -> Visitor:
-    """A dependency: the visitor, whoever of the staff it is."""
+async def by_cookie(request: Request, parts: PartsOfServer, read: AnyReader) -> Visitor:
+    """A dependency: whose cookie it is. Whoever takes something from them checks the secret of the form, too."""
     token = request.cookies.get(cookie_name(parts.settings), "")
     if not token:
-        raise SignInNeeded(_wanted(request))
+        raise SignInNeeded(read.address)
     try:
-        person = await run_in_threadpool(_person, parts, token)
+        person = await run_in_threadpool(_person, parts, token, not _asks_by_itself(request))
     except NotSignedIn:
-        raise SignInNeeded(_wanted(request)) from None
-    await safety.check_secret(request, token)
-    return Visitor(read.language, read.theme, read.said, person, token)
+        raise SignInNeeded(read.address) from None
+    visitor = Visitor(read.language, read.theme, read.said, read.address, person, token)
+    request.state.visitor = visitor
+    return visitor
+
+
+ByCookie = Annotated[Visitor, Depends(by_cookie)]
+
+
+async def any_staff(request: Request, visitor: ByCookie) -> Visitor:
+    """A dependency: the visitor, whoever of the staff it is."""
+    await safety.check_secret(request, visitor.token)
+    return visitor
 
 
 AnyStaff = Annotated[Visitor, Depends(any_staff)]
 
 
-def permitted(permission: Permission) -> Callable[[Visitor], Awaitable[Visitor]]:
+def permitted(permission: Permission) -> Callable[[Request, Visitor], Awaitable[Visitor]]:
     """A dependency: the visitor, who has this permission."""
 
-    async def dependency(visitor: AnyStaff) -> Visitor:
+    async def dependency(request: Request, visitor: ByCookie) -> Visitor:
         staff.require(visitor.person, permission)
+        await safety.check_secret(request, visitor.token)
         return visitor
 
     return dependency
@@ -157,13 +174,22 @@ def _said(cookie: str) -> str:
         return ""
 
 
-def _person(parts: Parts, token: str) -> Person:
+def _person(parts: Parts, token: str, is_seen: bool) -> Person:
     with transaction(parts.engine) as session:
-        return staff_sessions.authenticate(session, parts.settings, token)
+        return staff_sessions.authenticate(session, parts.settings, token, is_seen=is_seen)
 
 
-def _wanted(request: Request) -> str:
-    """After a form that could not be sent, one comes back to the page that it was on."""
-    if request.method == "GET":
-        return request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return "/console"
+def _asks_by_itself(request: Request) -> bool:
+    """Pages with a part that changes load it every few seconds, whether anybody looks or not."""
+    return request.url.path.endswith("/live")
+
+
+def _address(request: Request) -> str:
+    """The script asks for parts of a page: then it is the page."""
+    if _SCRIPTED in request.headers:
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    elif request.method == "GET":
+        page = urlsplit(str(request.url))
+    else:  # A form may have been sent from any page.
+        return "/console"
+    return (page.path or "/console") + (f"?{page.query}" if page.query else "")

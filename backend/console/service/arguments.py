@@ -23,7 +23,7 @@ from starlette.datastructures import UploadFile
 
 from backend.api.dependencies import Parts, PartsOfServer
 from backend.console import safety
-from backend.console.visitor import AnyReader, Reader, Visitor, any_staff
+from backend.console.visitor import AnyReader, Reader, Visitor, by_cookie
 from backend.database import transaction
 from backend.datasets import photo_folders
 from backend.errors import DomainError
@@ -102,8 +102,10 @@ def permitted(permission: Permission) -> Callable[..., AsyncIterator[Visitor]]:
 
     async def dependency(request: Request, parts: PartsOfServer, read: AnyReader) -> AsyncIterator[Visitor]:
         try:
-            visitor = await _caller(request, parts, read)
+            visitor, by_program = await _caller(request, parts, read)
             staff.require(visitor.person, permission)
+            if not by_program:
+                await safety.check_secret(request, visitor.token)
             yield visitor
         finally:
             await request.close()
@@ -115,12 +117,13 @@ EngineerCalls = Annotated[Visitor, Depends(permitted(Permission.MODELS))]
 DataReaderCalls = Annotated[Visitor, Depends(permitted(Permission.SEE_DATA))]
 
 
-async def _caller(request: Request, parts: Parts, read: Reader) -> Visitor:
+async def _caller(request: Request, parts: Parts, read: Reader) -> tuple[Visitor, bool]:
+    """Return who calls, and whether it is a program, with a token of its own."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        return await any_staff(request, parts, read)
+        return await by_cookie(request, parts, read), False
     person = await run_in_threadpool(_person, parts, token.strip())
-    return Visitor(read.language, read.theme, read.said, person, token.strip())
+    return Visitor(read.language, read.theme, read.said, read.address, person, token.strip()), True
 
 
 def _person(parts: Parts, token: str) -> Person:

@@ -93,7 +93,17 @@ def test_a_form_without_the_secret_of_the_session_changes_nothing(ada: str, clie
 
 
 @pytest.mark.parametrize(
-    "then", ["https://evil.example", "//evil.example", "/console/..//evil", "/console\\evil", "/v1"]
+    "then",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/console/..//evil",
+        "/console\\evil",
+        "/v1",
+        "/console/../v1",
+        "/console/%2e%2e/v1",
+        "/console/%2F/evil",
+    ],
 )
 def test_nobody_is_sent_elsewhere_after_signing_in(ada: str, client: httpx.Client, then: str) -> None:
     assert client.post("/console/sign-in", data=FORM | {"then": then}).headers["location"] == "/console"
