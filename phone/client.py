@@ -30,7 +30,15 @@ from phone import server
 from phone.model_store import ActiveModel, ModelStore, runtime_version
 from phone.outbox import Outbox, Refusal, Sent
 from phone.server import Registration, Server, ServerUnreachable, SubmissionStatus
-from phone.submission import Answer, Prediction, Submission, SubmissionId
+from phone.submission import (
+    Answer,
+    Consent,
+    Correction,
+    CorrectionReason,
+    Prediction,
+    Submission,
+    SubmissionId,
+)
 from phone.usage import PhoneKind, Usage
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 300.0
@@ -167,11 +175,15 @@ class Phone:
         self._usage.kept(submission_id, said.release, said.label, chosen.correction)
         return submission_id
 
-    def correct(self, submission_id: SubmissionId, label: str) -> None:
+    def correct(self, submission_id: SubmissionId, label: str, reason: CorrectionReason | None = None) -> None:
         """Say what it really is, also long after the photo was sent. Raise `ValueError` for an unknown label."""
         self._active.classifier.manifest.label_set.index(label)
-        self.outbox.correct(submission_id, label)
+        self.outbox.correct(submission_id, Correction(label=label, reason=reason))
         self._usage.said(submission_id, label)
+
+    def change_consent(self, submission_id: SubmissionId, *, allow_review: bool, allow_training: bool) -> None:
+        """Say anew what the city may do with a photo; what is revoked ends as soon as the server is reached."""
+        self.outbox.change_consent(submission_id, Consent(allow_review=allow_review, allow_training=allow_training))
 
     def withdraw(self, submission_id: SubmissionId) -> None:
         self.outbox.withdraw(submission_id)

@@ -1,12 +1,14 @@
 """The outbox: what waits to be sent, kept on the disk.
 
-Guarantees: once `add`, `correct` or `withdraw` returns, it will be sent, whatever crashes in between; it is removed
-only after the server has taken it, so a crash then sends it twice, which the server answers alike. What is queued is
-never changed (the same UUID with other bytes would be refused); a later correction is sent after its photo. What the
-server refuses is moved aside with the reason and is not sent again; so is what has lost its photo on this phone.
+Guarantees: once `add`, `correct`, `change_consent` or `withdraw` returns, it will be sent, whatever crashes in between;
+it is removed only after the server has taken it, so a crash then sends it twice, which the server answers alike. What is
+queued is never changed (the same UUID with other bytes would be refused); a later correction or consent is sent after
+its photo, and of several that wait the newest alone. What the server refuses is moved aside with the reason and is not
+sent again; so is what has lost its photo on this phone.
 
     <uuid>.submission.json     waits, with its photo in <uuid>.photo (written first)
     <uuid>.correction.json     the newest correction that waits
+    <uuid>.consent.json        the newest consent that waits
     <uuid>.withdrawal          waits; nothing else of this UUID is left
     refused/<uuid>.*           what was refused, with refused/<uuid>.<kind>.problem.json
 """
@@ -19,7 +21,7 @@ from pathlib import Path
 from mobile_models import durable_file
 from mobile_models.document import Document
 from phone.server import Server, ServerRefused, ServerUnreachable
-from phone.submission import Correction, Submission, SubmissionId
+from phone.submission import Consent, Correction, Submission, SubmissionId
 
 _NOT_SIGNED_IN, _GONE, _SERVER_ERROR = 401, 404, 500
 PHOTO_LOST = "photo_lost"
@@ -38,7 +40,7 @@ class Problem(Document):
 class Refusal:
     submission_id: SubmissionId
     kind: str
-    """`submission`, `correction` or `withdrawal`."""
+    """`submission`, `correction`, `consent` or `withdrawal`."""
     problem: Problem
 
 
@@ -70,8 +72,11 @@ class Outbox:
         durable_file.write(self._path(submission_id, "submission.json"), submission.to_bytes())
         return submission_id
 
-    def correct(self, submission_id: SubmissionId, label: str) -> None:
-        durable_file.write(self._path(submission_id, "correction.json"), Correction(label=label).to_bytes())
+    def correct(self, submission_id: SubmissionId, correction: Correction) -> None:
+        durable_file.write(self._path(submission_id, "correction.json"), correction.to_bytes())
+
+    def change_consent(self, submission_id: SubmissionId, consent: Consent) -> None:
+        durable_file.write(self._path(submission_id, "consent.json"), consent.to_bytes())
 
     def withdraw(self, submission_id: SubmissionId) -> None:
         """Forget the photo here at once, and at the server as soon as it is reached."""
@@ -116,6 +121,7 @@ class Outbox:
             ("withdrawal", _send_withdrawal),
             ("submission.json", self._send_submission),
             ("correction.json", _send_correction),
+            ("consent.json", _send_consent),
         )
         return sum(self._send_file(server, submission_id, kind, act) for kind, act in steps)
 
@@ -142,7 +148,7 @@ class Outbox:
             problem = Problem(status=None, code=PHOTO_LOST, detail="The photo is no longer on this phone.")
             self._move_aside(submission_id, kind, problem)
             return False
-        if path.exists() and path.read_bytes() == content:  # Else a newer correction came while this one was sent.
+        if path.exists() and path.read_bytes() == content:  # Else a newer one came while this was sent.
             self._forget(submission_id, kind)
         return True
 
@@ -152,7 +158,7 @@ class Outbox:
         server.submit(submission_id, photo, Submission.model_validate_json(content))
 
     def _erase(self, submission_id: SubmissionId) -> None:
-        for kind in ("submission.json", "correction.json", "photo"):
+        for kind in ("submission.json", "correction.json", "consent.json", "photo"):
             durable_file.remove(self._path(submission_id, kind))
             durable_file.remove(self._path(submission_id, kind, "refused"))
 
@@ -177,6 +183,10 @@ class Outbox:
 
 def _send_correction(server: Server, submission_id: SubmissionId, content: bytes) -> None:
     server.correct(submission_id, Correction.model_validate_json(content))
+
+
+def _send_consent(server: Server, submission_id: SubmissionId, content: bytes) -> None:
+    server.change_consent(submission_id, Consent.model_validate_json(content))
 
 
 def _send_withdrawal(server: Server, submission_id: SubmissionId, _: bytes) -> None:

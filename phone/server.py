@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mobile_models.document import Document
 from mobile_models.field_report import FieldReport
-from phone.submission import Correction, Submission, SubmissionId
+from phone.submission import Consent, Correction, Submission, SubmissionId
 
 NOT_SIGNED_IN = "not_signed_in"
 """Code of the refusal of a phone that the server does not know."""
@@ -57,6 +57,8 @@ class SubmissionStatus(BaseModel):
     received_at: datetime
     correction: str | None
     gold_label: str | None
+    accepted: bool | None = None
+    """Whether reviewers say the same as this phone; None until they have decided."""
     quarantine_reason: str | None
     in_releases: tuple[int, ...] = ()
 
@@ -80,7 +82,11 @@ class Server:
 
     def correct(self, submission_id: SubmissionId, correction: Correction) -> SubmissionStatus:
         path = f"/v1/submissions/{submission_id}/correction"
-        return _parse(SubmissionStatus, self._ask("PUT", path, json={"label": correction.label}))
+        return _parse(SubmissionStatus, self._ask("PUT", path, json=correction.model_dump(mode="json")))
+
+    def change_consent(self, submission_id: SubmissionId, consent: Consent) -> SubmissionStatus:
+        path = f"/v1/submissions/{submission_id}/consent"
+        return _parse(SubmissionStatus, self._ask("PUT", path, json=consent.model_dump(mode="json")))
 
     def status(self, submission_id: SubmissionId) -> SubmissionStatus:
         return _parse(SubmissionStatus, self._ask("GET", f"/v1/submissions/{submission_id}"))

@@ -6,12 +6,17 @@ from typing import Literal, NewType
 
 from pydantic import Field
 
-from mobile_models.document import Document
+from mobile_models.document import Document, is_unset
 from mobile_models.guide import GuideAnswer
 from mobile_models.label_set import LabelId
 
 SubmissionId = NewType("SubmissionId", str)
 """A UUID that the phone made. The same UUID is the same submission for ever."""
+
+CorrectionReason = Literal[
+    "wrong_material", "several_materials", "several_things", "dirty_or_wet", "bad_photo", "none_fits"
+]
+"""Why it is something else; `none_fits`: the label is only the nearest one."""
 
 
 class Prediction(Document):
@@ -48,6 +53,7 @@ class Submission(Document):
 
     prediction: Prediction | None = None
     correction: LabelId | None = None
+    correction_reason: CorrectionReason | None = Field(default=None, exclude_if=is_unset)
     captured_on: date | None = None
     place: str | None = Field(default=None, description="as coarse as the resident chose")
     location: Location | None = None
@@ -58,3 +64,11 @@ class Submission(Document):
 
 class Correction(Document):
     label: LabelId
+    reason: CorrectionReason | None = Field(default=None, exclude_if=is_unset)
+
+
+class Consent(Document):
+    """What the city may do with a photo from now on."""
+
+    allow_review: bool
+    allow_training: bool

@@ -116,6 +116,42 @@ def test_a_correction_before_the_photo_was_sent_follows_it(phone: Phone) -> None
     assert phone.status(submission_id).correction == "paper"
 
 
+def test_a_correction_says_why_at_once_and_later(phone: Phone, office: Office) -> None:
+    submission_id = _keep(phone, correction="metal", correction_reason="dirty_or_wet")
+    phone.send()
+    phone.correct(submission_id, "metal", "none_fits")
+    phone.send()
+    assert [row.reason for row in office.rows(Correction)] == ["dirty_or_wet", "none_fits"]
+
+
+def test_consent_is_kept_until_it_was_sent_and_the_newest_wins(phone: Phone, office: Office) -> None:
+    submission_id = _keep(phone, allow_review=True, allow_training=True)
+    phone.send()
+    phone.change_consent(submission_id, allow_review=False, allow_training=False)
+    phone.change_consent(submission_id, allow_review=True, allow_training=False)
+    assert Outbox(phone.outbox._directory).waiting() == [submission_id], "it outlives the process"
+    assert phone.send().delivered == 1
+    (photo,) = office.rows(Photo)
+    assert (photo.allow_review, photo.allow_training) == (True, False)
+    assert phone.outbox.waiting() == []
+
+
+def test_consent_changed_before_the_photo_was_sent_follows_it(phone: Phone, office: Office) -> None:
+    submission_id = _keep(phone, allow_review=True, allow_training=True)
+    phone.change_consent(submission_id, allow_review=False, allow_training=False)
+    assert phone.send().delivered == 2
+    (photo,) = office.rows(Photo)
+    assert (photo.allow_review, photo.allow_training) == (False, False)
+
+
+def test_what_is_withdrawn_leaves_no_consent_that_waits(phone: Phone, office: Office) -> None:
+    submission_id = _keep(phone)
+    phone.change_consent(submission_id, allow_review=True, allow_training=True)
+    phone.withdraw(submission_id)
+    sent = phone.send()
+    assert (sent.delivered, sent.refused, office.rows(Photo)) == (1, (), [])
+
+
 @pytest.mark.parametrize("label", ["banana", ""])
 def test_a_correction_to_an_unknown_label_is_refused_on_the_phone(phone: Phone, label: str) -> None:
     submission_id = _keep(phone)
@@ -263,11 +299,11 @@ def test_a_captive_portal_is_no_server(tmp_path: Path, make_phone: MakePhone) ->
 _KEEP_FOR_EVER = """
 import sys, pathlib
 from phone.outbox import Outbox
-from phone.submission import Submission
+from phone.submission import Correction, Submission
 outbox = Outbox(pathlib.Path(sys.argv[1]))
 while True:
     submission_id = outbox.add(b"photo" * 10_000, Submission(place="north"))
-    outbox.correct(submission_id, "metal")
+    outbox.correct(submission_id, Correction(label="metal"))
     print(submission_id, flush=True)
 """
 
