@@ -1,10 +1,10 @@
 """The outbox: what waits to be sent, kept on the disk.
 
 Guarantees: once `add`, `correct`, `change_consent` or `withdraw` returns, it will be sent, whatever crashes in between;
-it is removed only after the server has taken it, so a crash then sends it twice, which the server answers alike. What is
-queued is never changed (the same UUID with other bytes would be refused); a later correction or consent is sent after
-its photo, and of several that wait the newest alone. What the server refuses is moved aside with the reason and is not
-sent again; so is what has lost its photo on this phone.
+it is removed only after the server has taken it, so a crash then sends it twice, which the server answers alike. What
+is queued is never changed (the same UUID with other bytes would be refused); a later correction or consent is sent
+after its photo, and of several that wait the newest alone. What the server refuses is moved aside with the reason and
+is not sent again; so is what has lost its photo on this phone.
 
     <uuid>.submission.json     waits, with its photo in <uuid>.photo (written first)
     <uuid>.correction.json     the newest correction that waits
