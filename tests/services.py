@@ -4,6 +4,7 @@ Guarantees: each test session (each process of pytest-xdist) has servers of its 
 started when first asked for and stopped at its end; each test gets a database of its own.
 """
 
+import itertools
 import os
 import pwd
 import shutil
@@ -27,6 +28,10 @@ from psycopg import sql
 from backend import migrations
 
 START_SECONDS = 60
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = 500
+_first_port = 10_000 + _PORTS * ((os.getppid() + _WORKER) % 44)
+_ports = itertools.cycle(range(_first_port, _first_port + _PORTS))
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
 
 
@@ -36,6 +41,7 @@ class Postgres:
 
     socket_dir: Path
     _templates: dict[str, str] = field(default_factory=dict)
+    _to_drop: list[str] = field(default_factory=list)
 
     def url(self, database: str) -> str:
         """Return a SQLAlchemy URL."""
@@ -48,8 +54,14 @@ class Postgres:
         return name
 
     def drop(self, database: str) -> None:
-        """Drop it, whoever is still connected: a killed process may have left a connection behind."""
-        self._execute("DROP DATABASE {} WITH (FORCE)", database)
+        """Drop it, whoever is still connected: a killed process may have left a connection behind.
+
+        It goes with the next one. Connections that have just been closed take PostgreSQL a moment to end, and whoever
+        drops their database meanwhile waits a tenth of a second.
+        """
+        for earlier in self._to_drop:
+            self._execute("DROP DATABASE {} WITH (FORCE)", earlier)
+        self._to_drop = [database]
 
     def create_from(self, name: str, fill: Callable[[str], None]) -> str:
         """Copy the database that `fill(url)` made at the first call with this `name`."""
@@ -132,9 +144,20 @@ def _ask_redis(port: int, command: bytes) -> bytes:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port for a server that has to be told one.
+
+    It is below those that the system gives to whoever asks for any, and each process of pytest-xdist has a range of its
+    own, so nobody takes it before the server does.
+    """
+    for port in itertools.islice(_ports, _PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("every port of this process has been used")
 
 
 @contextmanager

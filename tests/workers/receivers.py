@@ -1,7 +1,6 @@
 """Receivers of notices: a real HTTP server and a real mail server on this machine, with certificates of their own."""
 
 import ipaddress
-import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.services import free_port
 
 HERE = "127.0.0.1"
 
@@ -130,7 +131,7 @@ def mail_server(tls: Path, *, implicit: bool = False) -> Iterator[Mailbox]:
     options: dict[str, Any] = {"ssl_context": context}
     if not implicit:  # aiosmtpd asks for passwords after STARTTLS alone.
         options = {"require_starttls": True, "tls_context": context, "auth_required": True, "authenticator": sign_in}
-    controller = Controller(Handler(), hostname=HERE, port=_free_port(), **options)
+    controller = Controller(Handler(), hostname=HERE, port=free_port(), **options)
     controller.start()
     mailbox.port = controller.port
     try:
@@ -143,9 +144,3 @@ def _context(tls: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls)
     return context
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HERE, 0))
-        return int(probe.getsockname()[1])
