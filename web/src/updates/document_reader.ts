@@ -26,7 +26,7 @@ export function parse<Value>(content: Uint8Array, read: Reader<Value>): Value {
 }
 
 /** A member that may be missing; then it is `fallback`. */
-export function optional<Value, Fallback>(read: Reader<Value>, fallback: Fallback): Reader<Value | Fallback> {
+export function optional<Value, const Fallback>(read: Reader<Value>, fallback: Fallback): Reader<Value | Fallback> {
   return (value, place) => (value === undefined ? fallback : read(value, place));
 }
 

@@ -2,7 +2,7 @@ import type { KnownTime } from "../known_time.ts";
 import type { MetadataStore } from "../metadata_store.ts";
 import { UpdateRefused } from "../refusals.ts";
 import { MetadataFetch } from "./metadata_fetch.ts";
-import type { DelegatedRole, TargetFile } from "./roles.ts";
+import { type DelegatedRole, delegatesOf, type TargetFile } from "./roles.ts";
 import { keepTag, tagOf } from "./seen_timestamp.ts";
 import { TrustedMetadata } from "./trusted_metadata.ts";
 
@@ -67,16 +67,27 @@ export class MetadataClient {
     return this.trusted.root.consistent_snapshot;
   }
 
-  /** What was signed about a target; null where nobody who may has signed it. Rejects with `UpdateRefused`. */
+  /**
+   * What was signed about a target; null where nobody who may has signed it. Rejects with `UpdateRefused`, also where
+   * the search would go deeper than the one level of delegations that this client follows.
+   */
   async target(path: string): Promise<TargetFile | null> {
-    const own = this.trusted.listing("targets", path);
+    const own = this.listed("targets", path);
     if (own !== null) return own;
-    for (const role of this.trusted.delegatesOf(path)) {
+    for (const role of delegatesOf(path, this.trusted.listing("targets"))) {
       await this.loadDelegated(role);
-      const found = this.trusted.listing(role.name, path);
+      const found = this.listed(role.name, path);
       if (found !== null) return found;
+      if (delegatesOf(path, this.trusted.listing(role.name)).length > 0) {
+        throw new UpdateRefused("app_too_old", `${role.name} delegates ${path} further`);
+      }
     }
     return null;
+  }
+
+  private listed(role: string, path: string): TargetFile | null {
+    const found = this.trusted.listing(role).targets[path];
+    return found === undefined ? null : { path, ...found };
   }
 
   async refresh(): Promise<void> {

@@ -56,8 +56,8 @@ const delegatedRole = atLeast({
   name: checked(text(1), (name) => (TOP_LEVEL.includes(name) ? "is the name of another role" : null)),
   ...keyHolders,
   terminating: boolean,
-  /** Without paths a role is delegated by hash prefixes, which this client does not know: it is never asked. */
-  paths: optional(list(text()), []),
+  /** Null where it is delegated by hash prefixes. */
+  paths: optional(list(text()), null),
 });
 
 const delegations = atLeast({
@@ -66,6 +66,8 @@ const delegations = atLeast({
     checked(list(delegatedRole), (roles) => doubled(roles.map((each) => each.name))),
     [],
   ),
+  /** Whether there are hash bins; no more is read of them. */
+  succinct_roles: optional((): boolean => true, false),
 });
 
 const targets = atLeast({
@@ -108,12 +110,26 @@ export const readTimestamp = reading(timestamp);
 export const readSnapshot = reading(snapshot);
 export const readTargets = reading(targets);
 
-/** Whether `path` lies under one of the role's patterns, in which `*` and `?` stand for anything but a slash. */
-export function isDelegated(path: string, role: DelegatedRole): boolean {
-  return role.paths.some((pattern) => {
-    const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&");
-    return new RegExp(`^${escaped.replace(/\*/g, "[^/]*").replace(/\?/g, "[^/]")}$`, "s").test(path);
-  });
+/**
+ * The roles to which `path` is delegated, in their order; one that ends the search is the last.
+ *
+ * Throws `UpdateRefused` (`app_too_old`) where it may be delegated by hashes, which this client does not follow: to pass
+ * over a role that others ask would be to believe one that they do not.
+ */
+export function delegatesOf(path: string, { delegations }: Targets): readonly DelegatedRole[] {
+  if (delegations === null) return [];
+  if (delegations.succinct_roles || delegations.roles.some((role) => role.paths === null)) {
+    throw new UpdateRefused("app_too_old", `${path} may be delegated by its hash`);
+  }
+  const roles = delegations.roles.filter((role) => role.paths?.some((pattern) => matches(path, pattern)));
+  const end = roles.findIndex((role) => role.terminating);
+  return end < 0 ? roles : roles.slice(0, end + 1);
+}
+
+/** In a pattern `*` and `?` stand for anything but a slash. */
+function matches(path: string, pattern: string): boolean {
+  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`^${escaped.replace(/\*/g, "[^/]*").replace(/\?/g, "[^/]")}$`, "s").test(path);
 }
 
 /** Returns what reads such metadata; it throws `UpdateRefused` (`tampered_metadata`) for anything else. */

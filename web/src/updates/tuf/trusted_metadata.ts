@@ -2,7 +2,6 @@ import { hasDigests } from "../digests.ts";
 import { UpdateRefused } from "../refusals.ts";
 import {
   type DelegatedRole,
-  isDelegated,
   type MetaFile,
   readRoot,
   readSnapshot,
@@ -10,7 +9,6 @@ import {
   readTimestamp,
   type Root,
   type Snapshot,
-  type TargetFile,
   type Targets,
   type Timestamp,
 } from "./roles.ts";
@@ -52,10 +50,6 @@ export class TrustedMetadata {
 
   get snapshot(): Snapshot {
     return known(this.newestSnapshot);
-  }
-
-  get targets(): Targets {
-    return known(this.listed.get("targets"));
   }
 
   /** Takes the next root: the one of before and itself must have signed it. */
@@ -113,7 +107,7 @@ export class TrustedMetadata {
 
   /** Takes what a role lists to which `targets` has delegated. */
   acceptDelegated(role: DelegatedRole, content: Uint8Array<ArrayBuffer>, now: Date): Promise<void> {
-    return this.acceptListing(role.name, content, role, this.targets.delegations?.keys ?? {}, now);
+    return this.acceptListing(role.name, content, role, this.listing("targets").delegations?.keys ?? {}, now);
   }
 
   /** Version, length and digests that the snapshot names for the metadata of a role. */
@@ -123,21 +117,13 @@ export class TrustedMetadata {
     return found;
   }
 
-  /** What a role says about a target; null where it does not list it. */
-  listing(role: string, path: string): TargetFile | null {
-    const found = known(this.listed.get(role)).targets[path];
-    return found === undefined ? null : { path, ...found };
+  /** What a role lists; it must have been accepted. */
+  listing(role: string): Targets {
+    return known(this.listed.get(role));
   }
 
   isListed(role: string): boolean {
     return this.listed.has(role);
-  }
-
-  /** The roles to be asked for a target that `targets` itself does not list, in their order: one that ends the search is the last. */
-  delegatesOf(path: string): readonly DelegatedRole[] {
-    const roles = (this.targets.delegations?.roles ?? []).filter((role) => isDelegated(path, role));
-    const end = roles.findIndex((role) => role.terminating);
-    return end < 0 ? roles : roles.slice(0, end + 1);
   }
 
   private async acceptListing(
