@@ -8,7 +8,6 @@ from backend.console import pages
 from backend.console.visitor import AnyStaff
 from backend.releasing.current_model import current_version
 from backend.reviewing import review_queue
-from backend.runs import training_runs
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,6 +24,5 @@ def home(visitor: AnyStaff, parts: PartsOfServer, session: Transaction) -> Respo
         visitor,
         parts.settings,
         queue=review_queue.queue_counts(session, visitor.person),
-        runs=training_runs.newest(session, limit=5),
         current=current_version(session),
     )

@@ -26,7 +26,6 @@ from backend.errors import DomainError, Unavailable
 from backend.runs import configurations, recipe_drafts
 from backend.runs.recipe_drafts import DEFAULT, RECIPE, Draft
 from mobile_models.manifest import ReleaseManifest
-from training import recipe as recipes
 
 router = APIRouter(include_in_schema=False)
 _FOR_PHONES = {"self_tests", "novelty"}
@@ -141,7 +140,6 @@ def _info(request: Request, visitor: Visitor, parts: Parts, refused: DomainError
         problem=calls.said(visitor, refused),
         info=found,
         fields={path: value for path, value in fields.items() if path != "name"},
-        recipes=recipes.names(),
         recipe_param=RECIPE,
         default=DEFAULT,
     )
