@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Response
 from fastapi.responses import StreamingResponse
 
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.console import spreadsheet
+from backend.console import safety, spreadsheet
 from backend.console.data.filters import AskedFor
 from backend.console.data.photos import DATA
 from backend.console.data.snapshots import SNAPSHOTS
@@ -67,7 +67,7 @@ def archive(
 
 
 def _file(content: Iterator[str] | Iterator[bytes], media_type: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    headers = safety.headers() | {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(content, media_type=media_type, headers=headers)
 
 

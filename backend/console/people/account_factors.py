@@ -3,12 +3,13 @@
 Guarantees: whoever signed in long ago signs in again first.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import JSONResponse
 
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.console import origin, pages, refusals
+from backend.console import origin, pages, refusals, safety
 from backend.console.people.account import ACCOUNT
 from backend.console.signing_in.by_passkey import LONGEST_ANSWER
 from backend.console.signing_in.second_step import LONGEST_CODE, qr_code
@@ -69,11 +70,12 @@ def remove_code(visitor: AnyStaff, parts: PartsOfServer) -> Response:
 
 
 @router.post(f"{_PASSKEYS}/challenge")
-def challenge(request: Request, visitor: AnyStaff, parts: PartsOfServer) -> dict[str, Any]:
+def challenge(request: Request, visitor: AnyStaff, parts: PartsOfServer) -> Response:
     """What the browser is asked for: JSON, for the script that passes it on."""
     with transaction_of(parts) as session:
         staff_sessions.check_fresh(session, visitor.token)
-        return vars(passkeys.registration(session, origin.relying_party(request, parts.settings), visitor.person))
+        asked = passkeys.registration(session, origin.relying_party(request, parts.settings), visitor.person)
+    return JSONResponse(vars(asked), headers=safety.headers())
 
 
 @router.post(_PASSKEYS)

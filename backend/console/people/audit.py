@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Form, Query, Response
 from fastapi.responses import StreamingResponse
 
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.console import days, pages, spreadsheet
+from backend.console import days, pages, safety, spreadsheet
 from backend.console.days import Day
 from backend.console.visitor import Auditor, Visitor
 from backend.database import RowNumber, Text
@@ -59,7 +59,7 @@ AskedFor = Annotated[Asked, Depends()]
 def events(visitor: Auditor, parts: PartsOfServer, asked: AskedFor, before: RowNumber | None = None) -> Response:
     with transaction_of(parts) as session:
         found = audit_log.search(session, asked.search(visitor), before=before, limit=_PAGE + 1)
-        links, newest = audit_chain.end(session)
+        links, _ = audit_chain.end(session)
     older = f"{AUDIT}?{urlencode(asked.query | {'before': str(found[_PAGE - 1].id)})}" if len(found) > _PAGE else ""
     return pages.render(
         "people/audit.html",
@@ -69,7 +69,6 @@ def events(visitor: Auditor, parts: PartsOfServer, asked: AskedFor, before: RowN
         asked=asked,
         older=older,
         links=links,
-        newest=newest,
     )
 
 
@@ -92,11 +91,10 @@ def export(
         last, _ = audit_chain.end(session)
     found = _everything(parts, wanted)
     lines, media_type = (_csv(found), "text/csv") if kind == "csv" else (_json_lines(found), "application/jsonl")
-    named = {
+    headers = safety.headers() | {
         "Content-Disposition": f'attachment; filename="wastelens-history-{last}.{kind}"',
-        "Cache-Control": "no-store",
     }
-    return StreamingResponse(lines, media_type=f"{media_type}; charset=utf-8", headers=named)
+    return StreamingResponse(lines, media_type=f"{media_type}; charset=utf-8", headers=headers)
 
 
 def _everything(parts: Parts, wanted: Search) -> Iterator[AuditEvent]:

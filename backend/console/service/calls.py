@@ -103,7 +103,8 @@ class Sample(BaseModel):
 @router.get(SERVICE)
 def calls(request: Request, visitor: EngineerCalls, parts: PartsOfServer) -> Response:
     if not wants_page(request):
-        return JSONResponse({"calls": [vars(each) | {"path": f"{SERVICE}/{each.name}"} for each in CALLS]})
+        listed = [vars(each) | {"path": f"{SERVICE}/{each.name}"} for each in CALLS]
+        return JSONResponse({"calls": listed}, headers=safety.headers())
     return pages.render("service/calls.html", visitor, parts.settings, calls=CALLS)
 
 

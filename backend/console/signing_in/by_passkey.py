@@ -1,11 +1,12 @@
 """`/console/sign-in/passkey`: in without a password."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import JSONResponse
 
 from backend.api.dependencies import PartsOfServer, transaction_of
-from backend.console import origin, pages
+from backend.console import origin, pages, safety
 from backend.console.signing_in.sign_in import sign_in_page
 from backend.console.visitor import SIGN_IN, AnyReader, remember_session
 from backend.database import Text
@@ -17,11 +18,12 @@ LONGEST_ANSWER = 20_000
 
 
 @router.post(f"{SIGN_IN}/passkey/challenge")
-def challenge(request: Request, _: AnyReader, parts: PartsOfServer) -> dict[str, Any]:
+def challenge(request: Request, _: AnyReader, parts: PartsOfServer) -> Response:
     """What the browser is asked for: JSON, for the script that passes it on."""
     parts.sign_ins.check(origin.address_of(request))
     with transaction_of(parts) as session:
-        return vars(passkeys.sign_in_challenge(session, origin.relying_party(request, parts.settings)))
+        asked = passkeys.sign_in_challenge(session, origin.relying_party(request, parts.settings))
+    return JSONResponse(vars(asked), headers=safety.headers())
 
 
 @router.post(f"{SIGN_IN}/passkey")

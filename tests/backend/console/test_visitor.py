@@ -84,6 +84,33 @@ def last_seen(engine: Engine) -> datetime:
         return session.exec(select(StaffSession.last_seen_at)).one()
 
 
+# What they are given
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/console/account", None),
+        ("GET", "/console/service", None),
+        ("GET", "/console/data/map.json", None),
+        ("GET", "/console/nothing", None),
+        ("POST", "/console/account/passkeys/challenge", None),
+        ("POST", "/console/sign-in/passkey/challenge", None),
+        ("POST", "/console/data/export", {"kind": "csv"}),
+        ("POST", "/console/audit/export", {"kind": "jsonl"}),
+    ],
+)
+def test_nothing_that_is_given_is_kept_on_the_way_or_taken_for_something_else(
+    client: httpx.Client, engine: Engine, method: str, path: str, body: dict[str, str] | None
+) -> None:
+    secret = sign_in(client, engine, Role.ADMINISTRATOR)
+    accept = {"Accept": "application/json"} if path == "/console/service" else {}
+    answer = client.request(method, path, data=body, headers={safety.HEADER: secret} | accept)
+    assert answer.status_code == (404 if path == "/console/nothing" else 200)
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 # What is taken from them
 
 
