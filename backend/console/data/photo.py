@@ -15,7 +15,7 @@ from backend.console import pages
 from backend.console.data import words
 from backend.console.data.filters import SOURCES, SPLITS, STATES, label_names
 from backend.console.data.photos import DATA
-from backend.console.reviewing.view import VERDICTS
+from backend.console.reviewing.view import CORRECTION_REASONS, VERDICTS
 from backend.console.visitor import DataKeeper, DataReader, Visitor
 from backend.database import RowNumber
 from backend.errors import DomainError
@@ -140,4 +140,5 @@ def _page(photo_id: UUID, visitor: Visitor, parts: Parts, refused: DomainError |
         sources=SOURCES,
         splits=SPLITS,
         verdicts=VERDICTS,
+        correction_reasons=CORRECTION_REASONS,
     )

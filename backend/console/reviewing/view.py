@@ -20,7 +20,7 @@ from backend.reviewing.opinions import Decision
 from backend.reviewing.reliability import Reliability
 from backend.reviewing.review_items import Item
 from backend.settings import Settings
-from backend.tables import Opinionated, Photo, PhotoId, RejectReason, ReviewVerdict
+from backend.tables import CorrectionReason, Opinionated, Photo, PhotoId, RejectReason, ReviewVerdict
 from mobile_models.label_set import UNSURE, Label, LabelSet
 
 KEYS = "1234567890acdefhijklpqvxyABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -46,6 +46,15 @@ REJECT_REASONS = {
     RejectReason.OFFENSIVE: _("Offensive"),
     RejectReason.OTHER: _("Another reason"),
 }
+CORRECTION_REASONS = {
+    CorrectionReason.WRONG_MATERIAL: _("Looks like another material"),
+    CorrectionReason.SEVERAL_MATERIALS: _("Several materials"),
+    CorrectionReason.SEVERAL_THINGS: _("Several things"),
+    CorrectionReason.DIRTY_OR_WET: _("Dirty or wet"),
+    CorrectionReason.BAD_PHOTO: _("Bad photo"),
+    CorrectionReason.NONE_FITS: _("No label fits"),
+}
+"""Why residents correct."""
 _LABELS = (_("Cardboard"), _("Glass"), _("Metal"), _("Paper"), _("Plastic"), _("Trash"))
 """Names of the labels that come with the program; those of a city are shown as it wrote them."""
 
@@ -66,6 +75,7 @@ class Said:
     who: str
     name: str
     score: float | None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,7 +166,10 @@ def _said(language: Language, item: Item, possible: dict[str, Answer]) -> list[S
         if maker in newest
     ]
     if item.correction is not None:
-        said.append(Said(language.texts.gettext(_("Resident")), name(item.correction), None))
+        why = (
+            "" if item.correction_reason is None else language.texts.gettext(CORRECTION_REASONS[item.correction_reason])
+        )
+        said.append(Said(language.texts.gettext(_("Resident")), name(item.correction), None, why))
     return said
 
 

@@ -194,11 +194,11 @@ def test_opinions_and_what_became_of_a_photo_are_told_in_words(
     number = frozen(engine, {photo_id: ("holdout", "glass")})
     with transaction(engine) as session:
         bob = staff_world.person(session, "bob")
-        session.add(Correction(photo_id=photo_id, label="glass"))
+        session.add(Correction(photo_id=photo_id, label="glass", reason="dirty_or_wet"))
         for each in (photo_id, waiting):
             session.add(Review(photo_id=each, staff_id=bob.id, verdict=ReviewVerdict.NOT_WASTE))
     page = client.get(f"/console/data/photos/{photo_id}").text
-    for text in ("Not waste", "bob", f"/console/data/snapshots/{number}", "Resident", "holdout"):
+    for text in ("Not waste", "bob", f"/console/data/snapshots/{number}", "Resident", "Dirty or wet", "holdout"):
         assert text in page
     page = client.get(f"/console/data/photos/{waiting}").text
     assert "bob" not in page  # A second opinion is an independent one.

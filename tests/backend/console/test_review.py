@@ -7,12 +7,16 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
+from backend import known_labels
 from backend.api.dependencies import Parts
-from backend.console import safety
+from backend.console import language, safety
+from backend.console.reviewing import view
 from backend.database import transaction
 from backend.intake import photo_store
+from backend.reviewing import review_items
+from backend.settings import Settings
 from backend.tables import Correction, GoldCheck, Job, JobKind, Photo, PhotoId, Review, ReviewVerdict, Role
 from tests import pictures
 from tests.backend import staff_world
@@ -369,6 +373,19 @@ def test_where_the_model_looked_is_shown_once_a_worker_has_found_out(
     with transaction(engine) as session:
         asked = session.exec(select(Job.subject).where(Job.kind == JobKind.EXPLAIN)).all()
     assert set(asked) == {looked_into, not_yet}
+
+
+@pytest.mark.parametrize(("code", "words"), [("en", "Dirty or wet"), ("vi", "Bẩn hoặc ướt"), ("zh", "脏污或潮湿")])
+def test_reviewers_read_in_their_language_why_the_resident_corrected(
+    session: Session, settings: Settings, code: str, words: str
+) -> None:
+    rita, row = staff_world.person(session, "rita"), staff_world.photo(session)
+    session.add(Correction(photo_id=row.id, label="paper", reason="dirty_or_wet"))
+    session.flush()
+    held = review_items.items(session, [PhotoId(row.id)])
+    labels = known_labels.label_set(session)
+    (shown,) = view.views(session, settings, rita, language.language(code), held, None, labels)
+    assert [each.why for each in shown.said] == ["", words], "the phone gave no reason"
 
 
 def test_administrators_see_how_reliable_everybody_is(sign_in: Callable[..., Visit], parts: Parts) -> None:
