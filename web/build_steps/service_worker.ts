@@ -9,16 +9,20 @@ const FOR_SYSTEMS = /^icons\/.*\.png$/;
 const RUNTIME = /^assets\/litert_/;
 
 /**
- * Builds `src/service_worker/main.ts` into `dist/service-worker.js`, with the list of the files that make up the app.
+ * Builds `src/service_worker/main.ts` into `service-worker.js`, with the list of the files that make up the app.
  *
  * The list carries a digest of each file, so that any change of the app changes the worker's own bytes, which is what a
  * browser compares to find out that there is something new.
  */
 export function serviceWorker(): Plugin {
   let shell: Record<string, string> = {};
+  let outDir = "";
   return {
     name: "service-worker",
     apply: "build",
+    configResolved(config) {
+      outDir = config.build.outDir;
+    },
     writeBundle(_, bundle) {
       const made = Object.values(bundle)
         .filter((file) => !RUNTIME.test(file.fileName))
@@ -36,6 +40,7 @@ export function serviceWorker(): Plugin {
           define: { SHELL: JSON.stringify(shell) },
           build: {
             target: "es2022",
+            outDir,
             emptyOutDir: false,
             reportCompressedSize: false,
             lib: { entry: "src/service_worker/main.ts", formats: ["es"], fileName: () => "service-worker.js" },
