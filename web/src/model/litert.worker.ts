@@ -26,12 +26,7 @@ const MOST_THREADS = 4;
 
 let started: Promise<unknown> | undefined;
 
-/**
- * Loads the runtime, once in this worker. Rejects with `TypeError` where its files cannot be had.
- *
- * It looks for `Module` in the global scope. What it prints is its own diary (also through `console.error`); what fails
- * is thrown.
- */
+/** Loads the runtime, once in this worker. Rejects with `RuntimeMissing` where its files cannot be had. */
 export function startRuntime(): Promise<unknown> {
   started ??= load();
   started.catch(() => {
@@ -40,21 +35,32 @@ export function startRuntime(): Promise<unknown> {
   return started;
 }
 
+/**
+ * The runtime looks for `Module` in the global scope. What it prints is its own diary (which it also calls errors); what
+ * fails is thrown. Its wasm is compiled out of the cache, so that browsers may keep what they have compiled.
+ */
 async function load(): Promise<unknown> {
   const { glue, wasm } = await runtimeFiles();
+  const compiled = await WebAssembly.compileStreaming(wasm);
   const quiet = () => undefined;
-  Object.assign(self, {
-    Module: { mainScriptUrlOrBlob: glue, locateFile: () => wasm, print: quiet, printErr: quiet },
+  const failure = new Promise<never>((_, fail) => {
+    const instantiateWasm = (imports: WebAssembly.Imports, done: InstanceReceiver) => {
+      WebAssembly.instantiate(compiled, imports).then((instance) => {
+        done(instance, compiled);
+      }, fail);
+    };
+    Object.assign(self, { Module: { mainScriptUrlOrBlob: glue, instantiateWasm, print: quiet, printErr: quiet } });
   });
-  return loadLiteRt(new URL(glue, location.href).href);
+  return Promise.race([loadLiteRt(new URL(glue, location.href).href), failure]);
 }
+
+type InstanceReceiver = (instance: WebAssembly.Instance, module: WebAssembly.Module) => void;
 
 /** A model of the published format in the memory of the runtime. */
 export class LiteRtModel {
   private readonly model: CompiledModel;
   private readonly shape: ModelShape;
   private readonly isLogitsFirst: boolean;
-  private turn: Promise<unknown> = Promise.resolve();
 
   /**
    * Takes the bytes over: their digest must have been checked before. Rejects with `ModelError` for what is no such
@@ -84,21 +90,8 @@ export class LiteRtModel {
     }
   }
 
-  /** `fed`: uint8 [1, height, width, 3]. Calls take turns. Rejects with `ModelError`. */
-  run(fed: Uint8Array<ArrayBuffer>): Promise<ModelOutput> {
-    const output = this.turn.then(() => this.runAlone(fed));
-    this.turn = output.catch(() => undefined); // Whoever asked is told; the next one may do better.
-    return output;
-  }
-
-  /** Gives its memory back, after those who wait for an answer. */
-  close(): void {
-    void this.turn.then(() => {
-      this.model.delete();
-    });
-  }
-
-  private async runAlone(fed: Uint8Array<ArrayBuffer>): Promise<ModelOutput> {
+  /** `fed`: uint8 [1, height, width, 3]. One at a time. Rejects with `ModelError`. */
+  async run(fed: Uint8Array<ArrayBuffer>): Promise<ModelOutput> {
     const tensors: Tensor[] = [];
     try {
       const input = new Tensor(fed, [1, this.shape.height, this.shape.width, 3]);
@@ -114,6 +107,11 @@ export class LiteRtModel {
     } finally {
       for (const tensor of tensors) tensor.delete();
     }
+  }
+
+  /** Gives its memory back. */
+  close(): void {
+    this.model.delete();
   }
 }
 

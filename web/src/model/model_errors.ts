@@ -12,3 +12,8 @@ export class SelfTestFailed extends Error {
 export class NotAPhoto extends Error {
   override readonly name = "NotAPhoto";
 }
+
+/** The runtime is not kept here, and there is no network to bring it. */
+export class RuntimeMissing extends Error {
+  override readonly name = "RuntimeMissing";
+}

@@ -3,11 +3,14 @@ import compatibleGlue from "@litertjs/core/wasm/litert_wasm_compat_internal.js?u
 import compatibleWasm from "@litertjs/core/wasm/litert_wasm_compat_internal.wasm?url";
 import threadedGlue from "@litertjs/core/wasm/litert_wasm_threaded_internal.js?url";
 import threadedWasm from "@litertjs/core/wasm/litert_wasm_threaded_internal.wasm?url";
+import { unlessFull } from "../storage/full_disk.ts";
+import { RuntimeMissing } from "./model_errors.ts";
 
-/** The two files of one build of the runtime, as addresses of this server. */
+/** One build of the runtime. */
 export interface RuntimeFiles {
+  /** Address of the script around it. */
   readonly glue: string;
-  readonly wasm: string;
+  readonly wasm: Response;
 }
 
 /** From here the service worker answers for them. */
@@ -18,14 +21,17 @@ const CACHE = "model-runtime";
  *
  * They are megabytes, of which a browser needs one build, so they are no part of the shell. They are kept here and not
  * by the service worker alone, since at the first visit that one does not see yet what a worker asks for. Rejects with
- * `TypeError` where they are not kept and there is no network.
+ * `RuntimeMissing` where they are not kept and there is no network.
  */
 export async function runtimeFiles(): Promise<RuntimeFiles> {
-  const files = (await hasThreads())
-    ? { glue: threadedGlue, wasm: threadedWasm }
-    : { glue: compatibleGlue, wasm: compatibleWasm };
-  await keep([files.glue, files.wasm]);
-  return files;
+  const [glue, wasm] = (await hasThreads()) ? [threadedGlue, threadedWasm] : [compatibleGlue, compatibleWasm];
+  try {
+    await unlessFull(() => keep([glue, wasm]));
+    return { glue, wasm: (await caches.match(wasm, { cacheName: CACHE })) ?? (await fetch(wasm)) };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // `fetch` and `addAll` say so that nobody answered well.
+    throw new RuntimeMissing(`the runtime of the model cannot be had: ${error.message}`, { cause: error });
+  }
 }
 
 async function hasThreads(): Promise<boolean> {

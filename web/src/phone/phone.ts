@@ -11,6 +11,8 @@ export interface RunningModel {
   readonly createdAt: string;
   /** Share of photos it had never seen that it named rightly, as its manifest says. */
   readonly accuracy: number;
+  /** The same of photos taken elsewhere than those it learnt from; null where that was not measured. */
+  readonly outsideAccuracy: number | null;
   readonly accelerator: "webgpu" | "wasm";
 }
 
@@ -47,13 +49,20 @@ export interface Phone {
   listen(listener: (event: PhoneEvent) => void): () => void;
 }
 
+/**
+ * `no_photo`: this cannot be read as a photo. `no_model`: no model runs here, and none could be had (at the first visit,
+ * or after the browser has cleared its storage, that needs a network). `storage_failed`: the browser gives no storage.
+ * `phone_stopped`: the phone broke off; asked again, it starts anew.
+ */
+export type PhoneErrorCode = "no_photo" | "no_model" | "storage_failed" | "phone_stopped";
+
 /** The phone cannot do what was asked; `code` names why, for whoever words it. */
 export class PhoneError extends Error {
   override readonly name = "PhoneError";
-  readonly code: string;
+  readonly code: PhoneErrorCode;
 
-  constructor(code: string, message: string) {
-    super(message);
+  constructor(code: PhoneErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
   }
 }

@@ -1,0 +1,35 @@
+import { unlessFull } from "../storage/full_disk.ts";
+import { UpdateRefused } from "../updates/refusals.ts";
+import type { ActiveModel, ModelStore } from "./model_store.ts";
+
+/** WebGPU, which not every browser has, nor every worker. */
+interface GpuNavigator {
+  readonly gpu?: { requestAdapter(): Promise<object | null> };
+}
+
+/**
+ * Finds out, once for each release, whether `running` answers faster on WebGPU here, and passes its self-tests there.
+ * What was found holds from the next start on. Nobody waits for it: the model answers meanwhile.
+ */
+export async function tryWebGpu(store: ModelStore, running: ActiveModel): Promise<void> {
+  const { digest, classifier } = running;
+  if (classifier.accelerator === "webgpu" || (await store.chosen(digest)) !== null) return;
+  const adapter = await (navigator as GpuNavigator).gpu?.requestAdapter();
+  if (adapter === undefined || adapter === null) return;
+  const isFaster = await answersFaster(store, running);
+  await unlessFull(() => store.choose(digest, isFaster ? "webgpu" : "wasm"));
+}
+
+async function answersFaster(store: ModelStore, { digest, classifier }: ActiveModel): Promise<boolean> {
+  const release = await store.release(digest);
+  if (release === null) return false;
+  try {
+    const onGpu = await store.load(release, "webgpu");
+    const [own, its] = [await classifier.pace(), await onGpu.pace()];
+    onGpu.close();
+    return its < own;
+  } catch (error) {
+    if (error instanceof UpdateRefused) return false;
+    throw error;
+  }
+}

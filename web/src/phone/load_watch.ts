@@ -1,0 +1,54 @@
+import { change, read } from "../storage/database.ts";
+import { unlessFull } from "../storage/full_disk.ts";
+import type { LoadAttempt } from "../storage/tables.ts";
+
+/** What a tab tries, without the tab. */
+export type Trial = Omit<LoadAttempt, "tab">;
+
+/** The name of the lock that a phone's worker holds as long as it lives. */
+export function lifeLock(tab: string): string {
+  return `phone-${tab}`;
+}
+
+/**
+ * Crashes while a model is loaded or gives its first answer.
+ *
+ * Guarantees: if the worker or its page dies within `watching`, however it dies, the next start finds out which release
+ * it was. A tab that still lives, or that its resident has left meanwhile, has not crashed.
+ */
+export class LoadWatch {
+  private readonly tab: string;
+
+  /** `tab` holds its `lifeLock`. */
+  constructor(tab: string) {
+    this.tab = tab;
+  }
+
+  /** What ends with an exception has not crashed. */
+  async watching<Result>(trial: Trial, work: () => Promise<Result>): Promise<Result> {
+    const attempt = { tab: this.tab, ...trial };
+    await this.note((attempts) => [...attempts, attempt]);
+    try {
+      return await work();
+    } finally {
+      await this.note((attempts) => attempts.filter((each) => each.tab !== this.tab));
+    }
+  }
+
+  /** What others died of since this was last asked; `left` are the tabs that their resident has closed or put away. */
+  async leftOver(left: readonly string[]): Promise<readonly LoadAttempt[]> {
+    if (((await read("loadAttempts")) ?? []).length === 0) return [];
+    const { held = [] } = await navigator.locks.query();
+    const living = new Set(held.map((lock) => lock.name));
+    let ended: readonly LoadAttempt[] = [];
+    await change("loadAttempts", (attempts = []) => {
+      ended = attempts.filter((each) => !living.has(lifeLock(each.tab)));
+      return attempts.filter((each) => !ended.includes(each));
+    });
+    return ended.filter((each) => !left.includes(each.tab));
+  }
+
+  private async note(changed: (attempts: readonly LoadAttempt[]) => readonly LoadAttempt[]): Promise<void> {
+    await unlessFull(() => change("loadAttempts", (attempts) => changed(attempts ?? [])));
+  }
+}
