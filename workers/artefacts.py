@@ -12,10 +12,11 @@ import obstore
 from obstore.store import ObjectStore
 from sqlmodel import col, select
 
+from backend.datasets import snapshots
 from backend.intake import photo_store
 from backend.releasing.release_files import MANIFEST, manifest_last, release_key
 from backend.runs.run_files import LOG, run_key
-from backend.tables import DatasetSnapshotPhoto, Photo, PhotoId, PhotoState
+from backend.tables import DatasetSnapshotPhoto, Photo, PhotoId
 from mobile_models.document import Sha256, file_sha256, sha256
 from training.dataset import DatasetSnapshot
 from workers.claim import CannotBeDone
@@ -44,7 +45,7 @@ def fetch_snapshot(place: Workplace, snapshot_id: int, digest: str, check: Calla
     """Return a data set folder as `training.run` reads it: snapshot.json and photos/<sha256>.jpg.
 
     `check` is called now and then, and may raise to end it. Raise `CannotBeDone` if photos were withdrawn since the
-    data set was frozen; those are removed from this disk too.
+    data set was frozen, or may not be learned from any more; those are removed from this disk too.
     """
     folder = place.settings.work_dir / "snapshots" / digest
     document = read_snapshot(place.storage, digest)
@@ -53,7 +54,7 @@ def fetch_snapshot(place: Workplace, snapshot_id: int, digest: str, check: Calla
     for missing in gone:
         (folder / "photos" / f"{missing}.jpg").unlink(missing_ok=True)
     if gone:
-        raise CannotBeDone(f"{len(gone)} photos of this data set were withdrawn since. Freeze a new one.")
+        raise CannotBeDone(f"{len(gone)} photos of this data set may not be learned from any more. Freeze a new one.")
     (folder / "photos").mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
         wanted = [(place.storage, stored[photo.sha256], photo.sha256, folder / "photos") for photo in document.photos]
@@ -67,7 +68,7 @@ def _stored_photos(place: Workplace, snapshot_id: int) -> dict[str, PhotoId]:
     statement = (
         select(Photo.sha256, Photo.id)
         .join(DatasetSnapshotPhoto, col(DatasetSnapshotPhoto.photo_id) == col(Photo.id))
-        .where(DatasetSnapshotPhoto.snapshot_id == snapshot_id, Photo.state != PhotoState.WITHDRAWN)
+        .where(DatasetSnapshotPhoto.snapshot_id == snapshot_id, *snapshots.may_still_be_learned_from())
     )
     with place.transaction() as session:
         return {digest: PhotoId(photo_id) for digest, photo_id in session.exec(statement)}

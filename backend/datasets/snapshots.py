@@ -127,6 +127,11 @@ def is_usable() -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def may_still_be_learned_from() -> tuple[ColumnElement[bool], ...]:
+    """What holds of a photo in a frozen data set unless its sender has said otherwise since."""
+    return col(Photo.state) != PhotoState.WITHDRAWN, col(Photo.allow_training).is_(True)
+
+
 def _gold_photos(session: Session) -> list[GoldPhoto]:
     """In the order in which they came; only these columns, since the embeddings would be most of the bytes."""
     columns: tuple[Any, ...] = (

@@ -12,7 +12,6 @@ import pytest
 from sqlmodel import col, select, update
 
 from backend.database import now
-from backend.intake import photo_store
 from backend.releasing.release_files import release_key
 from backend.runs import run_files, training_runs
 from backend.tables import (
@@ -287,14 +286,19 @@ def test_the_trainer_is_told_of_the_photos_from_elsewhere(place: Workplace, snap
     assert f"outside: {tmp_path / 'web'} by web.csv" in result
 
 
-def test_features_of_withdrawn_photos_are_forgotten_before_training(
-    place: Workplace, snapshot_id: int, photo_ids: list[PhotoId]
+TAKEN_BACK = [{"state": PhotoState.WITHDRAWN}, {"allow_training": False}]
+
+
+@pytest.mark.parametrize("changes", TAKEN_BACK, ids=["withdrawn", "no consent"])
+def test_features_of_photos_that_were_taken_back_are_forgotten_before_training(
+    place: Workplace, snapshot_id: int, photo_ids: list[PhotoId], changes: dict[str, object]
 ) -> None:
     store = FeatureStore(place.settings.resolved_features_dir)
     with place.transaction() as session:
         gone, stays = (session.get_one(Photo, photo_id) for photo_id in photo_ids[:2])
         digests = [Sha256(gone.sha256), Sha256(stays.sha256), sha256(b"of nobody")]
-        gone.state = PhotoState.WITHDRAWN
+        gone.sqlmodel_update(changes)
+        session.add(gone)
     source = Source(sha256(b"network"), sha256(b"input"), "embedding", None)
     store.find_or_compute(source, 0, digests, lambda chosen: np.zeros((len(chosen), 4)))
     retrain(place, ask_for_training(place, snapshot_id))
@@ -311,20 +315,21 @@ def test_a_champion_withdrawn_before_the_run_began_is_not_started_from(place: Wo
     assert "no release to start from" in (read_run(place, run_id).error or "")
 
 
-def test_a_photo_withdrawn_since_is_not_trained_on(
-    place: Workplace, snapshot_id: int, photo_ids: list[PhotoId]
+@pytest.mark.parametrize("changes", TAKEN_BACK, ids=["withdrawn", "no consent"])
+def test_a_photo_taken_back_since_is_not_trained_on(
+    place: Workplace, snapshot_id: int, photo_ids: list[PhotoId], changes: dict[str, object]
 ) -> None:
     run_id = ask_for_training(place, snapshot_id)
     retrain(place, run_id)
     with place.transaction() as session:
-        withdrawn = session.get_one(Photo, photo_ids[0])
-        withdrawn.state = PhotoState.WITHDRAWN
+        taken_back = session.get_one(Photo, photo_ids[0])
+        taken_back.sqlmodel_update(changes)
+        session.add(taken_back)
         digest = session.get_one(DatasetSnapshotRow, snapshot_id).digest
-    photo_store.delete(place.storage, photo_ids[0])
     later = ask_for_training(place, snapshot_id)
     assert retrain(place, later) == Outcome.GIVEN_UP
-    assert "1 photos of this data set were withdrawn" in (read_run(place, later).error or "")
-    on_disk = place.settings.work_dir / "snapshots" / str(digest) / "photos" / f"{withdrawn.sha256}.jpg"
+    assert "1 photos of this data set may not be learned from" in (read_run(place, later).error or "")
+    on_disk = place.settings.work_dir / "snapshots" / str(digest) / "photos" / f"{taken_back.sha256}.jpg"
     assert not on_disk.exists()
 
 
