@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 import threading
 import time
 import uuid
@@ -30,6 +31,8 @@ from backend.tables import Photo, PhotoId, Release, ReleaseState
 from tests import pictures, tiny_model
 
 _MOMENT_SECONDS = 0.005
+_TLS = ssl.create_default_context()
+"""Nobody speaks TLS here; httpx would read a hundred authorities for each client."""
 
 
 class PromptServer(uvicorn.Server):
@@ -62,7 +65,7 @@ def running(settings: Settings, **changes: Any) -> Iterator[tuple[httpx.Client, 
             assert thread.is_alive(), "the server did not start"
             time.sleep(_MOMENT_SECONDS)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=_TLS) as client:
             yield client, config.app.state.parts  # type: ignore[union-attr]  # It is our own application.
     finally:
         server.should_exit = True
