@@ -2,9 +2,11 @@
 
 Guarantees: a folder that is named lies below `settings.folders_dir`, links followed, and what it holds does, too. What
 is sent is laid into a folder of its own and nowhere else, whatever its names say, and is counted while it arrives: a
-ZIP that unpacks to more than the limits ends at them.
+ZIP that unpacks to more than the limits ends at them, and one that lists more files is not even opened.
 """
 
+import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,6 +23,11 @@ MOST_BYTES = 1 << 30
 _LISTED = 200
 _LONGEST_NAME, _DEEPEST = 200, 8
 _CHUNK = 1 << 20
+_LARGEST_DIRECTORY_BYTES = MOST_FILES * 1024
+_ENDS = ((b"PK\5\6", 12, 4), (b"PK\6\6", 40, 8))
+"""What the end of a ZIP begins with, and where in it, in how many bytes, the length of the list stands."""
+_LONGEST_END_BYTES = 66_000
+"""With a comment of 65,535 bytes."""
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
 """What a damaged, encrypted or exotic ZIP raises (zipfile and its decompressors)."""
 
@@ -40,7 +47,7 @@ class Laid:
             return
         self.files += 1
         if self.files > MOST_FILES:
-            raise TooLarge(f"Send at most {MOST_FILES} files at once.", code="too_many_files")
+            raise _too_many()
         target = self.folder.joinpath(*parts)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +60,8 @@ class Laid:
 
     def unpack(self, archive: BinaryIO) -> None:
         """Lay all files of a ZIP; raise `DomainError` if it cannot be read."""
+        if _directory_bytes(archive) > _LARGEST_DIRECTORY_BYTES:
+            raise _too_many()
         try:
             with zipfile.ZipFile(archive) as opened:
                 for each in opened.infolist():
@@ -108,6 +117,27 @@ def check_inside(folder: Path, files: Iterator[Path]) -> None:
     for each in files:
         if not _is_below(each, root):
             raise DomainError("The folder names a file that is not in it.", code="bad_folder")
+
+
+def _too_many() -> TooLarge:
+    return TooLarge(f"Send at most {MOST_FILES} files at once.", code="too_many_files")
+
+
+def _directory_bytes(archive: BinaryIO) -> int:
+    """Return how long the list of a ZIP's files says it is, which is all read into memory when the ZIP is opened.
+
+    It stands in the record at the end (APPNOTE 4.3.14 and 4.3.16). Where several could be that, the longest counts.
+    """
+    archive.seek(0, os.SEEK_END)
+    archive.seek(max(0, archive.tell() - _LONGEST_END_BYTES))
+    tail = archive.read()
+    archive.seek(0)
+    said = [
+        int.from_bytes(tail[found.start() + offset :][:length], "little")
+        for mark, offset, length in _ENDS
+        for found in re.finditer(re.escape(mark), tail)
+    ]
+    return max(said, default=0)
 
 
 def _parts(name: str) -> tuple[str, ...] | None:

@@ -170,6 +170,25 @@ def test_a_zip_that_unpacks_to_more_than_the_limit_ends_there(
     )
 
 
+def endless(packed: bytes) -> bytes:
+    """A ZIP that says that the list of its files takes 4 GB (APPNOTE 4.3.16)."""
+    return packed[:-10] + b"\xff" * 4 + packed[-6:]
+
+
+def endless_64(packed: bytes) -> bytes:
+    """The same in the record of large ZIPs (4.3.14), which counts before the other one."""
+    record = b"PK\6\6" + bytes(36) + b"\xff" * 8 + bytes(8)
+    return packed[:-22] + record + b"PK\6\7" + bytes(16) + packed[-22:]
+
+
+@pytest.mark.parametrize("forged", [endless, endless_64])
+def test_a_zip_whose_list_of_files_would_fill_memory_is_not_opened(
+    program: Program, release: Path, forged: Callable[[bytes], bytes]
+) -> None:
+    packed = forged(zipped({"a.jpg": pictures.jpeg()}))
+    assert program.refusal("predict", files=[("a.zip", packed)]) == (413, "too_many_files")
+
+
 def test_without_a_model_predict_says_so(program: Program) -> None:
     assert program.refusal("predict", folder="sorted") == (503, "no_model")
 
