@@ -3,6 +3,7 @@
 Guarantees: what a run printed or reported is shown as text, or in a page of its own that may do nothing at all.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -175,8 +176,7 @@ def _request(session: Session, visitor: Visitor, parts: Parts, given: RunForm) -
 
 def recipe_named(session: Session, name: str) -> Recipe:
     """Return a recipe of the program, or what a configuration makes of one."""
-    if name.startswith(_CONFIGURATION) and name.removeprefix(_CONFIGURATION).isdecimal():
-        number = int(name.removeprefix(_CONFIGURATION)[:18])
+    if (number := _configuration_in(name)) is not None:
         return configurations.recipe_of(configurations.find(session, number))
     try:
         return recipes.load(name)
@@ -210,10 +210,13 @@ def _form(visitor: Visitor, parts: Parts, given: dict[str, Any], refused: Domain
 
 def _older_configuration(session: Session, chosen: str, shown: set[str]) -> list[Any]:
     """An older version that was asked for by its number is offered beside the newest ones."""
-    if not chosen.startswith(_CONFIGURATION) or chosen in shown:
-        return []
-    number = chosen.removeprefix(_CONFIGURATION)
-    return [configurations.find(session, int(number[:18]))] if number.isdecimal() else []
+    number = _configuration_in(chosen)
+    return [] if number is None or chosen in shown else [configurations.find(session, number)]
+
+
+def _configuration_in(name: str) -> int | None:
+    found = re.fullmatch(f"{_CONFIGURATION}([1-9][0-9]{{0,17}})", name)
+    return None if found is None else int(found[1])
 
 
 def _watched(session: Session, run_id: str) -> Watched:

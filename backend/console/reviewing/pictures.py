@@ -12,7 +12,7 @@ from backend.console import safety
 from backend.console.reviewing.queue import REVIEW
 from backend.console.visitor import Reviewer
 from backend.errors import NotFound
-from backend.intake import photo_store
+from backend.intake import photo_store, thumbnails
 from backend.people.staff import Person
 from backend.reviewing import review_items
 from backend.tables import Photo, PhotoId
@@ -23,12 +23,8 @@ _ONE = f"{REVIEW}/photos/{{photo_id}}"
 
 @router.get(f"{_ONE}/image")
 def image(photo_id: UUID, visitor: Reviewer, parts: PartsOfServer) -> Response:
-    _seen(parts, visitor.person, photo_id)
-    try:
-        content = photo_store.read(parts.storage, PhotoId(str(photo_id)))
-    except FileNotFoundError:
-        raise NotFound("The photo was withdrawn a moment ago.") from None
-    return _picture(content)
+    row = _seen(parts, visitor.person, photo_id)
+    return _picture(thumbnails.original(parts.storage, PhotoId(row.id)))
 
 
 @router.get(f"{_ONE}/small")

@@ -21,8 +21,8 @@ from backend.console.problem_pages import wants_page
 from backend.console.service.arguments import DataReaderCalls, EngineerCalls
 from backend.console.visitor import Visitor
 from backend.datasets import photo_samples
-from backend.errors import DomainError, NotFound
-from backend.intake import photo_store
+from backend.errors import DomainError
+from backend.intake import thumbnails
 from backend.reviewing import review_items
 from backend.runs.recipe_drafts import DEFAULT
 from backend.tables import Photo, PhotoId
@@ -128,10 +128,7 @@ def photo(photo_id: UUID, visitor: DataReaderCalls, parts: PartsOfServer) -> Res
     wanted = PhotoId(str(photo_id))
     with transaction_of(parts) as session:
         review_items.check_reviewable(review_items.found_by(session, visitor.person, wanted))
-    try:
-        content = photo_store.read(parts.storage, wanted)
-    except FileNotFoundError:
-        raise NotFound("The photo was withdrawn a moment ago.") from None
+    content = thumbnails.original(parts.storage, wanted)
     return Response(content, media_type="image/jpeg", headers=safety.headers())
 
 
