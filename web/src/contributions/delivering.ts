@@ -8,6 +8,9 @@ const NOT_FOUND = 404;
 /** After this a submission that was begun is at the server or will never be. */
 const TRY_IS_OVER_MILLISECONDS = 600_000;
 
+/** Too early to be sure of this photo; it says nothing of the others. */
+export class StillOnItsWay extends ServerUnreachable {}
+
 /**
  * Sends the next part of a photo, and returns whether the server has taken it; what it refuses is noted with the reason.
  * Rejects with `ServerUnreachable`, and with `ServerRefused` if the server does not know this phone.
@@ -63,7 +66,7 @@ async function readable(photo: Blob | null): Promise<Blob | null> {
 /** It never got there, which is as good as withdrawn; unless a try, given up here, may still arrive. */
 async function removeUnknown({ id, tried }: PhotoRow): Promise<boolean> {
   if (tried !== null && Math.abs(Date.now() - tried.at) < TRY_IS_OVER_MILLISECONDS) {
-    throw new ServerUnreachable("An earlier try may still arrive.", NOT_FOUND);
+    throw new StillOnItsWay("An earlier try may still arrive.");
   }
   await ownPhotos.change(id, () => null);
   return true;

@@ -1,5 +1,6 @@
+import type { IDBPObjectStore } from "idb";
 import { database } from "../storage/database.ts";
-import type { PhotoRow, Pictures } from "../storage/tables.ts";
+import type { PhotoRow, Pictures, Tables } from "../storage/tables.ts";
 import { announce } from "./changes.ts";
 import { ContributionError } from "./problems.ts";
 import type { Kept } from "./rules.ts";
@@ -10,20 +11,17 @@ import type { Kept } from "./rules.ts";
  */
 
 /** Rejects with `ContributionError` (`storage_full`) if there is no room. */
-export async function add(kept: Kept): Promise<void> {
-  const transaction = (await database()).transaction(["photos", "pictures"], "readwrite", { durability: "strict" });
-  const stores = [
-    transaction.objectStore("photos").put(kept.row),
-    transaction.objectStore("pictures").put(kept.pictures, kept.row.id),
-  ];
+export async function add({ row, pictures }: Kept): Promise<void> {
   try {
-    await Promise.all([...stores, transaction.done]);
+    await write(async (stores) => {
+      await stores.pictures.put(pictures, row.id);
+      await stores.rows.put(row);
+    });
   } catch (error) {
     throw error instanceof DOMException && error.name === "QuotaExceededError"
       ? new ContributionError("storage_full", "There is no room for this photo.")
       : error;
   }
-  announce();
 }
 
 /**
@@ -31,20 +29,18 @@ export async function add(kept: Kept): Promise<void> {
  * it; undefined if there is no such photo. Where `change` throws, nothing has changed.
  */
 export async function change(id: string, change: (kept: Kept) => Kept | null): Promise<Kept | null | undefined> {
-  const transaction = (await database()).transaction(["photos", "pictures"], "readwrite", { durability: "strict" });
-  const [rows, pictures] = [transaction.objectStore("photos"), transaction.objectStore("pictures")];
-  const before = joined(await rows.get(id), await pictures.get(id));
-  if (before === undefined) return undefined;
-  const after = change(before);
-  if (after === null) {
-    await Promise.all([rows.delete(id), pictures.delete(id), transaction.done]);
-  } else {
-    const isRepainted = after.pictures !== before.pictures;
-    const writes = [rows.put(after.row), ...(isRepainted ? [pictures.put(after.pictures, id)] : [])];
-    await Promise.all([...writes, transaction.done]);
-  }
-  announce();
-  return after;
+  return write(async ({ rows, pictures }) => {
+    const before = joined(await rows.get(id), await pictures.get(id));
+    const after = before && change(before);
+    if (after === null) {
+      await pictures.delete(id);
+      await rows.delete(id);
+    } else if (after !== undefined) {
+      if (after.pictures !== before?.pictures) await pictures.put(after.pictures, id);
+      await rows.put(after.row);
+    }
+    return after;
+  });
 }
 
 /** Like `change` for what the pictures have no part in. */
@@ -75,13 +71,37 @@ export async function all(): Promise<Kept[]> {
 
 /** Removes all of them. */
 export async function clear(): Promise<void> {
+  await write(async ({ rows, pictures }) => {
+    await pictures.clear();
+    await rows.clear();
+  });
+}
+
+interface Stores {
+  readonly rows: IDBPObjectStore<Tables, ("photos" | "pictures")[], "photos", "readwrite">;
+  readonly pictures: IDBPObjectStore<Tables, ("photos" | "pictures")[], "pictures", "readwrite">;
+}
+
+/** All that `work` does is written, or nothing of it. */
+async function write<Result>(work: (stores: Stores) => Promise<Result>): Promise<Result> {
   const transaction = (await database()).transaction(["photos", "pictures"], "readwrite", { durability: "strict" });
-  await Promise.all([
-    transaction.objectStore("photos").clear(),
-    transaction.objectStore("pictures").clear(),
-    transaction.done,
-  ]);
+  const stores = { rows: transaction.objectStore("photos"), pictures: transaction.objectStore("pictures") };
+  const working = work(stores).catch((error: unknown) => {
+    undo(transaction);
+    throw error;
+  });
+  const [result] = await Promise.all([working, transaction.done]);
   announce();
+  return result;
+}
+
+/** Without this, a browser would commit what was written before the failure. */
+function undo(transaction: { abort(): void }): void {
+  try {
+    transaction.abort();
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error; // It was undone already, which is what was wanted.
+  }
 }
 
 function joined(row: PhotoRow | undefined, pictures: Pictures | undefined): Kept | undefined {

@@ -149,7 +149,12 @@ export interface Tally {
 }
 
 export async function tally(): Promise<Tally> {
-  const rows = (await ownPhotos.rows()).filter(({ state }) => state !== "withdrawn");
+  return tallyOf(await ownPhotos.rows());
+}
+
+/** The same for photos that are at hand. */
+export function tallyOf(photos: readonly PhotoRow[]): Tally {
+  const rows = photos.filter(({ state }) => state !== "withdrawn");
   const accepted = rows.filter(({ fate }) => fate?.isAccepted === true);
   const undecided = rows.filter(({ fate, waiting }) => fate?.isAccepted === null || waiting.submission);
   return {

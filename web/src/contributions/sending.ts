@@ -7,7 +7,7 @@ import { settings } from "../storage/settings.ts";
 import type { Pause, PhotoRow } from "../storage/tables.ts";
 import { sendReports } from "../usage/reports.ts";
 import { waiting as waitingReports } from "../usage/usage.ts";
-import { sendPart } from "./delivering.ts";
+import { sendPart, StillOnItsWay } from "./delivering.ts";
 import { tellToForget } from "./forgetting.ts";
 import * as ownPhotos from "./own_photos.ts";
 import { nextAct, settled } from "./rules.ts";
@@ -36,8 +36,7 @@ export interface Sent {
 }
 
 const NOTHING: Sent = { delivered: 0, failure: null };
-/** Failures that concern one photo, and say nothing of the next: the server stumbled, or has not heard of it yet. */
-const OF_ONE_PHOTO: readonly (number | null)[] = [500, 404];
+const SERVER_ERROR = 500;
 
 /**
  * Tries everything once. `isAsked`: the resident has asked for it now, on whatever network, and whatever pause the
@@ -116,7 +115,7 @@ async function sendPhotos(to: Server, mayUpload: boolean): Promise<Sent> {
       if (!(error instanceof ServerUnreachable)) throw error;
       failure = error;
       left.add(photo.id);
-      if (!OF_ONE_PHOTO.includes(error.status)) return { delivered, failure };
+      if (error.status !== SERVER_ERROR && !(error instanceof StillOnItsWay)) return { delivered, failure };
     }
   }
 }

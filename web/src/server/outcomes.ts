@@ -1,4 +1,4 @@
-/** No answer, or one that asks to come back later. `status` is null where there was none that the server can give. */
+/** No answer, or one that asks to come back later. `status` is null where the server itself has not answered. */
 export class ServerUnreachable extends Error {
   override readonly name = "ServerUnreachable";
   readonly status: number | null;
@@ -60,7 +60,7 @@ export async function outcome<Read>(call: Promise<Received>, read: (data: unknow
   if (isProblem(error)) throw new ServerRefused(response.status, error.code, error.detail);
   // The one refusal that a proxy in front of the server is entitled to: the body never reaches the server.
   if (response.status === TOO_LARGE) throw new ServerRefused(TOO_LARGE, "too_large", detail);
-  throw new ServerUnreachable(detail, response.status);
+  throw new ServerUnreachable(detail);
 }
 
 async function reached(call: Promise<Received>): Promise<Received> {

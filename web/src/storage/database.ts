@@ -41,9 +41,12 @@ export async function change<Key extends keyof Documents>(
   change: (before: Documents[Key] | undefined) => Documents[Key],
 ): Promise<Documents[Key]> {
   const transaction = (await database()).transaction("documents", "readwrite", { durability: "strict" });
-  const after = change((await transaction.store.get(key)) as Documents[Key] | undefined);
-  await transaction.store.put(after, key);
-  await transaction.done;
+  const replace = async () => {
+    const after = change((await transaction.store.get(key)) as Documents[Key] | undefined);
+    await transaction.store.put(after, key);
+    return after;
+  };
+  const [after] = await Promise.all([replace(), transaction.done]);
   return after;
 }
 
