@@ -1,9 +1,9 @@
 """What a resident lets the city do with a photo, said anew at any time.
 
-Guarantees: from the commit on no reviewer is shown a photo whose sender no longer lets staff look, and no verdict
-on it is taken; no data set that is frozen holds one that may not be learned from, and no run begins on an older one that does.
-Models that have learned from it stay, and the answer names them. Given later, consent does the same as if it had been
-there at first.
+Guarantees: from the commit on no reviewer is shown a photo whose sender no longer lets staff look, and no verdict on it
+is taken; no data set that is frozen holds one that may not be learned from, and no run begins on an older one that
+does. Models that have learned from it stay, and the answer names them. Given later, consent does the same as if it had
+been there at first.
 """
 
 from sqlmodel import Session
