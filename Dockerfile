@@ -10,6 +10,7 @@ FROM node:22-slim AS web
 WORKDIR /app/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN npm ci
+COPY mobile_models/bin_symbols ../mobile_models/bin_symbols
 COPY web .
 COPY mobile_models/bin_symbols /app/mobile_models/bin_symbols
 RUN npm run build
