@@ -1,10 +1,17 @@
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
+import { watch } from "./contributions/changes.ts";
+import { type OwnPhoto, own } from "./contributions/photos.ts";
 import type { Guide } from "./guide/guide.ts";
 import { changeSettings, defaults, settings as keptSettings } from "./storage/settings.ts";
 import type { Settings } from "./storage/tables.ts";
 import { language, preferredLanguage, speak } from "./words/words.ts";
 
-/** What the resident has chosen, as it stands on the phone. */
+/**
+ * What the screens show, as signals: whoever reads one follows it. Everything here is read again from what is kept
+ * whenever this page, another tab or the service worker has changed it. The model has its own: `model_state.ts`.
+ */
+
+/** What the resident has chosen. */
 export const settings = signal<Settings>(defaults);
 
 /** Whether the browser believes that there is a network. It may be wrong about a yes, never about a no. */
@@ -13,25 +20,51 @@ export const isOnline = signal(navigator.onLine);
 /** The city's guide that was verified last; null before the first. */
 export const guide = signal<Guide | null>(null);
 
+/** The resident's own photos, newest first; null until they are read. */
+export const ownPhotos = signal<readonly OwnPhoto[] | null>(null);
+
+/** Whether this browser keeps nothing (or not any more), so that photos and choices last as long as this page. */
+export const keepsNothing = signal(false);
+
 /** Keeps the changes, then shows them. Rejects where the phone cannot keep them. */
 export async function choose(changes: Partial<Settings>): Promise<void> {
-  show(await changeSettings(changes));
+  settings.value = await changeSettings(changes);
 }
 
 /** Reads what is kept, and follows what happens outside of the page. Once, before the first screen. */
 export async function startState(): Promise<void> {
   addEventListener("online", followNetwork);
   addEventListener("offline", followNetwork);
-  show(await keptSettings());
+  watch(() => void readPhotos());
+  try {
+    settings.value = await keptSettings();
+  } catch {
+    keepsNothing.value = true; // The app answers all the same, and the screens say what is missing.
+  }
+  void readPhotos();
+  await speak(wantedLanguage());
+  effect(() => {
+    document.documentElement.dataset["theme"] = settings.value.theme;
+  });
+  effect(() => {
+    const wanted = wantedLanguage();
+    if (wanted !== language.peek()) void speak(wanted);
+  });
+}
+
+async function readPhotos(): Promise<void> {
+  try {
+    ownPhotos.value = await own();
+  } catch {
+    keepsNothing.value = true;
+    ownPhotos.value ??= [];
+  }
 }
 
 function followNetwork(): void {
   isOnline.value = navigator.onLine;
 }
 
-function show(changed: Settings): void {
-  settings.value = changed;
-  document.documentElement.dataset["theme"] = changed.theme;
-  const wanted = changed.language ?? preferredLanguage(navigator.languages);
-  if (wanted !== language.value) void speak(wanted);
+function wantedLanguage() {
+  return settings.value.language ?? preferredLanguage(navigator.languages);
 }

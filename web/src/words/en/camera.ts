@@ -23,6 +23,7 @@ export const camera = {
   "camera.waiting_for_model": "Waiting for the model",
   "camera.no_photo": "This file could not be read as a photo. Try a JPEG, PNG or WebP.",
   "camera.failed": "The photo could not be looked at. Please try again.",
+  "camera.last": "The last answer, of {time}",
   "camera.how": "How it works",
   "camera.how.one": "Fill the frame with one thing.",
   "camera.how.two": "The answer comes from this device, also without a network.",

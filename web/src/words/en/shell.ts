@@ -14,6 +14,7 @@ export const shell = {
   "app.go_to_camera": "To the camera",
   "app.broken": "Something went wrong",
   "app.broken.why": "Nothing that you kept is lost. Loading the page again usually helps.",
+  "app.failed": "That did not work. Please try again.",
   "app.reload": "Load again",
 
   "nav.camera": "Camera",

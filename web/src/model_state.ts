@@ -1,0 +1,66 @@
+import { signal } from "@preact/signals";
+import { guide } from "./app_state.ts";
+import { type Answer, type Phone, PhoneError, type PhoneEvent, type RunningModel } from "./phone/phone.ts";
+
+/** `opening`: it is read from the phone. `loading`: it comes from the network. `unavailable`: nothing answers here. */
+export type ModelState =
+  | { readonly kind: "opening" }
+  | { readonly kind: "loading"; readonly receivedBytes: number; readonly totalBytes: number }
+  | { readonly kind: "ready" }
+  | { readonly kind: "unavailable"; readonly code: string };
+
+/** The model that answers now; null until there is one. It stays while a newer one is loaded. */
+export const model = signal<RunningModel | null>(null);
+
+export const modelState = signal<ModelState>({ kind: "opening" });
+
+let phone: Phone | null = null;
+let opened: Promise<RunningModel> | null = null;
+
+/** Opens the model and the guide in the background; what comes of it is told by the signals. */
+export function startModel(connected: Phone): void {
+  phone = connected;
+  phone.listen(follow);
+  void readGuide(phone);
+  openModel();
+}
+
+/** Tries again where no model could be opened. */
+export function openModel(): void {
+  if (phone === null || modelState.value.kind === "ready") return;
+  modelState.value = { kind: "opening" };
+  opened = phone.open();
+  opened.then(show, (error: unknown) => {
+    modelState.value = { kind: "unavailable", code: error instanceof PhoneError ? error.code : "phone_stopped" };
+  });
+}
+
+/** Waits for the model, however long it takes, and for its answer. Rejects with `PhoneError`. */
+export async function classify(photo: Blob): Promise<Answer> {
+  if (phone === null || opened === null) throw new PhoneError("no_model", "The model was never opened.");
+  await opened;
+  return phone.classify(photo);
+}
+
+function follow(event: PhoneEvent): void {
+  switch (event.kind) {
+    case "download":
+      if (model.value === null) modelState.value = { ...event, kind: "loading" };
+      break;
+    case "model":
+      show(event.model);
+      break;
+    case "guide":
+      guide.value = event.guide;
+      break;
+  }
+}
+
+function show(running: RunningModel): void {
+  model.value = running;
+  modelState.value = { kind: "ready" };
+}
+
+async function readGuide(from: Phone): Promise<void> {
+  guide.value ??= await from.guide();
+}

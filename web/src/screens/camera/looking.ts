@@ -1,0 +1,30 @@
+import { ContributionError } from "../../contributions/problems.ts";
+import { keep } from "../../contributions/photos.ts";
+import { classify } from "../../model_state.ts";
+import { PhoneError } from "../../phone/phone.ts";
+import { PASSING, passing } from "../answer/passing.ts";
+
+/**
+ * Lets the model look at a photo and keeps both; returns under which id the answer is to be shown. An answer is shown
+ * even where there is no room to keep it.
+ */
+export async function lookAt(photo: Blob): Promise<string> {
+  const answer = await classify(photo);
+  try {
+    return await keep(photo, answer);
+  } catch (error) {
+    if (error instanceof ContributionError && error.code === "no_photo") throw error;
+    passing.value = { photo, answer };
+    return PASSING;
+  }
+}
+
+/** The words for why there is no answer. */
+export type LookProblem = "camera.no_photo" | "camera.failed" | "model.unavailable.why";
+
+/** What to say where a photo could not be looked at. */
+export function wordsFor(error: unknown): LookProblem {
+  const code = error instanceof PhoneError || error instanceof ContributionError ? error.code : "";
+  if (code === "no_photo") return "camera.no_photo";
+  return code === "no_model" ? "model.unavailable.why" : "camera.failed";
+}
