@@ -1,4 +1,5 @@
 import { change, read } from "../storage/database.ts";
+import { unlessFull } from "../storage/full_disk.ts";
 import type { Counted } from "../storage/tables.ts";
 import * as counts from "./counts.ts";
 import { type Counter, NOTHING, type PhoneKind } from "./counts.ts";
@@ -76,10 +77,6 @@ export function settle(reportId: string): Promise<void> {
   return keep((counted) => counts.settle(counted, reportId));
 }
 
-async function keep(rule: (counted: Counted) => Counted): Promise<void> {
-  try {
-    await change("usage", (counted) => rule(counted ?? NOTHING));
-  } catch (error) {
-    if (!(error instanceof DOMException && error.name === "QuotaExceededError")) throw error;
-  }
+function keep(rule: (counted: Counted) => Counted): Promise<void> {
+  return unlessFull(() => change("usage", (counted) => rule(counted ?? NOTHING)));
 }
