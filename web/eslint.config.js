@@ -36,7 +36,7 @@ export default defineConfig(
   },
   { files: ["**/*.js"], extends: [typescript.configs.disableTypeChecked] },
   { files: ["**/*.tsx"], extends: [hooks.configs.flat.recommended] },
-  LAYERS.flatMap((layer, place) =>
+  LAYERS.slice(1).flatMap((layer, above) =>
     layer.map((folder) => ({
       files: [`src/${folder}/**`],
       rules: {
@@ -45,7 +45,7 @@ export default defineConfig(
           {
             patterns: [
               {
-                group: [...LAYERS.slice(0, place).flat(), ...layer.filter((other) => other !== folder)].flatMap(
+                group: [...LAYERS.slice(0, above + 1).flat(), ...layer.filter((other) => other !== folder)].flatMap(
                   (upper) => [`**/${upper}/**`],
                 ),
                 message: "This folder must not know that one: see LAYERS in eslint.config.js.",

@@ -1,3 +1,4 @@
+import { settings } from "./app_state.ts";
 import { addressOf, route } from "./router.ts";
 import { LinkButton } from "./parts/button.tsx";
 import { EmptyState } from "./parts/empty_state.tsx";
@@ -6,6 +7,17 @@ import { LiveRegion } from "./parts/live_region.tsx";
 import { Navigation } from "./parts/navigation.tsx";
 import { Screen } from "./parts/screen.tsx";
 import type { Route } from "./router.ts";
+import { Answer } from "./screens/answer/answer.tsx";
+import { Camera } from "./screens/camera/camera.tsx";
+import { Mine } from "./screens/mine/mine.tsx";
+import { Model } from "./screens/model/model.tsx";
+import { Photo } from "./screens/photo/photo.tsx";
+import { Privacy } from "./screens/privacy/privacy.tsx";
+import { BinContents } from "./screens/search/bin.tsx";
+import { Search } from "./screens/search/search.tsx";
+import { Settings } from "./screens/settings/settings.tsx";
+import { Share } from "./screens/share/share.tsx";
+import { Welcome } from "./screens/welcome/welcome.tsx";
 import { t } from "./words/words.ts";
 
 /** The places that the navigation leads to, each with the screens that belong to it. */
@@ -23,20 +35,22 @@ const PLACES = [
 export function App() {
   const here = route.value;
   return (
-    <div class="app">
+    <div class={settings.value.isWelcomed ? "app" : "app bare"}>
       <a class="skip" href="#content">
         {t("app.skip")}
       </a>
       <div class="banner" />
       <CurrentScreen />
-      <Navigation
-        destinations={PLACES.map(({ screen, icon, holds }) => ({
-          href: addressOf(screen),
-          icon,
-          label: t(`nav.${screen}`),
-          isCurrent: holds.some((each) => each === here.screen),
-        }))}
-      />
+      {settings.value.isWelcomed && (
+        <Navigation
+          destinations={PLACES.map(({ screen, icon, holds }) => ({
+            href: addressOf(screen),
+            icon,
+            label: t(`nav.${screen}`),
+            isCurrent: holds.some((each) => each === here.screen),
+          }))}
+        />
+      )}
       <LiveRegion />
     </div>
   );
@@ -44,17 +58,28 @@ export function App() {
 
 function CurrentScreen() {
   const here = route.value;
+  if (!settings.value.isWelcomed) return <Welcome />;
   switch (here.screen) {
     case "camera":
+      return <Camera />;
     case "answer":
+      return <Answer key={here.id} id={here.id} />;
     case "share":
+      return <Share key={here.id} id={here.id} />;
     case "search":
+      return <Search />;
     case "bin":
+      return <BinContents key={here.id} id={here.id} />;
     case "mine":
+      return <Mine />;
     case "photo":
+      return <Photo key={here.id} id={here.id} />;
     case "settings":
+      return <Settings />;
     case "privacy":
+      return <Privacy />;
     case "model":
+      return <Model />;
     case "missing":
       return <Missing />;
   }

@@ -5,6 +5,8 @@ export interface Option<Value extends string> {
   readonly value: Value;
   readonly label: string;
   readonly hint?: string;
+  /** Where the label is in another language than the page. */
+  readonly lang?: string;
 }
 
 interface ChoiceProps<Value extends string> {
@@ -93,7 +95,7 @@ export function Segmented<Value extends string>(props: ChoiceProps<Value>) {
                 props.onChange(option.value);
               }}
             />
-            <span>{option.label}</span>
+            <span lang={option.lang}>{option.label}</span>
           </label>
         ))}
       </div>

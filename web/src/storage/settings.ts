@@ -11,7 +11,7 @@ export const defaults: Settings = {
   allowsTraining: false,
   precision: "district",
   sendsOnUnmeteredOnly: false,
-  updatesOnUnmeteredOnly: true,
+  updatesOnUnmeteredOnly: false,
 };
 
 export async function settings(): Promise<Settings> {

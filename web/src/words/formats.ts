@@ -9,10 +9,13 @@ export function number(value: number, digits = 0): string {
   return new Intl.NumberFormat(language.value, { maximumFractionDigits: digits }).format(value);
 }
 
+const SMALLEST_UNIT = ["kilobyte", 1e3] as const;
+const UNITS = [["gigabyte", 1e9], ["megabyte", 1e6], SMALLEST_UNIT] as const;
+
 /** A size as people read it: "24.8 MB". A megabyte has a million bytes, as shops and phones count. */
 export function bytes(count: number): string {
-  const unit = count >= 1e6 ? "megabyte" : "kilobyte";
-  const value = count / (unit === "megabyte" ? 1e6 : 1e3);
+  const [unit, size] = UNITS.find(([, least]) => count >= least) ?? SMALLEST_UNIT;
+  const value = count / size;
   return new Intl.NumberFormat(language.value, {
     style: "unit",
     unit,

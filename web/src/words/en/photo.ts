@@ -1,5 +1,4 @@
 export const photo = {
-  "photo.title": "Photo of {day}",
   "photo.picture": "The photo of {label}",
   "photo.no_picture": "The picture is not kept on this phone any more.",
   "photo.gone": "This photo is not here any more",
@@ -25,6 +24,7 @@ export const photo = {
   "photo.story.arrived": "Arrived at the city",
   "photo.story.checked_counts": "Somebody checked it, and it counts: {label}",
   "photo.story.checked_other": "Somebody checked it and decided: {label}",
+  "photo.story.checked_unusable": "Somebody checked it; it cannot be used to learn from",
   "photo.story.correction_in_model": "Your correction is in model {release}",
   "photo.story.photo_in_model": "Your photo is in model {release}",
   "photo.story.set_aside": "The city put it aside; nobody sees it, and no model learns from it",
@@ -40,18 +40,14 @@ export const photo = {
   "photo.try_again": "Try again",
 
   "photo.consent": "Who may use it",
-  "photo.consent.learned": {
-    one: "Model {releases} has learned from it already. Later ones will not.",
-    other: "Models {releases} have learned from it already. Later ones will not.",
-  },
+  "photo.consent.learned": "Learned already: model {releases}. Later ones will not.",
   "photo.consent.waits": "The city is told as soon as there is a network.",
   "photo.withdraw": "Withdraw it",
   "photo.withdraw.title": "Withdraw this photo?",
   "photo.withdraw.why":
     "The city deletes it, and no later model is made with it. This cannot be undone. It is deleted on this phone, too.",
+  "photo.clear": "Remove it from the list",
   "photo.delete": "Delete it",
   "photo.delete.title": "Delete this photo?",
   "photo.delete.why": "It is on this phone only, and will be gone.",
-  "photo.keep": "Keep it",
-  "photo.failed": "That did not work. Please try again.",
 } as const;

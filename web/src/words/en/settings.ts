@@ -2,7 +2,6 @@ export const settings = {
   "settings.title": "Settings",
   "settings.look": "Language and look",
   "settings.language": "Language",
-  "settings.language.own": "As on this phone",
   "settings.theme": "Brightness",
   "settings.theme.system": "As the phone",
   "settings.theme.light": "Light",
@@ -13,7 +12,7 @@ export const settings = {
   "settings.send_wifi": "Send photos over Wi-Fi only",
   "settings.update_wifi": "Load new models over Wi-Fi only",
   "settings.wifi_unknown":
-    "This browser does not say whether it is on Wi-Fi. What may go over Wi-Fi only goes out when you press “Send now”.",
+    "This browser does not say whether it is on Wi-Fi. What waits for Wi-Fi then waits until you ask for it: with “Send now” under “My photos”, and “Look for an update” under “Model and updates”.",
 
   "settings.sharing": "Photos for the city",
   "settings.sharing.why": "What a photo begins with. Before each one is sent you see this, and can choose otherwise.",

@@ -5,6 +5,7 @@ export const welcome = {
   "welcome.private": "No photo leaves this phone unless you send it. You need no account.",
   "welcome.help": "Would you like to help it learn?",
   "welcome.help.why": "It is sometimes wrong. Photos that you correct teach the next model.",
+  "welcome.help.choice": "Your choice",
   "welcome.keep": "Keep everything on this phone",
   "welcome.keep.why": "You get answers. Nothing is sent.",
   "welcome.send": "Help with photos that I choose",
@@ -12,7 +13,6 @@ export const welcome = {
   "welcome.may": "With the photos that I send",
   "welcome.later": "Every choice can be changed later, in Settings and for each photo.",
   "welcome.start": "Start",
-  "welcome.language": "Language",
   "welcome.model": "The model",
   "welcome.ready": "Ready. From now on it answers without a network.",
 } as const;

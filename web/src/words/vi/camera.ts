@@ -23,6 +23,7 @@ export const camera = {
   "camera.waiting_for_model": "Đang chờ mô hình",
   "camera.no_photo": "Không đọc được tệp này như một ảnh. Hãy thử JPEG, PNG hoặc WebP.",
   "camera.failed": "Không xem được ảnh. Hãy thử lại.",
+  "camera.last": "Câu trả lời gần nhất, lúc {time}",
   "camera.how": "Cách dùng",
   "camera.how.one": "Để một món đồ lấp đầy khung.",
   "camera.how.two": "Câu trả lời do chính thiết bị này đưa ra, cả khi không có mạng.",

@@ -1,5 +1,4 @@
 export const photo = {
-  "photo.title": "Ảnh ngày {day}",
   "photo.picture": "Ảnh: {label}",
   "photo.no_picture": "Hình không còn được lưu trên điện thoại này.",
   "photo.gone": "Ảnh này không còn ở đây",
@@ -25,6 +24,7 @@ export const photo = {
   "photo.story.arrived": "Đã đến thành phố",
   "photo.story.checked_counts": "Đã có người kiểm tra và ảnh được tính: {label}",
   "photo.story.checked_other": "Đã có người kiểm tra và quyết định: {label}",
+  "photo.story.checked_unusable": "Đã có người kiểm tra; ảnh không dùng được để học",
   "photo.story.correction_in_model": "Điều bạn sửa đã vào mô hình {release}",
   "photo.story.photo_in_model": "Ảnh của bạn đã vào mô hình {release}",
   "photo.story.set_aside": "Thành phố đã để ảnh riêng ra; không ai thấy và không mô hình nào học từ ảnh",
@@ -40,15 +40,14 @@ export const photo = {
   "photo.try_again": "Thử lại",
 
   "photo.consent": "Ai được dùng ảnh",
-  "photo.consent.learned": { other: "Mô hình {releases} đã học từ ảnh này. Các mô hình sau thì không." },
+  "photo.consent.learned": "Đã học từ ảnh này: mô hình {releases}. Các mô hình sau thì không.",
   "photo.consent.waits": "Thành phố sẽ được báo ngay khi có mạng.",
   "photo.withdraw": "Rút ảnh lại",
   "photo.withdraw.title": "Rút ảnh này lại?",
   "photo.withdraw.why":
     "Thành phố sẽ xóa ảnh, và không mô hình nào sau này học từ ảnh nữa. Không thể hoàn tác. Ảnh cũng bị xóa trên điện thoại này.",
+  "photo.clear": "Bỏ khỏi danh sách",
   "photo.delete": "Xóa ảnh",
   "photo.delete.title": "Xóa ảnh này?",
   "photo.delete.why": "Ảnh chỉ có trên điện thoại này và sẽ mất hẳn.",
-  "photo.keep": "Giữ lại",
-  "photo.failed": "Không thực hiện được. Hãy thử lại.",
 } as const;

@@ -4,7 +4,6 @@ export const privacy = {
   "privacy.here.photos": { other: "{n} ảnh" },
   "privacy.here.photos.why": "Cùng với câu trả lời của điện thoại và của bạn.",
   "privacy.here.rest": "Mô hình, hướng dẫn của thành phố và cài đặt của bạn",
-  "privacy.here.space": "Tổng cộng {size}",
   "privacy.sent": "Ở thành phố",
   "privacy.sent.none": "Bạn chưa gửi ảnh nào.",
   "privacy.sent.photos": { other: "{n} ảnh bạn đã gửi" },
@@ -17,7 +16,7 @@ export const privacy = {
   "privacy.export.why":
     "Một tệp gồm ảnh, câu trả lời và những gì bạn đã sửa, cùng với những gì thành phố lưu về chúng.",
   "privacy.export.busy": "Đang gom lại",
-  "privacy.export.done": "Tệp đã sẵn sàng.",
+  "privacy.export.save": "Lưu tệp ({size})",
   "privacy.export.failed": "Không tạo được tệp. Cần có mạng để hỏi thành phố.",
   "privacy.withdraw": "Rút lại tất cả ảnh",
   "privacy.withdraw.why": "Thành phố sẽ xóa mọi ảnh bạn đã gửi.",
@@ -28,15 +27,12 @@ export const privacy = {
   },
   "privacy.withdraw.confirm": "Rút lại tất cả",
   "privacy.withdraw.done": "Đã rút lại tất cả ảnh.",
-  "privacy.withdraw.later": "Đã rút lại tất cả ảnh. Thành phố sẽ được báo ngay khi có mạng.",
+  "privacy.told_later": "Thành phố sẽ được báo ngay khi có mạng.",
   "privacy.forget": "Quên điện thoại này",
-  "privacy.forget.why": "Rút lại mọi thứ và xóa sạch ứng dụng như chưa từng có ở đây.",
+  "privacy.forget.why": "Rút lại mọi thứ và bắt đầu lại như chưa từng có ứng dụng ở đây.",
   "privacy.forget.title": "Quên điện thoại này?",
   "privacy.forget.sure":
-    "Tất cả ảnh sẽ được rút lại ở thành phố, số của điện thoại này bị xóa ở đó; ảnh, cài đặt và mô hình bị xóa ở đây. Không thể hoàn tác.",
+    "Tất cả ảnh sẽ được rút lại ở thành phố, và số của điện thoại này bị xóa ở đó. Ảnh và cài đặt bị xóa ở đây. Không thể hoàn tác.",
   "privacy.forget.confirm": "Quên tất cả",
-  "privacy.forget.no_network":
-    "Không kết nối được với máy chủ của thành phố nên chưa thể báo. Chưa xóa gì cả; hãy thử lại khi có mạng.",
-  "privacy.keep": "Giữ lại tất cả",
-  "privacy.failed": "Không thực hiện được. Hãy thử lại.",
+  "privacy.forget.done": "Đã quên điện thoại này.",
 } as const;

@@ -2,7 +2,6 @@ export const settings = {
   "settings.title": "Cài đặt",
   "settings.look": "Ngôn ngữ và giao diện",
   "settings.language": "Ngôn ngữ",
-  "settings.language.own": "Như điện thoại này",
   "settings.theme": "Độ sáng",
   "settings.theme.system": "Như điện thoại",
   "settings.theme.light": "Sáng",
@@ -13,7 +12,7 @@ export const settings = {
   "settings.send_wifi": "Chỉ gửi ảnh qua Wi-Fi",
   "settings.update_wifi": "Chỉ tải mô hình mới qua Wi-Fi",
   "settings.wifi_unknown":
-    "Trình duyệt này không cho biết có đang dùng Wi-Fi không. Những gì chỉ được gửi qua Wi-Fi sẽ gửi khi bạn bấm “Gửi ngay”.",
+    "Trình duyệt này không cho biết có đang dùng Wi-Fi không. Những gì chờ Wi-Fi sẽ chờ đến khi bạn yêu cầu: bấm “Gửi ngay” trong “Ảnh của tôi”, và “Tìm bản cập nhật” trong “Mô hình và cập nhật”.",
 
   "settings.sharing": "Ảnh cho thành phố",
   "settings.sharing.why":

@@ -14,6 +14,7 @@ export const shell = {
   "app.go_to_camera": "Đến máy ảnh",
   "app.broken": "Đã có lỗi xảy ra",
   "app.broken.why": "Những gì bạn đã lưu không mất. Thường chỉ cần tải lại trang.",
+  "app.failed": "Không thực hiện được. Hãy thử lại.",
   "app.reload": "Tải lại",
 
   "nav.camera": "Máy ảnh",

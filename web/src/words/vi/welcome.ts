@@ -5,6 +5,7 @@ export const welcome = {
   "welcome.private": "Không ảnh nào rời khỏi điện thoại này nếu bạn không gửi. Bạn không cần tài khoản.",
   "welcome.help": "Bạn có muốn giúp ứng dụng học không?",
   "welcome.help.why": "Đôi khi ứng dụng trả lời sai. Những ảnh bạn sửa sẽ dạy cho mô hình tiếp theo.",
+  "welcome.help.choice": "Lựa chọn của bạn",
   "welcome.keep": "Giữ mọi thứ trên điện thoại này",
   "welcome.keep.why": "Bạn vẫn nhận được câu trả lời. Không gửi gì đi.",
   "welcome.send": "Giúp bằng những ảnh tôi chọn",
@@ -12,7 +13,6 @@ export const welcome = {
   "welcome.may": "Với những ảnh tôi gửi",
   "welcome.later": "Mọi lựa chọn đều có thể đổi sau này, trong phần Cài đặt và cho từng ảnh.",
   "welcome.start": "Bắt đầu",
-  "welcome.language": "Ngôn ngữ",
   "welcome.model": "Mô hình",
   "welcome.ready": "Đã sẵn sàng. Từ giờ ứng dụng trả lời mà không cần mạng.",
 } as const;

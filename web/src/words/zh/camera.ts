@@ -22,6 +22,7 @@ export const camera = {
   "camera.waiting_for_model": "正在等待模型",
   "camera.no_photo": "这个文件无法作为照片读取。请试试 JPEG、PNG 或 WebP。",
   "camera.failed": "没能看成这张照片。请再试一次。",
+  "camera.last": "上一个答案，{time}",
   "camera.how": "怎么用",
   "camera.how.one": "让一件东西占满画框。",
   "camera.how.two": "答案由这台设备给出，没有网络也行。",

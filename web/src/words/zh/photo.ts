@@ -1,5 +1,4 @@
 export const photo = {
-  "photo.title": "{day}的照片",
   "photo.picture": "照片：{label}",
   "photo.no_picture": "这部手机上已不再保存这张照片。",
   "photo.gone": "这张照片已不在这里",
@@ -25,6 +24,7 @@ export const photo = {
   "photo.story.arrived": "已送达城市",
   "photo.story.checked_counts": "已有人检查并采纳：{label}",
   "photo.story.checked_other": "已有人检查，结论是：{label}",
+  "photo.story.checked_unusable": "已有人检查；它无法用来学习",
   "photo.story.correction_in_model": "您的纠正已用于模型 {release}",
   "photo.story.photo_in_model": "您的照片已用于模型 {release}",
   "photo.story.set_aside": "城市已将它搁置；无人能看到，也没有模型用它学习",
@@ -40,14 +40,13 @@ export const photo = {
   "photo.try_again": "再试一次",
 
   "photo.consent": "谁可以使用它",
-  "photo.consent.learned": { other: "模型 {releases} 已用它学习过，以后的模型不会再用。" },
+  "photo.consent.learned": "已用它学习过：模型 {releases}。以后的模型不会再用。",
   "photo.consent.waits": "一有网络就会告知城市。",
   "photo.withdraw": "撤回",
   "photo.withdraw.title": "撤回这张照片？",
   "photo.withdraw.why": "城市会删除它，以后的模型也不再用它。此操作无法撤销。这部手机上的照片也会一并删除。",
+  "photo.clear": "从列表中移除",
   "photo.delete": "删除",
   "photo.delete.title": "删除这张照片？",
   "photo.delete.why": "它只在这部手机上，删除后就没有了。",
-  "photo.keep": "保留",
-  "photo.failed": "没有成功。请再试一次。",
 } as const;

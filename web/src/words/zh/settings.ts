@@ -2,7 +2,6 @@ export const settings = {
   "settings.title": "设置",
   "settings.look": "语言和外观",
   "settings.language": "语言",
-  "settings.language.own": "跟随手机",
   "settings.theme": "明暗",
   "settings.theme.system": "跟随手机",
   "settings.theme.light": "浅色",
@@ -12,7 +11,8 @@ export const settings = {
   "settings.network": "网络",
   "settings.send_wifi": "仅用 Wi-Fi 发送照片",
   "settings.update_wifi": "仅用 Wi-Fi 下载新模型",
-  "settings.wifi_unknown": "这个浏览器不告知是否在用 Wi-Fi。限定用 Wi-Fi 的内容，会在您点“立即发送”时发出。",
+  "settings.wifi_unknown":
+    "这个浏览器不告知是否在用 Wi-Fi。等待 Wi-Fi 的内容会一直等到您要求为止：在“我的照片”中点“立即发送”，在“模型和更新”中点“检查更新”。",
 
   "settings.sharing": "给城市的照片",
   "settings.sharing.why": "每张照片的初始选择。每次发送前您都会看到，也可以另选。",

@@ -14,6 +14,7 @@ export const shell = {
   "app.go_to_camera": "去拍照",
   "app.broken": "出错了",
   "app.broken.why": "您保存的内容没有丢失。重新加载页面通常就能解决。",
+  "app.failed": "没有成功。请再试一次。",
   "app.reload": "重新加载",
 
   "nav.camera": "拍照",

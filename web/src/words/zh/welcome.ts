@@ -5,6 +5,7 @@ export const welcome = {
   "welcome.private": "除非您主动发送，照片不会离开这部手机。无需注册账号。",
   "welcome.help": "愿意帮它学习吗？",
   "welcome.help.why": "它有时会答错。您纠正过的照片能教会下一个模型。",
+  "welcome.help.choice": "您的选择",
   "welcome.keep": "一切都留在这部手机上",
   "welcome.keep.why": "照样得到答案，什么都不发送。",
   "welcome.send": "用我选定的照片帮忙",
@@ -12,7 +13,6 @@ export const welcome = {
   "welcome.may": "对我发送的照片",
   "welcome.later": "所有选择以后都能更改：在“设置”里，或针对每张照片。",
   "welcome.start": "开始使用",
-  "welcome.language": "语言",
   "welcome.model": "模型",
   "welcome.ready": "准备好了。从现在起，没有网络也能回答。",
 } as const;

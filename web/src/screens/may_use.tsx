@@ -1,0 +1,30 @@
+import { Toggle } from "../parts/choices.tsx";
+import type { Choice } from "../storage/tables.ts";
+import { t } from "../words/words.ts";
+
+type Uses = Pick<Choice, "allowsReview" | "allowsTraining">;
+
+/** What others may do with photos that are sent, in plain words. */
+export function MayUse(props: { readonly choice: Uses; readonly onChange: (choice: Uses) => void }) {
+  const { allowsReview, allowsTraining } = props.choice;
+  return (
+    <div class="rows">
+      <Toggle
+        label={t("share.review")}
+        hint={t("share.review.why")}
+        isOn={allowsReview}
+        onChange={(isOn) => {
+          props.onChange({ allowsReview: isOn, allowsTraining });
+        }}
+      />
+      <Toggle
+        label={t("share.training")}
+        hint={t("share.training.why")}
+        isOn={allowsTraining}
+        onChange={(isOn) => {
+          props.onChange({ allowsReview, allowsTraining: isOn });
+        }}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,41 @@
+import { modelState, openModel } from "../model_state.ts";
+import { Button } from "../parts/button.tsx";
+import { Notice } from "../parts/notice.tsx";
+import { Progress } from "../parts/progress.tsx";
+import { bytes } from "../words/formats.ts";
+import { t } from "../words/words.ts";
+
+/** How far the model is from its first answer. */
+export function ModelProgress() {
+  const state = modelState.value;
+  switch (state.kind) {
+    case "opening":
+      return <Progress label={t("model.opening")} share={null} />;
+    case "loading":
+      return (
+        <Progress label={t("model.downloading")} share={state.receivedBytes / state.totalBytes}>
+          {t("model.downloading.why", { received: bytes(state.receivedBytes), total: bytes(state.totalBytes) })}
+        </Progress>
+      );
+    case "ready":
+      return (
+        <Notice kind="good" title={t("welcome.model")}>
+          {t("welcome.ready")}
+        </Notice>
+      );
+    case "unavailable":
+      return (
+        <Notice
+          kind="warning"
+          title={t("model.unavailable")}
+          action={
+            <Button icon="retry" onClick={openModel}>
+              {t("app.retry")}
+            </Button>
+          }
+        >
+          {t(state.code === "no_model" ? "model.unavailable.no_network" : "model.unavailable.why")}
+        </Notice>
+      );
+  }
+}

@@ -1,0 +1,48 @@
+import { signal } from "@preact/signals";
+import type { Phone, Surroundings } from "./phone/phone.ts";
+import { surroundings } from "./phone/surroundings.ts";
+import { change, read } from "./storage/database.ts";
+import type { LastLook } from "./storage/tables.ts";
+
+/** How long a look lasts: whoever comes back earlier is not worth another. */
+const LASTS_MILLISECONDS = 3_600_000;
+
+const ANYWHERE: Surroundings = { isUnmetered: true, isCharging: true, isIdle: true };
+
+/** What came of the last look for updates, also of one before this start; null before the first. */
+export const lastLook = signal<LastLook | null>(null);
+
+export const isLooking = signal(false);
+
+let phone: Phone | null = null;
+
+/** Looks for updates now, and whenever somebody comes back to the app after a while or a network does. */
+export async function startUpdating(connected: Phone): Promise<void> {
+  phone = connected;
+  lastLook.value = (await read("lastLook")) ?? null;
+  document.addEventListener("visibilitychange", lookIfLongAgo);
+  addEventListener("online", lookIfLongAgo);
+  await look();
+}
+
+/**
+ * Looks for updates, and follows them as far as where the phone is allows it; what comes of it is in `lastLook`. What the
+ * resident has asked for (`isAsked`) waits for nothing.
+ */
+export async function look(isAsked = false): Promise<void> {
+  if (phone === null || isLooking.value) return;
+  isLooking.value = true;
+  try {
+    const outcome = await phone.update(isAsked ? ANYWHERE : await surroundings());
+    const { state, release } = outcome;
+    const reason = outcome.state === "refused" ? outcome.reason : null;
+    lastLook.value = await change("lastLook", () => ({ at: Date.now(), state, reason, release }));
+  } finally {
+    isLooking.value = false;
+  }
+}
+
+function lookIfLongAgo(): void {
+  const { at } = lastLook.value ?? { at: 0 };
+  if (document.visibilityState === "visible" && Math.abs(Date.now() - at) > LASTS_MILLISECONDS) void look();
+}
