@@ -75,7 +75,7 @@ def redirect(location: str, *, said: str = "") -> Response:
 def here(path: str) -> str:
     """Return `path` if it leads into the console, else the console's first page: nobody is sent elsewhere."""
     inside = path == "/console" or path.startswith(("/console/", "/console?"))
-    leads_out = any(sign in unquote(path) for sign in ("\\", "//", "/.."))
+    leads_out = any(sign in unquote(path.partition("?")[0]) for sign in ("\\", "//", "/.."))
     return path if inside and not leads_out else "/console"
 
 
