@@ -18,6 +18,7 @@ from mobile_models.evaluation import Blessing, EvaluationReport, Verdict
 from mobile_models.label_set import TRASHNET
 from mobile_models.manifest import ReleaseManifest
 from training import recipe
+from training import run as training_run
 from training.dataset import DatasetSnapshot, SeenPhotos, Split, freeze_folder, holdout_digest
 from training.evaluation.model_outputs import ModelOutputs
 from training.feature_cache.feature_store import FeatureStore
@@ -30,12 +31,20 @@ from training.validation_report import ValidationReport
 PATIENCE_SECONDS = 240
 
 
-def command(snapshot: Path, run: Path, wanted: Recipe, **options: object) -> list[str]:
+def arguments(snapshot: Path, run: Path, wanted: Recipe, **options: object) -> list[str]:
     file = run.with_suffix(".recipe.json")
     wanted.write(file)
-    given = {"snapshot": snapshot, "run": run, "recipe": file, "weights": "random", "threads": 1, **options}
-    parts = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-    return [sys.executable, "-m", "training.run", *parts]
+    given = {"snapshot": snapshot, "run": run, "recipe": file, "weights": "random", **options}
+    return [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def train(snapshot: Path, run: Path, wanted: Recipe, *flags: str, **options: object) -> int:
+    """Run the command in this process: starting one takes longer than these runs train, and tests below start some."""
+    return training_run.main([*arguments(snapshot, run, wanted, **options), *flags])
+
+
+def command(snapshot: Path, run: Path, wanted: Recipe, **options: object) -> list[str]:
+    return [sys.executable, "-m", "training.run", *arguments(snapshot, run, wanted, threads=1, **options)]
 
 
 def finish(*arguments: str) -> int:
@@ -66,7 +75,7 @@ def finished(snapshot_directory: Path, drawn_folder: Path, tmp_path_factory: pyt
         "minimum_photos_per_class": 4,
         "outside": drawn_folder,
     }
-    assert finish(*command(snapshot_directory, run.path, learns, **options)) == ExitCode.DONE
+    assert train(snapshot_directory, run.path, learns, **options) == ExitCode.DONE
     return run
 
 
@@ -151,7 +160,7 @@ def test_a_challenger_goes_on_from_the_champion_and_is_measured_beside_it(
 ) -> None:
     run = RunDirectory(tmp_path / "run")
     options = {"weights": "champion", "champion": finished.release, "version": 4, "minimum_photos_per_class": 4}
-    assert finish(*command(snapshot_directory, run.path, quick.with_epochs(1), **options)) == ExitCode.DONE
+    assert train(snapshot_directory, run.path, quick.with_epochs(1), **options) == ExitCode.DONE
     champion = EvaluationReport.read(run.champion_evaluation)
     challenger = EvaluationReport.read(run.release / "evaluation.json")
     blessing = Blessing.read(run.release / "blessing.json")
@@ -174,7 +183,7 @@ def test_a_champion_learns_from_new_photos_and_rehearses_old_ones(
     half = quick.stages[0].model_dump() | {"epochs": 2, "trainable_layers": 6, "cached_views": 1}
     wanted = quick.with_changes(stages=[half], rehearsal_photos=12)
     options = {"weights": "champion", "champion": champion, "version": 4, "learn_from": "rehearsal"}
-    assert finish(*command(snapshot_directory, run.path, wanted, features=features.folder, **options)) == ExitCode.DONE
+    assert train(snapshot_directory, run.path, wanted, features=features.folder, **options) == ExitCode.DONE
     result, validation = run.read_result(), DatasetSnapshot.read(snapshot_directory / "snapshot.json").counts()
     assert result is not None
     assert result.forgetting is not None
@@ -190,7 +199,7 @@ def test_a_challenger_that_lost_is_blocked_and_the_run_still_ends_well(
 ) -> None:
     run = RunDirectory(tmp_path / "run")
     untrained = quick.with_epochs(1).with_changes(batch_size=84)
-    assert finish(*command(snapshot_directory, run.path, untrained, champion=finished.release)) == ExitCode.DONE
+    assert train(snapshot_directory, run.path, untrained, champion=finished.release) == ExitCode.DONE
     result = run.read_result()
     assert result is not None
     assert result.outcome is Outcome.BLOCKED
@@ -200,8 +209,8 @@ def test_a_challenger_that_lost_is_blocked_and_the_run_still_ends_well(
 
 def test_a_killed_run_goes_on_from_its_last_epoch(snapshot_directory: Path, tmp_path: Path, quick: Recipe) -> None:
     run = RunDirectory(tmp_path / "run")
-    arguments = command(snapshot_directory, run.path, quick.with_epochs(15))
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    asked = command(snapshot_directory, run.path, quick.with_epochs(15))
+    process = subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for_epoch(run, 3)
     finally:
@@ -210,7 +219,7 @@ def test_a_killed_run_goes_on_from_its_last_epoch(snapshot_directory: Path, tmp_
     before = FitState.read(run.checkpoints / "state.json").epochs
     assert 3 <= len(before) < 15
     assert run.read_result() is None
-    assert finish(*arguments) == ExitCode.DONE
+    assert finish(*asked) == ExitCode.DONE
     after = FitState.read(run.checkpoints / "state.json").epochs
     assert len(after) == 15
     assert after[: len(before)] == before
@@ -227,8 +236,8 @@ def test_a_second_process_finds_the_run_directory_locked(
 
 def test_a_run_ends_with_its_parent(snapshot_directory: Path, tmp_path: Path, quick: Recipe) -> None:
     run = RunDirectory(tmp_path / "run")
-    arguments = [*command(snapshot_directory, run.path, quick.with_epochs(500)), "--exit-with-parent"]
-    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    asked = [*command(snapshot_directory, run.path, quick.with_epochs(500)), "--exit-with-parent"]
+    process = subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for_epoch(run, 1)
         assert process.stdin is not None
@@ -252,7 +261,7 @@ def test_bad_input_is_refused_before_anything_is_trained(
     assert result.outcome is Outcome.REFUSED
     assert "no dataset snapshot" in result.reasons[0]
     unknown = RunDirectory(tmp_path / "unknown")
-    assert finish(*command(snapshot_directory, unknown.path, quick, weights="missing.h5")) == ExitCode.BAD_INPUT
+    assert train(snapshot_directory, unknown.path, quick, weights="missing.h5") == ExitCode.BAD_INPUT
     result = unknown.read_result()
     assert result is not None
     assert "no file missing.h5" in result.reasons[0]
@@ -309,12 +318,12 @@ def test_a_fit_alone_leaves_no_release_and_goes_on_to_one_when_asked(
     snapshot_directory: Path, tmp_path: Path, quick: Recipe
 ) -> None:
     run = RunDirectory(tmp_path / "run")
-    asked = command(snapshot_directory, run.path, quick.with_epochs(1))
-    assert finish(*asked, "--fit-only") == ExitCode.DONE
+    asked = (snapshot_directory, run.path, quick.with_epochs(1))
+    assert train(*asked, "--fit-only") == ExitCode.DONE
     assert run.read_result().outcome is Outcome.FITTED
     measured = ValidationReport.read(run.validation)
     assert sum(metrics.support for metrics in measured.per_class.values()) == 12
     assert not run.release.exists()
-    assert finish(*asked) == ExitCode.DONE
+    assert train(*asked) == ExitCode.DONE
     assert run.read_result().outcome is Outcome.BLOCKED
     assert len(RunRecord.read(run.record).starts) == 2
