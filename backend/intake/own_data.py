@@ -126,9 +126,7 @@ def forget(begin: Callable[[], AbstractContextManager[Session]], storage: Object
 def _batches(session: Session, device: DeviceId) -> Iterator[Sequence[Photo]]:
     slim = select(Photo).where(Photo.device_id == device).options(defer(Photo.embedding))  # type: ignore[arg-type]
     newest_first = slim.order_by(col(Photo.received_at).desc(), col(Photo.id).desc())
-    for some in session.exec(newest_first.execution_options(yield_per=_READ_AT_ONCE)).partitions():
-        yield some
-        session.expunge_all()
+    yield from session.exec(newest_first.execution_options(yield_per=_READ_AT_ONCE)).partitions()
 
 
 def _exported(session: Session, some: Sequence[Photo]) -> Iterator[ExportedSubmission]:
