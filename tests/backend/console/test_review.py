@@ -242,6 +242,25 @@ def test_the_page_says_before_photos_go_to_others_and_any_key_keeps_them(
     expect(page.locator(".item:not([hidden])")).to_be_visible()
 
 
+def test_who_holds_nothing_is_not_told_that_photos_go_to_others(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    photos(1)
+    visitor = sign_in()
+    visitor.page.clock.install()
+    page = begin(visitor)
+    clear(page, 1)
+    wait_for_reviews(engine, 1)
+    expect(page.locator("#empty")).to_be_visible()
+    page.clock.fast_forward("08:45")
+    page.clock.run_for(5000)
+    expect(page.locator("#expiring")).to_be_hidden()
+    page.clock.fast_forward("10:05")
+    page.clock.run_for(5000)
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#told")).not_to_have_text("These photos went back to the queue.")
+
+
 def test_without_script_each_answer_leads_to_the_next_photo(
     sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
 ) -> None:

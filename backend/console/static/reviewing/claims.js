@@ -27,9 +27,10 @@ class ReviewClaims {
     if (this.expired) return;
     const left = this.heldUntil - Date.now();
     const whole = this.page.root.dataset.minutes * 60000;
-    if (left <= 0) return this.expire();
+    const holds = this.page.items.children.length > 0;
+    if (holds && left <= 0) return this.expire();
     if (left < whole * 0.7 && Date.now() - this.lastActAt < 60000) return this.renew();
-    if (left < 90000) this.warn(this.page.text("Expiring", { seconds: Math.ceil(left / 1000) }));
+    if (holds && left < 90000) this.warn(this.page.text("Expiring", { seconds: Math.ceil(left / 1000) }));
   }
 
   warn(text) {
