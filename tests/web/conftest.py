@@ -27,8 +27,8 @@ from tests.web.city import City
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path("build/screenshots/web")
 """Kept by continuous integration, for people to look at."""
-_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-"""A camera that shows a moving test picture; whether a page may use it is for each visit to say."""
+_CAMERA = "--use-fake-device-for-media-stream"
+"""It shows a moving test picture; whether a page may use it is for each visit to say."""
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def web_app() -> Path:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with browser.running(*_CAMERA) as opened:
+    with browser.running(_CAMERA) as opened:
         yield opened
 
 

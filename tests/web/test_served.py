@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.web.city import City
 from tests.web.conftest import Visitor
 
@@ -29,6 +31,13 @@ def test_short_addresses_lead_to_the_app(visit: Callable[..., Visitor], city: Ci
     page = visit().page
     page.goto(city.url)
     assert page.url.startswith(f"{city.url}/app/")
+
+
+@pytest.mark.parametrize(("allowed", "answer"), [(True, "video"), (False, "NotAllowedError")])
+def test_its_own_pages_may_ask_for_the_camera(visit: Callable[..., Visitor], allowed: bool, answer: str) -> None:
+    page = visit(camera=allowed).open("search")
+    asked = "navigator.mediaDevices.getUserMedia({video: true}).then((it) => it.getTracks()[0].kind, (no) => no.name)"
+    assert page.evaluate(asked) == answer
 
 
 def test_browsers_take_its_manifest(visit: Callable[..., Visitor]) -> None:
