@@ -5,7 +5,7 @@ import type { Fate } from "../storage/tables.ts";
 import * as ownPhotos from "./own_photos.ts";
 
 /**
- * Asks the server what became of the photos that it has, and notes it. Returns whether it answered; what was known
+ * Asks the server what became of the photos that it has, and notes it; what has changed counts as unseen. Returns whether it answered; what was known
  * before stays known where it did not.
  */
 export async function refreshFates(): Promise<boolean> {
@@ -16,7 +16,7 @@ export async function refreshFates(): Promise<boolean> {
   for (const { id, fate } of await ownPhotos.rows()) {
     const newest = fates.get(id);
     if (newest !== undefined && !isSame(fate, newest))
-      await ownPhotos.changeRow(id, (row) => ({ ...row, fate: newest }));
+      await ownPhotos.changeRow(id, (row) => ({ ...row, fate: newest, seenAt: null }));
   }
   return true;
 }

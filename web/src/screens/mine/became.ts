@@ -67,3 +67,9 @@ function atTheCity({ fate, choice }: PhotoRow, nameOf: (label: string) => string
     ? { words: t("became.not_usable"), icon: "minus", tone: "plain" }
     : { words: t("became.decided", { label: nameOf(fate.goldLabel) }), icon: "check", tone: "plain" };
 }
+
+/** Whether something was decided that the resident has not looked at. */
+export function isNews({ fate, seenAt }: PhotoRow): boolean {
+  if (fate === null || seenAt !== null) return false;
+  return fate.isAccepted !== null || fate.inReleases.length > 0 || fate.state === "quarantined";
+}

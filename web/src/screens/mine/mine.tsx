@@ -13,7 +13,7 @@ import { t } from "../../words/words.ts";
 import { Failed, useAct } from "../act.tsx";
 import { nameOf } from "../label_name.ts";
 import { titleOf } from "../photo_title.ts";
-import { becameOf } from "./became.ts";
+import { becameOf, isNews } from "./became.ts";
 import { hindrance } from "./hindrance.ts";
 
 /** The resident's own photos, the newest first, each with what became of it. */
@@ -126,7 +126,10 @@ function Line({ photo }: { readonly photo: OwnPhoto }) {
     <a class="own-photo" href={addressOf("photo", photo.id)}>
       <Picture blob={photo.thumbnail} alt="" />
       <span class="own-photo-words">
-        <strong>{titleOf(photo)}</strong>
+        <span class="own-photo-title">
+          <strong>{titleOf(photo)}</strong>
+          {isNews(photo) && <span class="new">{t("mine.new")}</span>}
+        </span>
         <span class={`became ${became.tone}`}>
           <Icon name={became.icon} size={1.125} />
           {became.words}

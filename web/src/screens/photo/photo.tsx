@@ -1,5 +1,6 @@
+import { useEffect } from "preact/hooks";
 import { ownPhotos } from "../../app_state.ts";
-import type { OwnPhoto } from "../../contributions/photos.ts";
+import { markSeen, type OwnPhoto } from "../../contributions/photos.ts";
 import { LinkButton } from "../../parts/button.tsx";
 import { Card } from "../../parts/card.tsx";
 import { EmptyState } from "../../parts/empty_state.tsx";
@@ -12,6 +13,7 @@ import { dayAndTime, percent } from "../../words/formats.ts";
 import { t } from "../../words/words.ts";
 import { nameOf } from "../label_name.ts";
 import { titleOf } from "../photo_title.ts";
+import { isNews } from "../mine/became.ts";
 import { Consent } from "./consent.tsx";
 import { problemWords } from "./problem_words.ts";
 import { Removal } from "./removal.tsx";
@@ -33,6 +35,10 @@ export function Photo({ id }: { readonly id: string }) {
 }
 
 function Kept({ photo }: { readonly photo: OwnPhoto }) {
+  const isNew = isNews(photo);
+  useEffect(() => {
+    if (isNew) void markSeen(photo.id);
+  }, [isNew, photo.id]);
   const isWithdrawn = photo.state === "withdrawn";
   return (
     <Screen title={titleOf(photo)} back={addressOf("mine")} kind="broad">
@@ -47,12 +53,8 @@ function Kept({ photo }: { readonly photo: OwnPhoto }) {
         </div>
         <div class="stack">
           <Story photo={photo} />
-          {!isWithdrawn && (
-            <>
-              <Sharing photo={photo} />
-              <Removal photo={photo} />
-            </>
-          )}
+          {!isWithdrawn && <Sharing photo={photo} />}
+          <Removal photo={photo} />
         </div>
       </div>
     </Screen>

@@ -9,6 +9,33 @@ import { Failed, useAct } from "../act.tsx";
 
 /** Deletes what is only here, and withdraws what may have reached the city; asks before. */
 export function Removal({ photo }: { readonly photo: OwnPhoto }) {
+  return photo.state === "withdrawn" ? <Clearing photo={photo} /> : <Asking photo={photo} />;
+}
+
+/** Nothing but its trace is left, and that until the city has been told. */
+function Clearing({ photo }: { readonly photo: OwnPhoto }) {
+  const clearing = useAct();
+  if (photo.waiting.withdrawal) return <p class="hint">{t("privacy.told_later")}</p>;
+  return (
+    <>
+      <Button
+        icon="trash"
+        kind="plain"
+        onClick={() => {
+          clearing.run(async () => {
+            await forget(photo.id);
+            go(addressOf("mine"), { replace: true });
+          });
+        }}
+      >
+        {t("photo.clear")}
+      </Button>
+      <Failed act={clearing} />
+    </>
+  );
+}
+
+function Asking({ photo }: { readonly photo: OwnPhoto }) {
   const [isAsked, setAsked] = useState(false);
   const removing = useAct();
   const isOnlyHere = photo.state === "only_here";

@@ -1,6 +1,6 @@
 export const camera = {
   "camera.title": "Which bin is it?",
-  "camera.hint": "One thing, close up, in good light",
+  "camera.hint": "One thing, close up",
   "camera.take": "Take photo",
   "camera.choose": "Choose a photo",
   "camera.drop": "Or drop a photo here",

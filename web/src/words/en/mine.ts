@@ -2,6 +2,7 @@ export const mine = {
   "mine.title": "My photos",
   "mine.empty": "No photos yet",
   "mine.empty.why": "What you photograph shows up here, with what became of it.",
+  "mine.new": "New",
   "mine.take": "Take a photo",
   "mine.tally": { one: "{n} photo has counted", other: "{n} photos have counted" },
   "mine.tally.learned": { one: "{n} of them is in a model", other: "{n} of them are in a model" },

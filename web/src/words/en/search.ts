@@ -1,6 +1,6 @@
 export const search = {
   "search.title": "Which bin for…",
-  "search.placeholder": "Battery, pizza box, tissue",
+  "search.placeholder": "Battery, pizza box",
   "search.clear": "Clear",
   "search.found": { one: "{n} thing found", other: "{n} things found" },
   "search.nothing": "Nothing found for “{words}”",

@@ -22,12 +22,11 @@ export const shell = {
   "nav.mine": "My photos",
   "nav.settings": "Settings",
 
-  "offline.title": "No network",
-  "offline.why": "Answers come from this phone. What you send waits.",
+  "status.offline": "No network. Answers come from this phone; what you send waits.",
+  "status.online": "The network is back.",
   "app_update.title": "A new version of the app is ready",
   "app_update.take": "Use it now",
-  "storage_full.title": "This phone's storage is full",
-  "storage_full.why": "Answers still work, but photos cannot be kept. Delete some, or free space on the phone.",
+  "status.keeps_nothing": "This browser keeps nothing here: photos and choices last until it is closed.",
 
   "model.opening": "Getting ready",
   "model.downloading": "Loading the model, once",

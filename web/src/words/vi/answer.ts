@@ -10,6 +10,7 @@ export const answer = {
   "answer.sure.hardly": "Không chắc lắm",
   "answer.unsure.title": "Tôi không chắc",
   "answer.unsure.why": "Thà không trả lời còn hơn trả lời sai.",
+  "answer.unsure.novel": "Nó không giống những gì mô hình đã học.",
   "answer.unsure.tips": "Nên thử: chỉ một món trong ảnh, chụp gần hơn, sáng hơn, từ phía khác.",
   "answer.unsure.likely": "Có phải một trong những thứ này?",
   "answer.again": "Chụp ảnh khác",

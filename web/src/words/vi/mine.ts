@@ -2,6 +2,7 @@ export const mine = {
   "mine.title": "Ảnh của tôi",
   "mine.empty": "Chưa có ảnh nào",
   "mine.empty.why": "Những gì bạn chụp sẽ hiện ở đây, cùng với kết quả về sau.",
+  "mine.new": "Mới",
   "mine.take": "Chụp ảnh",
   "mine.tally": { other: "{n} ảnh đã được tính" },
   "mine.tally.learned": { other: "{n} ảnh trong số đó đã vào mô hình" },

@@ -22,12 +22,11 @@ export const shell = {
   "nav.mine": "Ảnh của tôi",
   "nav.settings": "Cài đặt",
 
-  "offline.title": "Không có mạng",
-  "offline.why": "Câu trả lời do điện thoại này đưa ra. Những gì bạn gửi sẽ chờ.",
+  "status.offline": "Không có mạng. Câu trả lời do điện thoại này đưa ra; những gì bạn gửi sẽ chờ.",
+  "status.online": "Đã có mạng trở lại.",
   "app_update.title": "Đã có phiên bản mới của ứng dụng",
   "app_update.take": "Dùng ngay",
-  "storage_full.title": "Bộ nhớ điện thoại đã đầy",
-  "storage_full.why": "Ứng dụng vẫn trả lời, nhưng không lưu được ảnh. Hãy xóa bớt ảnh hoặc giải phóng bộ nhớ.",
+  "status.keeps_nothing": "Trình duyệt này không lưu gì ở đây: ảnh và lựa chọn chỉ còn đến khi đóng trình duyệt.",
 
   "model.opening": "Đang chuẩn bị",
   "model.downloading": "Đang tải mô hình, chỉ một lần",

@@ -10,6 +10,7 @@ export const answer = {
   "answer.sure.hardly": "把握不大",
   "answer.unsure.title": "我不确定",
   "answer.unsure.why": "答错不如不答。",
+  "answer.unsure.novel": "它和模型学过的东西都不太像。",
   "answer.unsure.tips": "可以这样试试：只拍一件，靠近些，光线亮些，换个角度。",
   "answer.unsure.likely": "是其中之一吗？",
   "answer.again": "再拍一张",

@@ -2,6 +2,7 @@ export const mine = {
   "mine.title": "我的照片",
   "mine.empty": "还没有照片",
   "mine.empty.why": "您拍的照片会显示在这里，还能看到后来怎么样了。",
+  "mine.new": "新",
   "mine.take": "拍照",
   "mine.tally": { other: "有 {n} 张照片被采纳" },
   "mine.tally.learned": { other: "其中 {n} 张已用于模型" },

@@ -22,12 +22,11 @@ export const shell = {
   "nav.mine": "我的照片",
   "nav.settings": "设置",
 
-  "offline.title": "没有网络",
-  "offline.why": "答案由这部手机给出。您发送的内容会先等着。",
+  "status.offline": "没有网络。答案由这部手机给出，您发送的内容会先等着。",
+  "status.online": "网络已恢复。",
   "app_update.title": "应用有新版本了",
   "app_update.take": "现在使用",
-  "storage_full.title": "手机存储空间已满",
-  "storage_full.why": "仍可回答，但无法保存照片。请删除一些照片，或腾出手机空间。",
+  "status.keeps_nothing": "这个浏览器在这里什么都不保存：照片和选择只保留到关闭为止。",
 
   "model.opening": "正在准备",
   "model.downloading": "正在下载模型，只需一次",
