@@ -37,6 +37,7 @@ class ReviewCanvas {
     this.overlay.alt = button.title;
     this.overlay.hidden = true;
     this.overlay.src = URL.createObjectURL(await answer.blob());
+    this.overlay.addEventListener("load", () => URL.revokeObjectURL(this.overlay.src), { once: true });
     this.canvas.append(this.overlay);
     button.hidden = false;
   }
