@@ -33,6 +33,8 @@ class Visit:
     phones: dict[str, Expected]
     """Device id to what is expected of it."""
     moment: datetime = SOON
+    city: str | None = None
+    """Whose guide the phones follow."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.vectors.updates import cases, city, file_cases, signature_cases
+from tests.vectors.updates import cases, city, file_cases, guide_cases, signature_cases
 
 FOLDER = Path(__file__).parent
 PHONE = {"app_version": "1.2", "runtime_version": "2.3.1"}
 
-__all__ = ["file_cases", "signature_cases", "vectors", "write"]  # Two of them add their cases where they are imported.
+__all__ = ["file_cases", "guide_cases", "signature_cases", "vectors", "write"]
+"""Three of them add their cases where they are imported."""
 
 
 def vectors() -> dict[str, bytes]:
@@ -42,6 +43,7 @@ def _expected(case: cases.Case) -> dict[str, Any]:
                 "repository": f"visit-{number}",
                 "moment": f"{visit.moment:%Y-%m-%dT%H:%M:%SZ}",
                 "channel": "stable",
+                **({"city": visit.city} if visit.city else {}),
                 "phones": visit.phones,
             }
             for number, visit in enumerate(case.visits(), 1)
