@@ -1,6 +1,7 @@
+import { useErrorBoundary } from "preact/hooks";
 import { settings } from "./app_state.ts";
 import { addressOf, route } from "./router.ts";
-import { LinkButton } from "./parts/button.tsx";
+import { Button, LinkButton } from "./parts/button.tsx";
 import { EmptyState } from "./parts/empty_state.tsx";
 import type { IconName } from "./parts/icon.tsx";
 import { LiveRegion } from "./parts/live_region.tsx";
@@ -17,6 +18,7 @@ import { BinContents } from "./screens/search/bin.tsx";
 import { Search } from "./screens/search/search.tsx";
 import { Settings } from "./screens/settings/settings.tsx";
 import { Share } from "./screens/share/share.tsx";
+import { currentStatus, StatusStrip } from "./screens/status_strip.tsx";
 import { Welcome } from "./screens/welcome/welcome.tsx";
 import { t } from "./words/words.ts";
 
@@ -34,13 +36,18 @@ const PLACES = [
 
 export function App() {
   const here = route.value;
+  const status = currentStatus();
+  const classes = [
+    "app",
+    ...(settings.value.isWelcomed ? [] : ["bare"]),
+    ...(status === null ? [] : ["with-status"]),
+  ].join(" ");
   return (
-    <div class={settings.value.isWelcomed ? "app" : "app bare"}>
+    <div class={classes}>
       <a class="skip" href="#content">
         {t("app.skip")}
       </a>
-      <div class="banner" />
-      <CurrentScreen />
+      <Guarded key={JSON.stringify(here)} />
       {settings.value.isWelcomed && (
         <Navigation
           destinations={PLACES.map(({ screen, icon, holds }) => ({
@@ -51,9 +58,16 @@ export function App() {
           }))}
         />
       )}
+      {status !== null && <StatusStrip status={status} />}
       <LiveRegion />
     </div>
   );
+}
+
+/** A screen that breaks takes no other with it: the way to those stays. */
+function Guarded() {
+  const [error]: readonly [unknown, () => void] = useErrorBoundary();
+  return error === undefined ? <CurrentScreen /> : <Broken />;
 }
 
 function CurrentScreen() {
@@ -83,6 +97,30 @@ function CurrentScreen() {
     case "missing":
       return <Missing />;
   }
+}
+
+function Broken() {
+  return (
+    <Screen title={t("app.broken")} isHeadingHidden>
+      <EmptyState
+        icon="warning"
+        title={t("app.broken")}
+        action={
+          <Button
+            kind="main"
+            icon="retry"
+            onClick={() => {
+              location.reload();
+            }}
+          >
+            {t("app.reload")}
+          </Button>
+        }
+      >
+        {t("app.broken.why")}
+      </EmptyState>
+    </Screen>
+  );
 }
 
 /** An address that leads nowhere. */

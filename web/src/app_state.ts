@@ -20,6 +20,9 @@ export const isOnline = signal(navigator.onLine);
 /** The city's guide that was verified last; null before the first. */
 export const guide = signal<Guide | null>(null);
 
+/** Whether it was looked for already: before, its absence says nothing. */
+export const isGuideRead = signal(false);
+
 /** The resident's own photos, newest first; null until they are read. */
 export const ownPhotos = signal<readonly OwnPhoto[] | null>(null);
 

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { guide } from "./app_state.ts";
+import { guide, isGuideRead } from "./app_state.ts";
 import { type Answer, type Phone, PhoneError, type PhoneEvent, type RunningModel } from "./phone/phone.ts";
 
 /** `opening`: it is read from the phone. `loading`: it comes from the network. `unavailable`: nothing answers here. */
@@ -52,6 +52,7 @@ function follow(event: PhoneEvent): void {
       break;
     case "guide":
       guide.value = event.guide;
+      isGuideRead.value = true;
       break;
   }
 }
@@ -62,5 +63,12 @@ function show(running: RunningModel): void {
 }
 
 async function readGuide(from: Phone): Promise<void> {
-  guide.value ??= await from.guide();
+  try {
+    guide.value ??= await from.guide();
+  } catch (error) {
+    // Without the phone there is no guide either; that it cannot be had is shown with the model.
+    if (!(error instanceof PhoneError)) throw error;
+  } finally {
+    isGuideRead.value = true;
+  }
 }

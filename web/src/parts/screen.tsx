@@ -30,7 +30,7 @@ export function Screen({ title, back, isHeadingHidden = false, kind = "", action
     document.title = `${title} · ${t("app.name")}`;
   }, [title]);
   return (
-    <main id="content" class={`screen ${kind}`}>
+    <main id="content" tabIndex={-1} class={`screen ${kind}`}>
       <header class={isHeadingHidden && back === undefined ? "hidden-text" : "screen-head"}>
         {back !== undefined && (
           <a class="icon-button" href={back} aria-label={t("app.back")}>

@@ -84,7 +84,7 @@ function Known({ shown }: { readonly shown: Shown }) {
           ) : (
             <WhereItGoes label={label} how={hasSaid ? null : certainty(answer)} />
           )}
-          {hasSaid && id !== null && <YourSay id={id} shown={shown} onChange={openSheet} />}
+          {hasSaid && id !== null && <YourSay shown={shown} onChange={openSheet} />}
           <Failed act={keeping} />
           <Likelihoods answer={answer} />
         </div>
@@ -127,20 +127,26 @@ function Actions(props: {
 }) {
   const { shown, keeping } = props;
   const { id } = shown;
-  if (id === null || props.hasSaid) {
+  if (id === null) return <Again />;
+  if (props.hasSaid) {
     return (
-      <LinkButton href={addressOf("camera")} icon="camera">
-        {t("answer.again")}
-      </LinkButton>
+      <>
+        <Again />
+        {shown.state === "only_here" ? (
+          <LinkButton href={addressOf("share", id)} kind="main" icon="send">
+            {t("answer.share")}
+          </LinkButton>
+        ) : (
+          <LinkButton href={addressOf("photo", id)}>{t("answer.see_mine")}</LinkButton>
+        )}
+      </>
     );
   }
   if (labelOf(shown) === "unsure") {
     return (
       <>
         <Button onClick={props.onWrong}>{t("answer.other")}</Button>
-        <LinkButton href={addressOf("camera")} kind="main" icon="camera">
-          {t("answer.again")}
-        </LinkButton>
+        <Again isMain />
       </>
     );
   }
@@ -159,6 +165,14 @@ function Actions(props: {
         {t("answer.right")}
       </Button>
     </>
+  );
+}
+
+function Again({ isMain = false }: { readonly isMain?: boolean }) {
+  return (
+    <LinkButton href={addressOf("camera")} kind={isMain ? "main" : "quiet"} icon="camera">
+      {t("answer.again")}
+    </LinkButton>
   );
 }
 

@@ -2,15 +2,16 @@ import type { Answer } from "../../phone/phone.ts";
 import { percent, seconds } from "../../words/formats.ts";
 import { t } from "../../words/words.ts";
 import { nameOf } from "../label_name.ts";
-import { byLikelihood } from "./shown.ts";
+import { byLikelihood, isNovel } from "./shown.ts";
 
 const MOST = 3;
 const VERY_SURE = 0.9;
 const FAIRLY_SURE = 0.7;
 
-/** The three likeliest labels with their share, and who says so. */
+/** The three likeliest labels with their share, where it says something, and who says so. */
 export function Likelihoods({ answer }: { readonly answer: Answer }) {
-  const made = { release: String(answer.release), time: seconds(answer.milliseconds) };
+  const made = t("answer.made_by", { release: String(answer.release), time: seconds(answer.milliseconds) });
+  if (isNovel(answer)) return <p class="hint">{made}</p>;
   return (
     <section class="likelihoods" aria-labelledby="others">
       <h2 id="others">{t("answer.others")}</h2>
@@ -27,7 +28,7 @@ export function Likelihoods({ answer }: { readonly answer: Answer }) {
             </li>
           ))}
       </ul>
-      <p class="hint">{t("answer.made_by", made)}</p>
+      <p class="hint">{made}</p>
     </section>
   );
 }

@@ -30,6 +30,11 @@ export function labelOf({ correction, answer }: Shown): string {
   return correction?.label ?? answer.label;
 }
 
+/** Whether it is too far from all that the model learnt from: then its scores say nothing. */
+export function isNovel({ novelty }: Answer): boolean {
+  return novelty !== null && novelty > 1;
+}
+
 /** Labels from the likeliest to the least likely. */
 export function byLikelihood({ scores }: Answer): readonly { readonly label: string; readonly score: number }[] {
   return Object.entries(scores)

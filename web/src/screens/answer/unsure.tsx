@@ -3,7 +3,7 @@ import { addressOf } from "../../router.ts";
 import { t } from "../../words/words.ts";
 import { NoBinField } from "./bin_field.tsx";
 import { LabelChoices } from "./label_choices.tsx";
-import { byLikelihood, type Shown } from "./shown.ts";
+import { byLikelihood, isNovel, type Shown } from "./shown.ts";
 
 const OFFERED = 3;
 
@@ -16,7 +16,9 @@ export function Unsure(props: {
   const likely = byLikelihood(props.shown.answer).slice(0, OFFERED);
   return (
     <>
-      <NoBinField title={t("answer.unsure.title")}>{t("answer.unsure.why")}</NoBinField>
+      <NoBinField title={t("answer.unsure.title")}>
+        {t(isNovel(props.shown.answer) ? "answer.unsure.novel" : "answer.unsure.why")}
+      </NoBinField>
       {props.onChoose !== null && (
         <LabelChoices
           title={t("answer.unsure.likely")}

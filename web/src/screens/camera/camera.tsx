@@ -38,6 +38,7 @@ export function Camera() {
           camera={camera}
           still={looking.photo}
           problem={looking.problem}
+          onChosen={looking.begin}
           onCancel={looking.cancel}
         />
         <div class="controls">

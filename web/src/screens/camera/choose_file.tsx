@@ -2,14 +2,19 @@ import { Icon } from "../../parts/icon.tsx";
 import { t } from "../../words/words.ts";
 
 /** Chooses a photo of this device. It works whatever the camera does. */
-export function ChooseFile(props: { readonly isDisabled: boolean; readonly onChosen: (photo: File) => void }) {
+export function ChooseFile(props: {
+  /** Looks like the button that most people want here. */
+  readonly isMain?: boolean;
+  readonly isDisabled?: boolean;
+  readonly onChosen: (photo: File) => void;
+}) {
   return (
-    <label class="choose-file">
+    <label class={props.isMain === true ? "button main choose-file-main" : "choose-file"}>
       <input
         type="file"
         class="hidden-text"
         accept="image/*"
-        disabled={props.isDisabled}
+        disabled={props.isDisabled ?? false}
         onChange={(event) => {
           const input = event.currentTarget;
           const file = input.files?.[0];

@@ -6,6 +6,7 @@ import { Picture } from "../../parts/picture.tsx";
 import { Progress } from "../../parts/progress.tsx";
 import { t } from "../../words/words.ts";
 import { ModelProgress } from "../model_progress.tsx";
+import { ChooseFile } from "./choose_file.tsx";
 import type { CameraProblem } from "./live_camera.ts";
 import type { LookProblem } from "./looking.ts";
 import type { CameraControls } from "./use_camera.ts";
@@ -17,11 +18,12 @@ interface StageProps {
   readonly still: Blob | null;
   /** Why the last one could not be. */
   readonly problem: LookProblem | null;
+  readonly onChosen: (photo: Blob) => void;
   readonly onCancel: () => void;
 }
 
 /** What the camera sees with the frame to fill, and in the same place whatever stands in the way of it. */
-export function Stage({ video, camera, still, problem, onCancel }: StageProps) {
+export function Stage({ video, camera, still, problem, onChosen, onCancel }: StageProps) {
   const isLive = camera.state === "live";
   return (
     <div class={`stage${isLive ? " live" : ""}`}>
@@ -39,7 +41,7 @@ export function Stage({ video, camera, still, problem, onCancel }: StageProps) {
           />
         </div>
       )}
-      {!isLive && still === null && <InTheWay camera={camera} />}
+      {!isLive && still === null && <InTheWay camera={camera} onChosen={onChosen} />}
       <div class="stage-foot">
         {problem !== null && still === null && <p class="stage-problem">{t(problem)}</p>}
         {still !== null ? <Looking onCancel={onCancel} /> : modelState.value.kind !== "ready" && <ModelProgress />}
@@ -57,7 +59,7 @@ function Frame({ isLooking }: { readonly isLooking: boolean }) {
   );
 }
 
-function InTheWay({ camera }: { readonly camera: CameraControls }) {
+function InTheWay({ camera, onChosen }: Pick<StageProps, "camera" | "onChosen">) {
   switch (camera.state) {
     case "off":
       return (
@@ -77,18 +79,24 @@ function InTheWay({ camera }: { readonly camera: CameraControls }) {
     case "absent":
     case "in_use":
     case "insecure":
-      return <Problem problem={camera.state} onRetry={camera.start} />;
+      return <Problem problem={camera.state} onRetry={camera.start} onChosen={onChosen} />;
   }
 }
 
-function Problem({ problem, onRetry }: { readonly problem: CameraProblem; readonly onRetry: () => void }) {
+function Problem(props: {
+  readonly problem: CameraProblem;
+  readonly onRetry: () => void;
+  readonly onChosen: (photo: Blob) => void;
+}) {
+  const { problem } = props;
   return (
     <div class="stage-words" role="alert">
       <Icon name={problem === "denied" ? "lock" : "camera"} size={3} />
       <h2>{t(`camera.${problem}.title`)}</h2>
       <p>{t(`camera.${problem}.why`)}</p>
+      <ChooseFile isMain onChosen={props.onChosen} />
       {(problem === "denied" || problem === "in_use") && (
-        <Button icon="retry" onClick={onRetry}>
+        <Button icon="retry" onClick={props.onRetry}>
           {t("app.retry")}
         </Button>
       )}

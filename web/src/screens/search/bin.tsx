@@ -1,4 +1,4 @@
-import { guide } from "../../app_state.ts";
+import { guide, isGuideRead } from "../../app_state.ts";
 import type { Guide } from "../../guide/guide.ts";
 import { answerAbout, binName, fallbacks, today } from "../../guide/guide_answer.ts";
 import { EmptyState } from "../../parts/empty_state.tsx";
@@ -13,7 +13,7 @@ export function BinContents({ id }: { readonly id: string }) {
   if (guide.value === null || bin === undefined) {
     return (
       <Screen title={t("search.bins")} back={addressOf("search")}>
-        {guide.value !== null && <EmptyState icon="question" title={t("search.no_such_bin")} />}
+        {isGuideRead.value && <EmptyState icon="question" title={t("search.no_such_bin")} />}
       </Screen>
     );
   }
@@ -21,7 +21,7 @@ export function BinContents({ id }: { readonly id: string }) {
   return (
     <Screen title={binName(bin, fallbacks(guide.value, language.value))} back={addressOf("search")} kind="search">
       <p class="hint">{t("search.in_bin", { n: things.length })}</p>
-      <Things things={things} />
+      <Things things={things} isInOneBin />
     </Screen>
   );
 }

@@ -1,5 +1,5 @@
 import { useEffect } from "preact/hooks";
-import { guide } from "../../app_state.ts";
+import { guide, isGuideRead } from "../../app_state.ts";
 import type { Guide } from "../../guide/guide.ts";
 import { binName, fallbacks, inLanguage, today } from "../../guide/guide_answer.ts";
 import { LONGEST_QUESTION, search } from "../../guide/guide_search.ts";
@@ -20,9 +20,11 @@ export function Search() {
   return (
     <Screen title={t("search.title")} kind="search">
       {guide.value === null ? (
-        <EmptyState icon="search" title={t("search.no_guide")}>
-          {t("search.no_guide.why")}
-        </EmptyState>
+        isGuideRead.value && (
+          <EmptyState icon="search" title={t("search.no_guide")}>
+            {t("search.no_guide.why")}
+          </EmptyState>
+        )
       ) : (
         <>
           <Question />

@@ -3,16 +3,19 @@ import { BinMark } from "../../parts/bin_mark.tsx";
 import { Icon } from "../../parts/icon.tsx";
 import { t } from "../../words/words.ts";
 
-/** Things with the bin that each goes into, and all that is to be known about it: nobody has to open anything. */
-export function Things({ things }: { readonly things: readonly GuideAnswer[] }) {
+/**
+ * Things with the bin that each goes into, and all that is to be known about it: nobody has to open anything.
+ * `isInOneBin`: the screen is about a bin, so that its name need not be said with each.
+ */
+export function Things(props: { readonly things: readonly GuideAnswer[]; readonly isInOneBin?: boolean }) {
   return (
     <ul class="things">
-      {things.map((thing) => (
+      {props.things.map((thing) => (
         <li key={`${thing.thing} ${thing.bin}`}>
           <BinMark colour={thing.colour} symbol={thing.symbol} />
           <div>
             <h2>{thing.name}</h2>
-            <p class="thing-bin">{thing.binName}</p>
+            {props.isInOneBin !== true && <p class="thing-bin">{thing.binName}</p>}
             {thing.hazard !== null && (
               <p class="thing-hazard">
                 <Icon name="warning" size={1.25} />
