@@ -148,15 +148,10 @@ export interface Tally {
   readonly waiting: number;
 }
 
-export async function tally(): Promise<Tally> {
-  return tallyOf(await ownPhotos.rows());
-}
-
-/** The same for photos that are at hand. */
 export function tallyOf(photos: readonly PhotoRow[]): Tally {
-  const rows = photos.filter(({ state }) => state !== "withdrawn");
-  const accepted = rows.filter(({ fate }) => fate?.isAccepted === true);
-  const undecided = rows.filter(({ fate, waiting }) => fate?.isAccepted === null || waiting.submission);
+  const known = photos.filter(({ state }) => state !== "withdrawn");
+  const accepted = known.filter(({ fate }) => fate?.isAccepted === true);
+  const undecided = known.filter(({ fate, waiting }) => fate?.isAccepted === null || waiting.submission);
   return {
     accepted: accepted.length,
     learned: accepted.filter(({ fate }) => fate !== null && fate.inReleases.length > 0).length,

@@ -499,7 +499,7 @@ describe("what became of it", () => {
     Object.assign(first ?? {}, { accepted: true, releases: [7] });
     Object.assign(second ?? {}, { accepted: false });
     expect(await phone.refreshFates()).toBe(true);
-    expect(await phone.tally()).toEqual({ accepted: 1, learned: 1, waiting: 1 });
+    expect(phone.tallyOf(await phone.own())).toEqual({ accepted: 1, learned: 1, waiting: 1 });
     expect((await phone.ownPhoto(ids[0] ?? ""))?.fate).toMatchObject({ isAccepted: true, inReleases: [7] });
   });
 

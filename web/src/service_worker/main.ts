@@ -1,4 +1,6 @@
 /// <reference lib="webworker" />
+import { SYNC_TAG, sendNow } from "../contributions/sending.ts";
+import { TAKE_OVER } from "./messages.ts";
 import { Shell } from "./shell.ts";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -19,3 +21,22 @@ self.addEventListener("fetch", (event) => {
   const answer = shell.answer(event.request);
   if (answer !== null) event.respondWith(answer);
 });
+
+// A newer version waits until nobody uses the one before, or until the resident takes it: pages and worker are always
+// of one version.
+self.addEventListener("message", (event) => {
+  if (event.data === TAKE_OVER) event.waitUntil(self.skipWaiting());
+});
+
+// The browser says that there is a network again, also when no page is open. Where it fails, it comes back by itself.
+for (const kind of ["sync", "periodicsync"]) {
+  self.addEventListener(kind, (event) => {
+    const asked = event as ExtendableEvent & { readonly tag: string };
+    if (asked.tag === SYNC_TAG) asked.waitUntil(sendWhatWaits());
+  });
+}
+
+async function sendWhatWaits(): Promise<void> {
+  const { failure } = await sendNow();
+  if (failure !== null) throw failure;
+}

@@ -1,6 +1,8 @@
 /// <reference lib="webworker" />
 const SCOPE = "/app/";
 const PAGE = "index.html";
+/** Names of what the build has named by its content: the same name is the same file for ever. */
+const NAMED_BY_CONTENT = /^assets\//;
 /** The runtime of the model, and the cache in which the phone's worker keeps what its browser needs of it. */
 const RUNTIME = /^assets\/litert_/;
 const RUNTIME_CACHE = "model-runtime";
@@ -8,24 +10,27 @@ const RUNTIME_CACHE = "model-runtime";
 /**
  * The files of the app, kept so that it opens without a network.
  *
- * One cache holds one version of the app, whole or not at all; a file that has not changed is copied from the version
- * before. The runtime of the model (megabytes in several builds, of which a browser needs one) is kept by the phone's
- * worker, and handed out from there.
+ * Guarantees: one cache holds one version of the app, whole and with exactly the content that was built together, or the
+ * version is not used at all. A file that has not changed is copied from the version before. The runtime of the model
+ * (megabytes in several builds, of which a browser needs one) is kept by the phone's worker, and handed out from there.
  */
 export class Shell {
   private readonly name: string;
   private readonly files: Readonly<Record<string, string>>;
 
-  /** `files`: names below /app/ with a digest of their content. */
+  /** `files`: names below /app/ with the SHA-256 of their content, cut to as many hexadecimal digits as are given. */
   constructor(files: Readonly<Record<string, string>>) {
     this.files = files;
     this.name = `shell-${digestOf(files)}`;
   }
 
-  /** Fetches all files of this version. Rejects if one cannot be had; then the version before stays in use. */
+  /** Fetches all files of this version. Rejects if one cannot be had as built; then the version before stays in use. */
   async fill(): Promise<void> {
+    const found = await Promise.all(
+      Object.entries(this.files).map(async ([file, digest]) => [file, await theBuilt(file, digest)] as const),
+    );
     const cache = await caches.open(this.name);
-    await cache.addAll(Object.keys(this.files).map((file) => new Request(SCOPE + file, { cache: "no-cache" })));
+    await Promise.all(found.map(([file, response]) => cache.put(SCOPE + file, response)));
   }
 
   async removeOthers(): Promise<void> {
@@ -40,16 +45,32 @@ export class Shell {
     const address = new URL(request.url);
     if (request.method !== "GET" || address.origin !== location.origin || !address.pathname.startsWith(SCOPE))
       return null;
-    if (request.mode === "navigate") return kept(this.name, PAGE, request);
     const file = address.pathname.slice(SCOPE.length);
+    if (file in this.files) return kept(this.name, file, request);
     if (RUNTIME.test(file)) return kept(RUNTIME_CACHE, file, request);
-    return file in this.files ? kept(this.name, file, request) : null;
+    // Screens have addresses without a full stop, as the server sees it, too; anything else is a file of its own.
+    return request.mode === "navigate" && !file.includes(".") ? kept(this.name, PAGE, request) : null;
   }
 }
 
 async function kept(name: string, file: string, request: Request): Promise<Response> {
-  const cache = await caches.open(name);
-  return (await cache.match(SCOPE + file)) ?? fetch(request);
+  return (await caches.match(SCOPE + file, { cacheName: name })) ?? fetch(request);
+}
+
+async function theBuilt(file: string, digest: string): Promise<Response> {
+  const earlier = NAMED_BY_CONTENT.test(file) ? await caches.match(SCOPE + file) : undefined;
+  const response = earlier ?? (await fetch(SCOPE + file, { cache: "no-cache" }));
+  const content = await response.clone().arrayBuffer();
+  // Else the server has a newer version since this worker was fetched, or somebody else answers: no mixture is kept.
+  if (!response.ok || (await sha256(content)).slice(0, digest.length) !== digest) {
+    throw new Error(`${file} is not what was built`);
+  }
+  return response;
+}
+
+async function sha256(content: ArrayBuffer): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** A short name for a version: the digests of its files, folded (FNV-1a). */

@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { fakeCaches } from "../../tests/fakes/caches.ts";
+import { Shell } from "./shell.ts";
+
+const ORIGIN = "https://city.example";
+
+/** What the server has below /app/. */
+let served: Record<string, string>;
+let fetched: string[];
+
+beforeEach(() => {
+  served = { "index.html": "page 1", "assets/app-1.js": "script 1", "assets/look-1.css": "look" };
+  fetched = [];
+  vi.stubGlobal("caches", fakeCaches(ORIGIN));
+  vi.stubGlobal("location", { origin: ORIGIN });
+  vi.stubGlobal("fetch", (asked: string | Request) => {
+    const { pathname } = new URL(typeof asked === "string" ? asked : asked.url, ORIGIN);
+    fetched.push(pathname);
+    const content = served[pathname.slice("/app/".length)];
+    return Promise.resolve(content === undefined ? new Response("", { status: 404 }) : new Response(content));
+  });
+});
+
+/** The version of the app that is served now, as its build has listed it. */
+function built(files = served): Shell {
+  const digest = (content: string) => createHash("sha256").update(content).digest("hex").slice(0, 16);
+  return new Shell(Object.fromEntries(Object.entries(files).map(([name, content]) => [name, digest(content)])));
+}
+
+async function answered(shell: Shell, path: string, mode = "no-cors"): Promise<string | null> {
+  const answer = shell.answer({ method: "GET", url: `${ORIGIN}${path}`, mode } as Request);
+  return answer && (await answer).text();
+}
+
+async function installed(shell: Shell): Promise<Shell> {
+  await shell.fill();
+  await shell.removeOthers();
+  fetched = [];
+  return shell;
+}
+
+function update(): void {
+  served = { "index.html": "page 2", "assets/app-2.js": "script 2", "assets/look-1.css": "look" };
+}
+
+describe("without a network", () => {
+  test("every screen opens, and every file of the app is there", async () => {
+    const shell = await installed(built());
+    served = {};
+    for (const path of ["/app/", "/app/mine", "/app/mine/6d1c"]) {
+      expect(await answered(shell, path, "navigate")).toBe("page 1");
+    }
+    expect(await answered(shell, "/app/assets/app-1.js")).toBe("script 1");
+    expect(fetched).toEqual([]);
+  });
+
+  test("what the browser has cleared is fetched again", async () => {
+    const shell = await installed(built());
+    vi.stubGlobal("caches", fakeCaches(ORIGIN));
+    expect(await answered(shell, "/app/assets/app-1.js")).toBe("script 1");
+    expect(fetched).toEqual(["/app/assets/app-1.js"]);
+  });
+});
+
+test.each([
+  ["/app/installation.json", "no-cors"],
+  ["/app/bundled/model.tflite", "no-cors"],
+  ["/app/trusted/root.json", "navigate"],
+  ["/v1/submissions", "cors"],
+  ["/", "navigate"],
+])("%s is none of its business", async (path, mode) => {
+  expect(await answered(await installed(built()), path, mode)).toBeNull();
+});
+
+describe("a newer version", () => {
+  test("fetches only what has changed, and removes the one before when it takes over", async () => {
+    await installed(built());
+    update();
+    const newer = built();
+    await newer.fill();
+    expect(fetched).toEqual(["/app/index.html", "/app/assets/app-2.js"]);
+    await newer.removeOthers();
+    expect(await answered(newer, "/app/", "navigate")).toBe("page 2");
+    expect(await caches.keys()).toHaveLength(1);
+  });
+
+  test("leaves the one before as it is until it takes over", async () => {
+    const older = await installed(built());
+    update();
+    await built().fill();
+    expect(await answered(older, "/app/", "navigate")).toBe("page 1");
+    expect(await answered(older, "/app/assets/app-1.js")).toBe("script 1");
+  });
+
+  test.each([
+    ["was exchanged while it was fetched", { "index.html": "page 3" }],
+    ["is not there any more", { "assets/app-2.js": undefined }],
+  ])("of which a file %s is not used at all", async (_, change) => {
+    const older = await installed(built());
+    update();
+    const newer = built({ ...served });
+    Object.assign(served, change);
+    for (const [name, content] of Object.entries(change))
+      if (content === undefined) Reflect.deleteProperty(served, name);
+    await expect(newer.fill()).rejects.toThrow("is not what was built");
+    expect(await answered(older, "/app/", "navigate")).toBe("page 1");
+    expect(await caches.keys()).toHaveLength(1);
+  });
+});
+
+test("the runtime of the model comes from where the phone keeps it", async () => {
+  const shell = await installed(built());
+  await (await caches.open("model-runtime")).put("/app/assets/litert_wasm-1.wasm", new Response("runtime"));
+  expect(await answered(shell, "/app/assets/litert_wasm-1.wasm")).toBe("runtime");
+});
