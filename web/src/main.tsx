@@ -1,5 +1,6 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
+import { startServiceWorker } from "./app_update.ts";
 import { startState } from "./app_state.ts";
 import { startSending } from "./contributions/photos.ts";
 import { startInstalling } from "./installing.ts";
@@ -19,4 +20,5 @@ render(<App />, place);
 const phone = connect();
 startModel(phone);
 startSending();
+void startServiceWorker();
 await startUpdating(phone);
