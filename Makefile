@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 PORT ?= 8000
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+# More than two cores need: many tests wait for processes that they have started.
+TEST_PROCESSES ?= 3
 # The first of these that runs and is 3.11 or 3.12. `make PYTHON=/path/to/python3.12 run` overrides it.
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && { echo $$python; break; }; done)
@@ -29,11 +31,11 @@ web: ## build the residents' app into web/dist (Node 20.19 or later)
 
 test: .venv/dev.installed web ## run the tests (WASTELENS_TEST_DATA=DIR adds those on real photos)
 	@$(WITH_NODE) npm --prefix web run --silent test
-	@$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
+	@$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist worksteal $(ARGS)
 
 test-all: .venv/dev.installed web ## run the tests, also the slow ones
 	@$(WITH_NODE) npm --prefix web run --silent test
-	@$(BIN)/pytest --numprocesses 2 --dist worksteal --slow $(ARGS)
+	@$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist worksteal --slow $(ARGS)
 
 check: .venv/dev.installed ## ruff, mypy --strict and the import rules; for the app tsc, eslint and prettier
 	@$(BIN)/ruff check --quiet .

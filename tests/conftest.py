@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 TEST_DATA = os.environ.get("WASTELENS_TEST_DATA")
+LONGEST_FIRST = ("training", "loop", "workers", "cli")
+"""Folders whose tests take long: who begins with them does not wait for the last one alone, and TensorFlow, which the
+first of them imports, is imported by few processes."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,7 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run tests marked slow")
 
 
+def _turn(item: pytest.Item) -> int:
+    folder = item.nodeid.removeprefix("tests/").partition("/")[0]
+    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=_turn)
     for item in items:
         if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: run `make test-all`"))

@@ -1,4 +1,8 @@
-"""The trainer itself under a worker that is killed: it goes on from its own checkpoint, and its release is whole."""
+"""The trainer itself under a worker that is killed: it goes on from its own checkpoint, and its release is whole.
+
+Slow, and nothing that is not tested apart: workers that are killed, with a stand-in for the trainer that has its command
+line and its files (test_faults_training.py), and a trainer that is killed (tests/training/test_run.py).
+"""
 
 import obstore
 import pytest
@@ -20,6 +24,7 @@ def epoch(place: Workplace, run_id: str) -> int:
     return int((read_run(place, run_id).progress or {}).get("epoch", 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("installation", ["embedded"], indirect=True)
 def test_a_killed_worker_costs_no_epoch_that_was_done(
     installation: Settings, installed: Workplace, monkeypatch: pytest.MonkeyPatch
