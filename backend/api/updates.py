@@ -16,7 +16,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from obstore.exceptions import PreconditionError
 
-from backend.api import etags, problems
+from backend.api import byte_ranges, etags, problems
 from backend.api.dependencies import PartsOfServer
 from backend.errors import NotFound, Unavailable
 from backend.releasing.update_files import UpdateFile, UpdateFiles
@@ -29,7 +29,6 @@ router = APIRouter(prefix="/updates", tags=["updates"])
 CHUNK_BYTES = 256 * 1024
 _ATTEMPTS = 5
 _PATH = re.compile(r"(metadata|targets)(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _TIMESTAMP = "metadata/timestamp.json"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ANY_ORIGIN = {
@@ -79,10 +78,9 @@ async def _answer(path: str, file: UpdateFile, request: Request, files: UpdateFi
     if etags.names(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers={name: headers[name] for name in _UNCHANGED})
     try:
-        asked = _asked_range(request, headers["ETag"], file.size)
+        asked = byte_ranges.asked(request, headers["ETag"], file.size)
     except ValueError as error:
-        unmet = _ANY_ORIGIN | {"Content-Range": f"bytes */{file.size}"}
-        return problems.answer(416, "range_not_satisfiable", "There are no such bytes", str(error), headers=unmet)
+        return byte_ranges.unmet(file.size, error, _ANY_ORIGIN)
     start, end = asked or (0, file.size)
     headers["Content-Length"] = str(end - start)
     if asked is not None:
@@ -110,23 +108,3 @@ def _headers(path: str, tag: str, modified_at: datetime) -> dict[str, str]:
         "Content-Type": "application/json" if path.endswith(".json") else "application/octet-stream",
         "X-Content-Type-Options": "nosniff",
     } | _ANY_ORIGIN
-
-
-def _asked_range(request: Request, tag: str, size: int) -> tuple[int, int] | None:
-    """Return [start, end) of a single `Range`, None where the whole file is to be sent (RFC 9110, 14.2).
-
-    Raise `ValueError` where no byte of it exists. Several ranges at once, or an `If-Range` that names another
-    version of the file, give the whole file.
-    """
-    found = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
-    if found is None or found[0] == "bytes=-" or request.headers.get("if-range", tag) != tag:
-        return None
-    if not found[1]:
-        start, end = max(0, size - int(found[2])), size
-    else:
-        start, end = int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
-        if found[2] and int(found[2]) < start:
-            return None
-    if start >= min(end, size):
-        raise ValueError(f"The file has {size} bytes.")
-    return start, end

@@ -1,18 +1,19 @@
 """`/app/`: the residents' web app, and what it must know of this installation before it has any signed update.
 
 Guarantees: a file whose name holds its digest may be kept for ever, everything else is asked for anew and answered 304
-while it is the same. Where the app was never built, `/app/` says so, and the rest of the server works. What every
-answer says to browsers besides stands in `web_app_headers`.
+while it is the same. Downloads can be resumed. Where the app was never built, `/app/` says so, and the rest of the
+server works. What every answer says to browsers besides stands in `web_app_headers`.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
 from backend import installation, web_files
-from backend.api import etags
+from backend.api import byte_ranges, etags
 from backend.api.dependencies import CurrentSettings, PartsOfServer, Transaction
 from backend.api.web_app_headers import APP
 from backend.errors import NotFound, Unavailable
@@ -21,6 +22,7 @@ from mobile_models.document import sha256
 router = APIRouter()
 
 _FOR_EVER, _EACH_TIME = "public, max-age=31536000, immutable", "no-cache"
+_CHUNK_BYTES = 256 * 1024
 _FIRST_ROOT = "metadata/1.root.json"
 _ALWAYS_WHOLE = ConfigDict(json_schema_serialization_defaults_required=True)
 _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Wastelens</title>
@@ -130,4 +132,28 @@ def _file(
     if etags.names(request.headers.get("if-none-match"), known["ETag"]):
         unchanged = {name: value for name, value in known.items() if name != "Content-Encoding"}
         return Response(status_code=304, headers=unchanged)
-    return FileResponse(path, headers=known, media_type=media_type)
+    return _part(request, path, media_type, known)
+
+
+def _part(request: Request, path: Path, media_type: str, known: dict[str, str]) -> Response:
+    size = path.stat().st_size
+    try:
+        asked = byte_ranges.asked(request, known["ETag"], size)
+    except ValueError as error:
+        return byte_ranges.unmet(size, error, {})
+    start, end = asked or (0, size)
+    known |= {"Accept-Ranges": "bytes", "Content-Length": str(end - start)}
+    if asked is not None:
+        known["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    status = 200 if asked is None else 206
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=known, media_type=media_type)
+    return StreamingResponse(_chunks(path, start, end), status, known, media_type)
+
+
+def _chunks(path: Path, start: int, end: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end and (chunk := file.read(min(_CHUNK_BYTES, end - start))):
+            start += len(chunk)
+            yield chunk

@@ -204,6 +204,9 @@ def test_the_bundled_release_is_sent_byte_for_byte_and_resumed(settings: Setting
     assert whole.headers["cache-control"] == "no-cache"
     rest = web.get(told["model"], headers={"Range": "bytes=100-", "If-Range": whole.headers["etag"]})
     assert (rest.status_code, rest.content) == (206, model[100:])
+    assert rest.headers["content-range"] == f"bytes 100-{len(model) - 1}/{len(model)}"
+    beyond = web.get(told["model"], headers={"Range": f"bytes={len(model)}-"})
+    assert (beyond.status_code, beyond.json()["code"]) == (416, "range_not_satisfiable")
     assert web.get(told["model"], headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
 
 
