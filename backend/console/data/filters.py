@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlmodel import Session, col
 
 from backend import distinct_values, known_labels
-from backend.console import days
+from backend.console import days, label_names
 from backend.console.days import Day
 from backend.console.language import Language
 from backend.console.pages import _
@@ -92,18 +92,13 @@ class Choices:
 
     def __init__(self, session: Session, visitor: Visitor) -> None:
         language = visitor.language
-        self.label_names = label_names(session, language)
+        self.label_names = label_names.of(language, known_labels.label_set(session))
         self.labels = [("", _any(language)), *self.label_names.items()]
         self.predicted = [*self.labels, (UNSURE, language.texts.gettext(_UNSURE))]
         self.states = _named(language, STATES)
         self.sources = _named(language, SOURCES)
         self.splits = _named(language, SPLITS)
         self.places = _places(session, visitor)
-
-
-def label_names(session: Session, language: Language) -> dict[str, str]:
-    """Label id to its name; those that come with the program are translated."""
-    return {label.id: language.texts.gettext(label.name) for label in known_labels.label_set(session).labels}
 
 
 def _named(language: Language, texts: Mapping[Any, str]) -> list[tuple[str, str]]:

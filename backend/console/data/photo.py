@@ -9,11 +9,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Form, Response
 
-from backend import device_blocks
+from backend import device_blocks, known_labels
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.console import pages
+from backend.console import label_names, pages
 from backend.console.data import words
-from backend.console.data.filters import SOURCES, SPLITS, STATES, label_names
+from backend.console.data.filters import SOURCES, SPLITS, STATES
 from backend.console.data.photos import DATA
 from backend.console.reviewing.view import CORRECTION_REASONS, VERDICTS
 from backend.console.visitor import DataKeeper, DataReader, Visitor
@@ -126,7 +126,7 @@ def _done(photo_id: UUID, said: str) -> Response:
 def _page(photo_id: UUID, visitor: Visitor, parts: Parts, refused: DomainError | None = None) -> Response:
     with transaction_of(parts) as session:
         details = photo_details.of(session, visitor.person, PhotoId(str(photo_id)))
-        names = label_names(session, visitor.language)
+        names = label_names.of(visitor.language, known_labels.label_set(session))
     return pages.render(
         "data/photo.html",
         visitor,

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from backend import known_labels
 from backend.api.dependencies import PartsOfServer, transaction_of
-from backend.console import pages
-from backend.console.data.filters import SOURCES, SPLITS, label_names
+from backend.console import label_names, pages
+from backend.console.data.filters import SOURCES, SPLITS
 from backend.console.data.photos import DATA
 from backend.console.pages import _
 from backend.console.visitor import DataReader, Engineer
@@ -34,7 +35,7 @@ CHANGES = {
 def every(visitor: DataReader, parts: PartsOfServer) -> Response:
     with transaction_of(parts) as session:
         rows = snapshots.newest(session)
-        names = label_names(session, visitor.language)
+        names = label_names.of(visitor.language, known_labels.label_set(session))
     frozen = [row for row in rows if row.state == DatasetSnapshotState.FROZEN]
     return pages.render(
         "data/snapshots.html",
@@ -66,7 +67,7 @@ def difference(
     with transaction_of(parts) as session:
         pair = snapshots.find(session, older), snapshots.find(session, newer)
         found = snapshot_differences.between(session, visitor.person, older, newer)
-        names = label_names(session, visitor.language)
+        names = label_names.of(visitor.language, known_labels.label_set(session))
     return pages.render(
         "data/difference.html",
         visitor,
@@ -85,7 +86,7 @@ def one(snapshot_id: RowNumber, visitor: DataReader, parts: PartsOfServer) -> Re
     with transaction_of(parts) as session:
         row = snapshots.find(session, snapshot_id)
         by_source = snapshot_differences.counts_by_source(session, snapshot_id)
-        names = label_names(session, visitor.language)
+        names = label_names.of(visitor.language, known_labels.label_set(session))
     labels = sorted({label for counts in (row.counts or {}).values() for label in counts})
     return pages.render(
         "data/snapshot.html",

@@ -13,7 +13,7 @@ from fastapi import Path
 from sqlmodel import Session
 
 from backend import known_labels
-from backend.console import days
+from backend.console import days, label_names
 from backend.console.guidance import terms
 from backend.console.language import Language
 from backend.console.visitor import Visitor
@@ -97,6 +97,12 @@ class Shown:
         """Labels of the models that the guide does not mention at all, with their names."""
         known = {label.id for label in self.guide.labels}
         return [(label.id, label.name) for label in self.labels.labels if label.id not in known]
+
+    @property
+    def unanswered(self) -> list[str]:
+        """Names of the labels that no rule says anything about today."""
+        names = label_names.of(self.reader, self.labels)
+        return [names[label] for label in self.gaps.unanswered]
 
     def called(self, part: Part | None, piece_id: str) -> str:
         """Return the name of a piece; of one that is gone from this version, its id."""

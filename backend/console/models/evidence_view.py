@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from obstore.store import ObjectStore
 
+from backend.console import label_names
 from backend.console.language import Language
 from backend.console.models import gate_words
 from backend.console.models.gate_words import Sentence
@@ -62,7 +63,7 @@ def _evidence(
     figures = None
     if report is not None and blessing is not None:
         figures = verdict_figures.of(report, champion, blessing, GatePolicy())
-    names = {} if report is None else {each: gate_words.label_name(language, report, each) for each in report.per_class}
+    names = {} if report is None else label_names.of(language, report.label_set)
     return Evidence(
         blessing=blessing,
         report=report,

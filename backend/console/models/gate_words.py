@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from backend.console import label_names
 from backend.console.language import Language
 from backend.console.pages import _
 from backend.runs.verdict_figures import Change, Loss, MissedFloor, VerdictFigures
@@ -42,7 +43,7 @@ class Speaker:
     report: EvaluationReport
 
     def label(self, label_id: str) -> str:
-        return label_name(self.language, self.report, label_id)
+        return label_names.of(self.language, self.report.label_set).get(label_id, label_id)
 
     def text(self, text: str, **values: str) -> str:
         return str(self.language.texts.gettext(text)) % values
@@ -76,11 +77,6 @@ def sentences(
         return [Sentence(language.texts.gettext("There is no evaluation of this model."), "bad")]
     speaker = Speaker(language, report)
     return [*_blocking(speaker, blessing, figures), *_overall(speaker, blessing, figures), *_changes(speaker, figures)]
-
-
-def label_name(language: Language, report: EvaluationReport, label_id: str) -> str:
-    names = {label.id: label.name for label in report.label_set.labels}
-    return str(language.texts.gettext(names.get(label_id, label_id)))
 
 
 def _blocking(speaker: Speaker, blessing: Blessing, figures: VerdictFigures) -> Iterator[Sentence]:

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Response
 from sqlmodel import Session, col, select
 
+from backend import known_labels
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.console import pages
+from backend.console import label_names, pages
 from backend.console.models import evidence_view, words
 from backend.console.models.overview import MODELS
 from backend.console.visitor import Engineer, Visitor
@@ -153,6 +154,7 @@ def _rows(session: Session, visitor: Visitor, settings: Settings, release: Relea
         "channel_names": [each.name for each in channels.every(session)],
         "events": list(reversed(audit_log.history(session, f"release/{release.version}", 30))),
         "lineage": _lineage(session, release),
+        "label_names": label_names.of(visitor.language, known_labels.label_set(session)),
     }
 
 

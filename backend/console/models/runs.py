@@ -14,8 +14,9 @@ from babel import dates
 from fastapi import APIRouter, Depends, Form, Response
 from sqlmodel import Session
 
+from backend import known_labels
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.console import charts, pages, safety
+from backend.console import charts, label_names, pages, safety
 from backend.console.charts import Chart, Point, Series
 from backend.console.language import Language
 from backend.console.models import evidence_view, words
@@ -228,6 +229,7 @@ def _watched(session: Session, run_id: str) -> Watched:
 def _page(visitor: Visitor, parts: Parts, run_id: str, refused: DomainError | None = None) -> Response:
     with transaction_of(parts) as session:
         watched = _watched(session, run_id)
+        names = label_names.of(visitor.language, known_labels.label_set(session))
     evidence = evidence_view.of_run(visitor.language, parts.storage, watched.run)
     return pages.render(
         "models/run.html",
@@ -241,6 +243,7 @@ def _page(visitor: Visitor, parts: Parts, run_id: str, refused: DomainError | No
         changes=_changes(watched.run),
         evidence=evidence,
         report_file=run_files.REPORT,
+        label_names=names,
         **_shown(visitor.language, watched),
     )
 

@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from backend import known_labels
 from backend.api.dependencies import PartsOfServer, transaction_of
-from backend.console import pages
+from backend.console import label_names, pages
 from backend.console.reviewing import view
 from backend.console.reviewing.queue import REVIEW, Choice, verdict_of
 from backend.console.visitor import Reviewer, Visitor
@@ -33,7 +33,7 @@ _Key = Annotated[Text, Form(min_length=1, max_length=80)]
 def offers(visitor: Reviewer, parts: PartsOfServer) -> Response:
     with transaction_of(parts) as session:
         found = alike.offers(session, visitor.person)
-        names = view.names(visitor.language, known_labels.label_set(session))
+        names = label_names.of(visitor.language, known_labels.label_set(session))
     return pages.render("reviewing/alike.html", visitor, parts.settings, offers=found, names=names)
 
 

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from backend import known_labels
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.console import pages, refusals, safety
+from backend.console import label_names, pages, refusals, safety
 from backend.console.pages import _
 from backend.console.problem_pages import wants_page
 from backend.console.reviewing import view
@@ -66,7 +66,7 @@ def queue(visitor: Reviewer, parts: PartsOfServer) -> Response:
             ),
             "reliability": reliability.of_reviewer(session, person.id),
             "checks": review_checks.latest(session, person, _LATEST),
-            "names": view.names(visitor.language, labels),
+            "names": label_names.of(visitor.language, labels),
         }
     return pages.render("reviewing/queue.html", visitor, parts.settings, **shown)
 
@@ -165,7 +165,7 @@ def _shown(session: Session, parts: Parts, visitor: Visitor, held: list[Item]) -
     return {
         "views": view.views(session, parts.settings, visitor.person, language, held, near, labels),
         "answers": view.answers(language, labels),
-        "names": view.names(language, labels),
+        "names": label_names.of(language, labels),
         "reject_reasons": view.REJECT_REASONS,
         "last_said": labelling.last_said(session, visitor.person),
         "overlays": parts.settings.review_overlays,

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Response
 
 from backend import known_labels
 from backend.api.dependencies import PartsOfServer, transaction_of
-from backend.console import pages
-from backend.console.reviewing import view
+from backend.console import label_names, pages
 from backend.console.reviewing.queue import REVIEW
 from backend.console.visitor import Administrator
 from backend.people import staff
@@ -24,7 +23,7 @@ def everybody(visitor: Administrator, parts: PartsOfServer) -> Response:
         names = {staff.known(row.id): row.name for row in staff.everybody(session)}
         reviewers = reliability.of_reviewers(session)
         residents = reliability.of_residents(session, _MOST)
-        labels = view.names(visitor.language, known_labels.label_set(session))
+        labels = label_names.of(visitor.language, known_labels.label_set(session))
     return pages.render(
         "reviewing/reviewers.html",
         visitor,

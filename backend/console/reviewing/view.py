@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from backend import known_labels
+from backend.console import label_names
 from backend.console.language import Language
 from backend.console.pages import _
 from backend.people.staff import Person
@@ -21,7 +22,7 @@ from backend.reviewing.reliability import Reliability
 from backend.reviewing.review_items import Item
 from backend.settings import Settings
 from backend.tables import CorrectionReason, Opinionated, Photo, PhotoId, RejectReason, ReviewVerdict
-from mobile_models.label_set import UNSURE, Label, LabelSet
+from mobile_models.label_set import UNSURE, LabelSet
 
 KEYS = "1234567890acdefhijklpqvxyABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Of the labels, in their order; the letters that are missing are commands."""
@@ -55,8 +56,6 @@ CORRECTION_REASONS = {
     CorrectionReason.NONE_FITS: _("No label fits"),
 }
 """Why residents correct."""
-_LABELS = (_("Cardboard"), _("Glass"), _("Metal"), _("Paper"), _("Plastic"), _("Trash"))
-"""Names of the labels that come with the program; those of a city are shown as it wrote them."""
 
 
 @dataclass(frozen=True)
@@ -95,17 +94,8 @@ class View:
 
 def answers(language: Language, labels: LabelSet) -> list[Answer]:
     keys = KEYS.ljust(len(labels.ids))
-    return [
-        Answer(each.id, name_of(language, each), key.strip()) for each, key in zip(labels.labels, keys, strict=False)
-    ]
-
-
-def name_of(language: Language, label: Label) -> str:
-    return language.texts.gettext(label.name)
-
-
-def names(language: Language, labels: LabelSet) -> dict[str, str]:
-    return {each.id: name_of(language, each) for each in labels.labels}
+    names = label_names.of(language, labels)
+    return [Answer(label, name, key.strip()) for (label, name), key in zip(names.items(), keys, strict=False)]
 
 
 def views(
@@ -181,7 +171,7 @@ def _resident(session: Session, photo: Photo, correction: str | None) -> Reliabi
 
 def outcome(session: Session, language: Language, decision: Decision, told: Told) -> tuple[str, str]:
     """Return what is said after a verdict, and its kind: good, warn, or nothing."""
-    text, known = language.texts.gettext, names(language, known_labels.label_set(session))
+    text, known = language.texts.gettext, label_names.of(language, known_labels.label_set(session))
     if told.check is not None:
         if told.check.is_right:
             return text(_("That was a check, and you were right.")), "good"

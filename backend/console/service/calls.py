@@ -14,8 +14,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from backend.api.dependencies import PartsOfServer, transaction_of
-from backend.console import pages, refusals, safety
+from backend import known_labels
+from backend.api.dependencies import Parts, PartsOfServer, transaction_of
+from backend.console import label_names, pages, refusals, safety
 from backend.console.pages import _
 from backend.console.problem_pages import wants_page
 from backend.console.service.arguments import DataReaderCalls, EngineerCalls
@@ -90,6 +91,11 @@ def said(visitor: Visitor, refused: DomainError | None) -> str:
     return visitor.language.texts.gettext(text) if text else refusals.said(visitor.language, refused)
 
 
+def label_names_for(visitor: Visitor, parts: Parts) -> dict[str, str]:
+    with transaction_of(parts) as session:
+        return label_names.of(visitor.language, known_labels.label_set(session))
+
+
 class Sample(BaseModel):
     photo_id: str
     url: str
@@ -119,7 +125,15 @@ def refresh(
         samples = [_sample(each) for each in photo_samples.draw(session, visitor.person, num)]
     if not wants_page(request):
         return JSONResponse({"samples": [each.model_dump() for each in samples]}, headers=safety.headers())
-    return pages.render("service/refresh.html", visitor, parts.settings, samples=samples, num=num, most=MOST_SAMPLES)
+    return pages.render(
+        "service/refresh.html",
+        visitor,
+        parts.settings,
+        samples=samples,
+        num=num,
+        most=MOST_SAMPLES,
+        names=label_names_for(visitor, parts),
+    )
 
 
 @router.get(f"{SERVICE}/photos/{{photo_id}}")

@@ -142,6 +142,7 @@ def _info(request: Request, visitor: Visitor, parts: Parts, refused: DomainError
         fields={path: value for path, value in fields.items() if path != "name"},
         recipe_param=RECIPE,
         default=DEFAULT,
+        names=calls.label_names_for(visitor, parts),
     )
 
 

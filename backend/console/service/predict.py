@@ -8,6 +8,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 
 from backend.api import uploads
 from backend.api.dependencies import Parts, PartsOfServer
@@ -21,6 +22,7 @@ from backend.database import Text
 from backend.datasets import folder_answers, photo_folders
 from backend.datasets.folder_answers import FolderAnswer
 from backend.errors import DomainError
+from mobile_models.label_set import UNSURE
 
 router = APIRouter(include_in_schema=False)
 PREDICT = f"{SERVICE}/predict"
@@ -47,10 +49,10 @@ async def predict(request: Request, visitor: EngineerCalls, parts: PartsOfServer
     except DomainError as refused:
         if not wants_page(request):
             raise
-        return _page(visitor, parts, refused=refused)
+        return await run_in_threadpool(_page, visitor, parts, refused=refused)
     if not wants_page(request):
         return JSONResponse(asdict(found), headers=safety.headers())
-    return _page(visitor, parts, found)
+    return await run_in_threadpool(_page, visitor, parts, found)
 
 
 def _classified(parts: Parts, folder: str, call: Call) -> FolderAnswer:
@@ -69,6 +71,7 @@ def _page(
         problem=calls.said(visitor, refused),
         folders=photo_folders.names(parts.settings),
         found=found,
+        names=calls.label_names_for(visitor, parts) | {UNSURE: visitor.language.texts.gettext("Unsure")},
         most=folder_answers.MOST_PHOTOS,
         megabytes=parts.settings.max_folder_bytes >> 20,
     )

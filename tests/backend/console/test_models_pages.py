@@ -50,6 +50,12 @@ def test_signatures_that_are_waited_for_come_with_their_command(page: httpx.Clie
     assert "Nobody has signed yet." in shown
 
 
+def test_labels_of_a_data_set_are_called_by_their_names(page: httpx.Client, under_way: int) -> None:
+    shown = page.get("/console/models/releases/2", headers={"Accept-Language": "vi"}).text
+    assert shown.count('<th scope="row">Kim loại</th>') >= 2, "in the report and in the data set"
+    assert '<th scope="row">metal</th>' not in shown
+
+
 def test_a_watched_rollout_is_loaded_again_once_it_has_changed(page: httpx.Client, post: Post, under_way: int) -> None:
     live = f"/console/models/rollouts/{under_way}/live?state=running"
     assert "HX-Refresh" not in page.get(live).headers
