@@ -1,10 +1,10 @@
-import { useErrorBoundary } from "preact/hooks";
+import { useEffect, useErrorBoundary, useRef } from "preact/hooks";
 import { settings } from "./app_state.ts";
 import { addressOf, route } from "./router.ts";
 import { Button, LinkButton } from "./parts/button.tsx";
 import { EmptyState } from "./parts/empty_state.tsx";
 import type { IconName } from "./parts/icon.tsx";
-import { LiveRegion } from "./parts/live_region.tsx";
+import { announce, LiveRegion } from "./parts/live_region.tsx";
 import { Navigation } from "./parts/navigation.tsx";
 import { Screen } from "./parts/screen.tsx";
 import type { Route } from "./router.ts";
@@ -18,7 +18,7 @@ import { BinContents } from "./screens/search/bin.tsx";
 import { Search } from "./screens/search/search.tsx";
 import { Settings } from "./screens/settings/settings.tsx";
 import { Share } from "./screens/share/share.tsx";
-import { currentStatus, StatusStrip } from "./screens/status_strip.tsx";
+import { currentStatus, type Status, StatusStrip } from "./screens/status_strip.tsx";
 import { Welcome } from "./screens/welcome/welcome.tsx";
 import { t } from "./words/words.ts";
 
@@ -37,6 +37,7 @@ const PLACES = [
 export function App() {
   const here = route.value;
   const status = currentStatus();
+  useSaid(status);
   const classes = [
     "app",
     ...(settings.value.isWelcomed ? [] : ["bare"]),
@@ -64,9 +65,19 @@ export function App() {
   );
 }
 
+/** Lets screen readers say what has changed about the whole app. */
+function useSaid(status: Status | null) {
+  const beforeRef = useRef<Status | null>(null);
+  useEffect(() => {
+    if (status !== null) announce(t(`status.${status}`));
+    else if (beforeRef.current === "offline") announce(t("status.online"));
+    beforeRef.current = status;
+  }, [status]);
+}
+
 /** A screen that breaks takes no other with it: the way to those stays. */
 function Guarded() {
-  const [error]: readonly [unknown, () => void] = useErrorBoundary();
+  const error: unknown = useErrorBoundary()[0];
   return error === undefined ? <CurrentScreen /> : <Broken />;
 }
 

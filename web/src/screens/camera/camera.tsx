@@ -11,7 +11,7 @@ import { ChooseFile } from "./choose_file.tsx";
 import { take } from "./live_camera.ts";
 import { lookAt, type LookProblem, wordsFor } from "./looking.ts";
 import { Stage } from "./stage.tsx";
-import { useCamera } from "./use_camera.ts";
+import { isProblem, useCamera } from "./use_camera.ts";
 
 /** Where the app begins: show a thing to the camera, or choose a photo of it. */
 export function Camera() {
@@ -42,7 +42,11 @@ export function Camera() {
           onCancel={looking.cancel}
         />
         <div class="controls">
-          <ChooseFile onChosen={looking.begin} isDisabled={looking.photo !== null} />
+          {isProblem(camera.state) ? (
+            <span />
+          ) : (
+            <ChooseFile onChosen={looking.begin} isDisabled={looking.photo !== null} />
+          )}
           <button
             type="button"
             class="shutter"

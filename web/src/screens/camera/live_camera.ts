@@ -22,13 +22,13 @@ const WANTED: MediaTrackConstraints = {
 };
 const JPEG_QUALITY = 0.92;
 
-/** Whether the camera may be turned on without asking: then nobody has to press a button first. */
-export async function isAllowed(): Promise<boolean> {
+/** What the resident has said about the camera before; `prompt`: nothing, or this browser does not tell. */
+export async function permission(): Promise<PermissionState> {
   try {
-    const permission = await navigator.permissions.query({ name: "camera" });
-    return permission.state === "granted";
-  } catch {
-    return false; // This browser does not tell: then it asks when the button is pressed.
+    return (await navigator.permissions.query({ name: "camera" })).state;
+  } catch (error) {
+    if (error instanceof TypeError) return "prompt"; // It knows no such permission.
+    throw error;
   }
 }
 

@@ -1,8 +1,13 @@
 import { type RefObject } from "preact";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { CameraError, type CameraProblem, hasLight, isAllowed, setLight, turnOff, turnOn } from "./live_camera.ts";
+import { CameraError, type CameraProblem, hasLight, permission, setLight, turnOff, turnOn } from "./live_camera.ts";
 
 export type CameraState = "off" | "starting" | "live" | CameraProblem;
+
+/** Whether something stands in the way of the camera that the resident did not choose. */
+export function isProblem(state: CameraState): state is CameraProblem {
+  return state !== "off" && state !== "starting" && state !== "live";
+}
 
 export interface CameraControls {
   readonly state: CameraState;
@@ -61,8 +66,9 @@ export function useCamera(): CameraControls & { readonly video: RefObject<HTMLVi
       else if (wanted.current && stream.current === null) start();
     };
     document.addEventListener("visibilitychange", followPage);
-    void isAllowed().then((allowed) => {
-      if (allowed) start();
+    void permission().then((state) => {
+      if (state === "granted") start();
+      if (state === "denied") setState("denied");
     });
     return () => {
       document.removeEventListener("visibilitychange", followPage);

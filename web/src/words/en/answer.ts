@@ -27,7 +27,7 @@ export const answer = {
   "answer.corrected": "You said: {label}",
   "answer.corrected.model": "The model said: {label}",
   "answer.change": "Change",
-  "answer.share": "Send it to the city",
+  "answer.share": "Send it",
   "answer.share.why": "It helps the model to learn. You decide what goes along; until then it stays on this phone.",
   "answer.see_mine": "See what became of it",
   "answer.gone": "This photo is not on this phone any more",

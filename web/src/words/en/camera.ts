@@ -14,7 +14,7 @@ export const camera = {
   "camera.denied.why":
     "To allow it, open the settings of this site (the sign beside the address) and set the camera to “Allow”. Choosing a photo works without it.",
   "camera.absent.title": "No camera found",
-  "camera.absent.why": "Choose a photo that is already on this device.",
+  "camera.absent.why": "Take one that is already on this device.",
   "camera.in_use.title": "Another app is using the camera",
   "camera.in_use.why": "Close that app or call, then try again. Choosing a photo works meanwhile.",
   "camera.insecure.title": "No camera on this connection",

@@ -22,10 +22,11 @@ export const shell = {
   "nav.mine": "My photos",
   "nav.settings": "Settings",
 
+  status: "State of the app",
   "status.offline": "No network. Answers come from this phone; what you send waits.",
-  "status.online": "The network is back.",
-  "app_update.title": "A new version of the app is ready",
-  "app_update.take": "Use it now",
+  "status.online": "The network is back",
+  "status.app_update": "A new version of the app is ready",
+  "status.app_update.take": "Use it now",
   "status.keeps_nothing": "This browser keeps nothing here: photos and choices last until it is closed.",
 
   "model.opening": "Getting ready",
