@@ -1,17 +1,15 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { type PatchParts, patchOf, PREFIX, repeated, WINDOW_OF_2_MIB } from "../../tests/updates/patch_maker.ts";
 import { joined } from "./byte_streams.ts";
-import { bytesOfHex, sha256Hex } from "./digests.ts";
+import { bytesOfHex } from "./digests.ts";
 import { applyPatch, patchPath } from "./patches.ts";
 
 const PAGE = readFileSync(resolve(import.meta.dirname, "../../../docs/updates.md"), "utf8");
 const OLD = Uint8Array.from({ length: 200 }, (_, place) => place);
 const ONE_MORE = OLD.map((byte) => byte + 1);
 const EXCHANGED = joined([OLD.subarray(100), OLD.subarray(0, 100)]);
-const MAGIC = [0x28, 0xb5, 0x2f, 0xfd];
-const [WINDOW_OF_A_KIB, WINDOW_OF_2_MIB] = [0x00, 11 << 3];
-
 /** The bytes of an example of docs/updates.md. */
 function example(about: string): Uint8Array<ArrayBuffer> {
   const block = new RegExp(`<!-- patch: ${about} -->\n\`\`\`\n([^\`]*)`).exec(PAGE)?.[1] ?? "";
@@ -19,35 +17,11 @@ function example(about: string): Uint8Array<ArrayBuffer> {
   return bytesOfHex(digits.join("")) ?? new Uint8Array();
 }
 
-/** A patch whose frame has a window of its own and these blocks. */
-async function patchOf(blocks: readonly number[], changes: Partial<Parts> = {}): Promise<Uint8Array<ArrayBuffer>> {
-  const parts = { method: 1, lengths: [200, 200], made: ONE_MORE, window: WINDOW_OF_A_KIB, ...changes };
-  const numbers = new Uint8Array(16);
-  parts.lengths.forEach((length, place) => {
-    new DataView(numbers.buffer).setBigUint64(8 * place, BigInt(length));
-  });
-  const digests = await Promise.all([OLD, parts.made].map(sha256Hex));
-  const start = [...new TextEncoder().encode("WLPATCH"), 1, parts.method];
-  const frame = [...MAGIC, 0x00, parts.window, ...blocks];
-  return joined([
-    Uint8Array.from(start),
-    numbers,
-    ...digests.map((digits) => bytesOfHex(digits) ?? OLD),
-    Uint8Array.from(frame),
-  ]);
-}
+type Changes = Partial<PatchParts>;
 
-interface Parts {
-  readonly method: number;
-  readonly lengths: readonly number[];
-  readonly made: Uint8Array<ArrayBuffer>;
-  readonly window: number;
-}
-
-/** A block that holds `byte` so many times (RFC 8878, section 3.1.1.2). */
-function repeated(byte: number, times: number, isLast = true): readonly number[] {
-  const header = (times << 3) | (1 << 1) | (isLast ? 1 : 0);
-  return [header & 0xff, (header >> 8) & 0xff, header >> 16, byte];
+/** A patch of the old file to the one in which each byte is one more, or as `changes` say. */
+function changed(blocks: readonly number[], changes: Changes = {}): Promise<Uint8Array<ArrayBuffer>> {
+  return patchOf({ old: OLD, made: ONE_MORE, blocks, ...changes });
 }
 
 describe("a patch", () => {
@@ -60,10 +34,10 @@ describe("a patch", () => {
 
   it("may come in several blocks, and make a file of another length", async () => {
     const blocks = [...repeated(1, 150, false), ...repeated(1, 50)];
-    expect(await applyPatch(OLD, await patchOf(blocks), 200)).toEqual(ONE_MORE);
+    expect(await applyPatch(OLD, await changed(blocks), 200)).toEqual(ONE_MORE);
     const longer = new Uint8Array(300).fill(7);
-    const prefix = { method: 2, lengths: [200, 300], made: longer };
-    expect(await applyPatch(OLD, await patchOf(repeated(7, 300), prefix), 300)).toEqual(longer);
+    const prefix = { method: PREFIX, lengths: [200, 300], made: longer };
+    expect(await applyPatch(OLD, await changed(repeated(7, 300), prefix), 300)).toEqual(longer);
   });
 
   it("has its place among the targets", () => {
@@ -74,7 +48,7 @@ describe("a patch", () => {
 describe("a patch is refused", () => {
   const good = repeated(1, 200);
 
-  it.each<[string, readonly number[], Partial<Parts>, RegExp]>([
+  it.each<[string, readonly number[], Changes, RegExp]>([
     ["of another method", good, { method: 3 }, /method 3/],
     ["for an old file of another length", good, { lengths: [199, 200] }, /another file than the one that is here/],
     ["beyond the length that was signed", good, { lengths: [200, 201] }, /201 bytes/],
@@ -84,25 +58,30 @@ describe("a patch is refused", () => {
     ["that holds more", repeated(1, 201), {}, /more than 200/],
     ["that never says which block is the last", repeated(1, 200, false), {}, /cannot be read/],
     ["with a block of no known kind", [0x07, 0, 0], {}, /cannot be read/],
-    ["by prefix that ends early", repeated(7, 199), { method: 2, made: new Uint8Array(200).fill(7) }, /another file/],
+    [
+      "by prefix that ends early",
+      repeated(7, 199),
+      { method: PREFIX, made: new Uint8Array(200).fill(7) },
+      /another file/,
+    ],
   ])("%s", async (_, blocks, changes, message) => {
-    const patch = await patchOf(blocks, changes);
+    const patch = await changed(blocks, changes);
     await expect(applyPatch(OLD, patch, 200)).rejects.toThrow(message);
   });
 
   it("for another old file", async () => {
-    await expect(applyPatch(ONE_MORE, await patchOf(good), 200)).rejects.toThrow(/another file than the one/);
+    await expect(applyPatch(ONE_MORE, await changed(good), 200)).rejects.toThrow(/another file than the one/);
   });
 
   it("where it unpacks to far more than it may, soon and without taking the room", async () => {
     const bomb = Array.from({ length: 5000 }, () => repeated(1, 1024, false)).flat();
-    await expect(applyPatch(OLD, await patchOf(bomb), 200)).rejects.toThrow(/more than 200/);
-    const prefix = { method: 2, lengths: [200, 2 ** 26] };
-    await expect(applyPatch(OLD, await patchOf(bomb, prefix), 2 ** 26)).rejects.toThrow(/bytes together/);
+    await expect(applyPatch(OLD, await changed(bomb), 200)).rejects.toThrow(/more than 200/);
+    const prefix = { method: PREFIX, lengths: [200, 2 ** 26] };
+    await expect(applyPatch(OLD, await changed(bomb, prefix), 2 ** 26)).rejects.toThrow(/bytes together/);
   });
 
   it("cut anywhere, or with any byte of its header changed", async () => {
-    const patch = await patchOf(good);
+    const patch = await changed(good);
     for (let length = 0; length < patch.length; length += 1) {
       await expect(applyPatch(OLD, patch.slice(0, length), 200)).rejects.toMatchObject({ name: "PatchProblem" });
     }

@@ -10,8 +10,8 @@ const PREFIX = 2;
 const HEADER_BYTES = 89;
 const LARGEST_WINDOW = { [SUBTRACT]: 1 << 20, [PREFIX]: 1 << 27 };
 const SMALLEST_WINDOW = 1 << 10; // Of any zstd frame (RFC 8878, section 3.1.1.1.2).
-/** Further back the decoder cannot reach. */
-const LONGEST_WITH_PREFIX = 1 << 25;
+/** Further back the decoder cannot reach: it reads no more than 25 bits of a distance beyond its highest. */
+const LONGEST_WITH_PREFIX = 1 << 26;
 
 /** The patch cannot be used; take the whole file. */
 export class PatchProblem extends Error {
@@ -27,7 +27,7 @@ export function patchPath(oldDigest: string, newDigest: string): string {
  * What `patch` makes of `old`: the file that the patch names, to the last byte. The format: docs/updates.md.
  *
  * Rejects with `PatchProblem` for whatever is wrong, where the result would not have `length` bytes, and for a `prefix`
- * of files that have more than 32 MiB together, which the decoder cannot do.
+ * of files that have more than 64 MiB together, which the decoder cannot do.
  */
 export async function applyPatch(
   old: Uint8Array<ArrayBuffer>,

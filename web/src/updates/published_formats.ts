@@ -7,10 +7,12 @@ export const id = matching(/^[a-z][a-z0-9_]{0,39}$/);
 export const sha256 = matching(/^[0-9a-f]{64}$/);
 
 /** A moment with its offset from UTC. */
-export const moment: Reader<string> = checked(
-  matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)$/),
-  (value) => (Number.isNaN(Date.parse(value)) ? "is no date" : null),
-);
+export const moment = dated(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)$/);
+
+/** A moment in this form, which is one of the calendar: nothing is ever later than one that is not. */
+export function dated(form: RegExp): Reader<string> {
+  return checked(matching(form), (value) => (Number.isNaN(Date.parse(value)) ? "is no date" : null));
+}
 
 /** Says which of `ids` is there more than once; null where none is. */
 export function doubled(ids: readonly string[]): string | null {

@@ -14,7 +14,7 @@ import {
   record,
   text,
 } from "../document_reader.ts";
-import { doubled } from "../published_formats.ts";
+import { dated, doubled } from "../published_formats.ts";
 import { UpdateRefused } from "../refusals.ts";
 import { canonicalBytes } from "./canonical_json.ts";
 import type { SignedBytes } from "./signatures.ts";
@@ -25,7 +25,7 @@ export const TOP_LEVEL: readonly string[] = ["root", "timestamp", "snapshot", "t
 const common = {
   spec_version: matching(/^1\.\d+(\.\d+)?$/),
   version: integer(1),
-  expires: matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+  expires: dated(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
 };
 const digests = checked(record(text(1)), (given) => (Object.keys(given).length === 0 ? "has no digest" : null));
 
