@@ -29,9 +29,19 @@ export const ownPhotos = signal<readonly OwnPhoto[] | null>(null);
 /** Whether this browser keeps nothing (or not any more), so that photos and choices last as long as this page. */
 export const keepsNothing = signal(false);
 
-/** Keeps the changes, then shows them. Rejects where the phone cannot keep them. */
+/**
+ * Shows the changes at once, so that nothing jumps back under a finger, and keeps them. Rejects where the phone cannot keep
+ * them; then what was chosen before is shown again.
+ */
 export async function choose(changes: Partial<Settings>): Promise<void> {
-  settings.value = await changeSettings(changes);
+  const before = settings.value;
+  settings.value = { ...before, ...changes };
+  try {
+    settings.value = await changeSettings(changes);
+  } catch (error) {
+    settings.value = before;
+    throw error;
+  }
 }
 
 /** Reads what is kept, and follows what happens outside of the page. Once, before the first screen. */

@@ -1,4 +1,4 @@
-import { choose } from "../app_state.ts";
+import { choose, settings } from "../app_state.ts";
 import { Segmented } from "../parts/choices.tsx";
 import { language, LANGUAGE_NAMES, LANGUAGES, t } from "../words/words.ts";
 import { Failed, useAct } from "./act.tsx";
@@ -11,7 +11,7 @@ export function LanguageChoice() {
       <Segmented
         legend={t("settings.language")}
         options={LANGUAGES.map((each) => ({ value: each, label: LANGUAGE_NAMES[each], lang: each }))}
-        value={language.value}
+        value={settings.value.language ?? language.value}
         onChange={(chosen) => {
           keeping.run(() => choose({ language: chosen }));
         }}

@@ -2,7 +2,7 @@ import { Toggle } from "../parts/choices.tsx";
 import type { Choice } from "../storage/tables.ts";
 import { t } from "../words/words.ts";
 
-type Uses = Pick<Choice, "allowsReview" | "allowsTraining">;
+export type Uses = Pick<Choice, "allowsReview" | "allowsTraining">;
 
 /** What others may do with photos that are sent, in plain words. */
 export function MayUse(props: { readonly choice: Uses; readonly onChange: (choice: Uses) => void }) {

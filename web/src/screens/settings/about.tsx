@@ -1,8 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
+import { guide } from "../../app_state.ts";
+import { fallbacks, inLanguage } from "../../guide/guide_answer.ts";
 import { Card } from "../../parts/card.tsx";
 import { APP_VERSION } from "../../phone/app_version.ts";
 import { installation } from "../../server/installation.ts";
-import { t } from "../../words/words.ts";
+import { language, t } from "../../words/words.ts";
 
 export function About() {
   const city = useCity();
@@ -17,18 +19,19 @@ export function About() {
   );
 }
 
-/** Whose app this is; null until that is known. */
+/** Whose app this is: as the guide says it in the reader's language, else as the installation does; null until known. */
 function useCity(): string | null {
-  const [city, setCity] = useState<string | null>(null);
+  const [name, setName] = useState<string | null>(null);
   useEffect(() => {
     installation().then(
-      ({ name }) => {
-        setCity(name);
+      (known) => {
+        setName(known.name);
       },
       () => {
-        setCity(null); // No network yet, and nothing kept: it is shown another time.
+        setName(null); // No network yet, and nothing kept: it is shown another time.
       },
     );
   }, []);
-  return city;
+  const said = guide.value;
+  return said === null ? name : inLanguage(said.names, fallbacks(said, language.value));
 }

@@ -8,15 +8,16 @@ import { Screen } from "../../parts/screen.tsx";
 import { t } from "../../words/words.ts";
 import { Failed, useAct } from "../act.tsx";
 import { LanguageChoice } from "../language_choice.tsx";
-import { MayUse } from "../may_use.tsx";
+import { MayUse, type Uses } from "../may_use.tsx";
 import { ModelProgress } from "../model_progress.tsx";
 
 /** The first visit: what the app does, in which language, and what may leave the phone. Whoever only starts sends nothing. */
 export function Welcome() {
   const keeping = useAct();
   const [sends, setSends] = useState(settings.value.sends);
-  const [uses, setUses] = useState({ allowsReview: true, allowsTraining: true });
-  const start = () => choose({ isWelcomed: true, sends, ...(sends ? uses : {}) });
+  const [uses, setUses] = useState<Uses>(settings.value); // Nothing is ticked that nobody has ticked.
+  const { allowsReview, allowsTraining } = uses;
+  const start = () => choose({ isWelcomed: true, sends, ...(sends ? { allowsReview, allowsTraining } : {}) });
   return (
     <Screen
       title={t("welcome.title")}
@@ -62,6 +63,7 @@ export function Welcome() {
             <>
               <h3>{t("welcome.may")}</h3>
               <MayUse choice={uses} onChange={setUses} />
+              <p class="hint">{t("welcome.may.hint")}</p>
             </>
           )}
           <p class="hint">{t("welcome.later")}</p>

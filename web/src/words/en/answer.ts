@@ -17,7 +17,7 @@ export const answer = {
   "answer.search": "Search the guide",
   "answer.other": "Something else",
   "answer.no_rule": "The city's guide says nothing about it yet. Try the search, or ask the city.",
-  "answer.no_guide": "The city's guide is not on this phone yet. It comes with the next connection.",
+  "answer.no_guide": "The city's guide is not on this phone yet. It comes by itself when there is a network.",
   "answer.others": "What it might be",
   "answer.made_by": "Model {release}, on this device, in {time}",
   "answer.heading": "{label}: {bin}",

@@ -11,6 +11,7 @@ export const welcome = {
   "welcome.send": "Help with photos that I choose",
   "welcome.send.why": "Before each photo you see what is sent, and can say no.",
   "welcome.may": "With the photos that I send",
+  "welcome.may.hint": "Without the first nobody looks at them, and without the second no model learns from them.",
   "welcome.later": "Every choice can be changed later, in Settings and for each photo.",
   "welcome.start": "Start",
   "welcome.model": "The model",

@@ -21,11 +21,11 @@ export const shell = {
   "nav.search": "Tìm",
   "nav.mine": "Ảnh của tôi",
   "nav.settings": "Cài đặt",
-
+  status: "Trạng thái của ứng dụng",
   "status.offline": "Không có mạng. Câu trả lời do điện thoại này đưa ra; những gì bạn gửi sẽ chờ.",
   "status.online": "Đã có mạng trở lại.",
-  "app_update.title": "Đã có phiên bản mới của ứng dụng",
-  "app_update.take": "Dùng ngay",
+  "status.app_update": "Đã có phiên bản mới của ứng dụng",
+  "status.app_update.take": "Dùng ngay",
   "status.keeps_nothing": "Trình duyệt này không lưu gì ở đây: ảnh và lựa chọn chỉ còn đến khi đóng trình duyệt.",
 
   "model.opening": "Đang chuẩn bị",

@@ -11,6 +11,7 @@ export const welcome = {
   "welcome.send": "Giúp bằng những ảnh tôi chọn",
   "welcome.send.why": "Trước mỗi ảnh, bạn thấy những gì sẽ được gửi và có thể từ chối.",
   "welcome.may": "Với những ảnh tôi gửi",
+  "welcome.may.hint": "Không có mục đầu thì không ai xem ảnh, không có mục thứ hai thì không mô hình nào học từ ảnh.",
   "welcome.later": "Mọi lựa chọn đều có thể đổi sau này, trong phần Cài đặt và cho từng ảnh.",
   "welcome.start": "Bắt đầu",
   "welcome.model": "Mô hình",

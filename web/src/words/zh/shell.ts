@@ -21,11 +21,11 @@ export const shell = {
   "nav.search": "查找",
   "nav.mine": "我的照片",
   "nav.settings": "设置",
-
+  status: "应用状态",
   "status.offline": "没有网络。答案由这部手机给出，您发送的内容会先等着。",
   "status.online": "网络已恢复。",
-  "app_update.title": "应用有新版本了",
-  "app_update.take": "现在使用",
+  "status.app_update": "应用有新版本了",
+  "status.app_update.take": "现在使用",
   "status.keeps_nothing": "这个浏览器在这里什么都不保存：照片和选择只保留到关闭为止。",
 
   "model.opening": "正在准备",

@@ -11,6 +11,7 @@ export const welcome = {
   "welcome.send": "用我选定的照片帮忙",
   "welcome.send.why": "每张照片发送前，您都能看到会发送什么，也可以拒绝。",
   "welcome.may": "对我发送的照片",
+  "welcome.may.hint": "不开第一项，没有人会查看；不开第二项，没有模型会用它们学习。",
   "welcome.later": "所有选择以后都能更改：在“设置”里，或针对每张照片。",
   "welcome.start": "开始使用",
   "welcome.model": "模型",
