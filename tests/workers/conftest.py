@@ -47,7 +47,10 @@ def place(settings: Settings, bell: Bell) -> Iterator[Workplace]:
 
 @pytest.fixture(params=["embedded", "production"])
 def installation(request: pytest.FixtureRequest, tmp_path: Path, bundled_release: Path) -> Settings:
-    """Settings for real worker processes: both files of SQLite, or PostgreSQL and Redis. A lease is short in tests."""
+    """Settings for real worker processes: both files of SQLite, or PostgreSQL and Redis.
+
+    A lease outlasts any wait for a busy processor; where a worker is killed, `world.end_leases` lets the time pass.
+    """
     return installation_of(request, tmp_path, bundled_release)
 
 
@@ -59,7 +62,7 @@ def installation_of(request: pytest.FixtureRequest, tmp_path: Path, bundled_rele
         database_url=database,
         bundled_release=bundled_release,
         broker_url=request.getfixturevalue("redis_url") if production else "",
-        job_lease_seconds=2,
+        job_lease_seconds=60,
         sweep_seconds=1,
     )
 

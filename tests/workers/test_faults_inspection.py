@@ -7,7 +7,7 @@ from backend.settings import Settings
 from backend.tables import Job, JobKind, JobState, Opinionated, Photo, PhotoId, PhotoState, Prediction
 from tests.pictures import COLOURS, draw
 from tests.workers.processes import beat, frozen_mark, wait_until, worker, worker_that_freezes_at
-from tests.workers.world import publish_release, receive
+from tests.workers.world import end_leases, publish_release, receive
 from workers.workplace import Workplace
 
 
@@ -41,6 +41,7 @@ def test_a_killed_inspection_is_done_by_the_next_worker(installation: Settings, 
             ask(installed, photo_id)
         wait_until(frozen_mark(installation).exists, doomed)
         doomed.kill()
+        end_leases(installed)
     assert PhotoState.INSPECTED not in states(installed)
     with worker(installation) as next_one, beat(installation) as schedule:
         wait_until(lambda: all_are_inspected(installed), next_one, schedule)
@@ -54,6 +55,7 @@ def test_a_worker_killed_while_it_settles_leaves_nothing_half(installation: Sett
         ask(installed, photo_id)
         wait_until(frozen_mark(installation).exists, doomed)
         doomed.kill()
+        end_leases(installed)
     assert states(installed) == [PhotoState.RECEIVED]
     with worker(installation) as next_one, beat(installation) as schedule:
         wait_until(lambda: all_are_inspected(installed), next_one, schedule)

@@ -11,7 +11,7 @@ from mobile_models.updates.keys import signing_keys
 from mobile_models.updates.publishing import repository
 from mobile_models.updates.publishing.repository import Published
 from tests.workers.processes import beat, frozen_mark, wait_until, worker, worker_that_freezes_at
-from tests.workers.world import add_release
+from tests.workers.world import add_release, end_leases
 from workers.claim import Outcome, work
 from workers.publish import PUBLISH
 from workers.workplace import Workplace
@@ -55,6 +55,7 @@ def test_a_killed_publisher_leaves_a_whole_repository_and_the_next_completes_it(
         ask(installed)
         wait_until(frozen_mark(installation).exists, doomed)
         doomed.kill()
+        end_leases(installed)
     published = verify(installed)
     assert (published.versions, published.channels["stable"].current) == ({1}, 1)
     assert not is_published(installed, 2)()

@@ -1,7 +1,7 @@
 """The trainer itself under a worker that is killed: it goes on from its own checkpoint, and its release is whole.
 
-Slow, and nothing that is not tested apart: workers that are killed, with a stand-in for the trainer that has its command
-line and its files (test_faults_training.py), and a trainer that is killed (tests/training/test_run.py).
+Slow, and nothing that is not tested apart: workers that are killed, with a stand-in for the trainer that has its
+command line and its files (test_faults_training.py), and a trainer that is killed (tests/training/test_run.py).
 """
 
 import obstore
@@ -13,7 +13,7 @@ from backend.tables import TrainingRunState
 from mobile_models.classifier import Classifier
 from mobile_models.manifest import ReleaseManifest
 from tests.workers.processes import beat, wait_until, worker
-from tests.workers.world import add_gold, ask_for_freeze, ask_for_training, read_run, run_directory
+from tests.workers.world import add_gold, ask_for_freeze, ask_for_training, end_leases, read_run, run_directory
 from workers.workplace import Workplace
 
 PATIENCE_SECONDS = 240.0
@@ -36,6 +36,7 @@ def test_a_killed_worker_costs_no_epoch_that_was_done(
             run_id = ask_for_training(installed, ask_for_freeze(installed), epochs=12)
             wait_until(lambda: epoch(installed, run_id) >= 2, doomed, schedule, seconds=PATIENCE_SECONDS)
             doomed.kill()
+            end_leases(installed)
         done = epoch(installed, run_id)
         with worker(installation, "second") as second:
             wait_until(lambda: read_run(installed, run_id).state in ENDED, second, schedule, seconds=PATIENCE_SECONDS)

@@ -20,7 +20,7 @@ from mobile_models.updates.update_channel import ChannelPointer
 from tests.workers.conftest import installation_of
 from tests.workers.processes import kill_while, wait_until
 from tests.workers.rollout_world import HOUR, NEW, field_says, under_way
-from tests.workers.world import add_release, find_rollout
+from tests.workers.world import add_release, end_leases, find_rollout
 from workers import widen_rollout
 from workers.claim import Outcome, work
 from workers.publish import PUBLISH
@@ -77,7 +77,8 @@ def city(installation: Settings, installed: Workplace) -> Workplace:
 
 
 def publish(place: Workplace) -> None:
-    """Publish all there is; where a publisher was killed, its lease must end first."""
+    """Publish all there is, also where a publisher was killed."""
+    end_leases(place)
     with place.transaction() as session:
         publisher.ask(session)
 

@@ -9,7 +9,7 @@ from sqlmodel import select
 from backend.settings import Settings
 from backend.tables import Job, JobState, Release, ReleaseState, TrainingRunState
 from tests.workers.processes import STAND_IN_TRAINER, beat, wait_until, worker
-from tests.workers.world import add_gold, ask_for_freeze, ask_for_training, epochs, read_run
+from tests.workers.world import add_gold, ask_for_freeze, ask_for_training, end_leases, epochs, read_run
 from workers.workplace import Workplace
 
 
@@ -54,6 +54,7 @@ def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint(installation: 
         doomed.kill()
         trainers = {process for process, _ in epochs(installed, run_id)}
         wait_until(lambda: all(map(is_gone, trainers)))  # The trainer sees that its worker is no more.
+        end_leases(installed)
         with worker(installation, "second", trainer=STAND_IN_TRAINER) as second:
             wait_until(has_ended(installed, run_id), second, schedule)
     assert_done_once(installed, run_id, 30)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select, update
 
 from backend.database import now
 from backend.datasets import snapshots
@@ -20,6 +20,7 @@ from backend.tables import (
     Device,
     Job,
     JobKind,
+    JobState,
     Opinionated,
     Photo,
     PhotoId,
@@ -196,6 +197,12 @@ def job_id(place: Workplace, kind: JobKind, subject: str) -> int:
         found = session.exec(select(Job.id).where(Job.kind == kind, Job.subject == subject)).one()
     assert found is not None
     return found
+
+
+def end_leases(place: Workplace) -> None:
+    """Let so much time pass that what a killed worker held is free again."""
+    with place.transaction() as session:
+        session.execute(update(Job).where(col(Job.state) == JobState.RUNNING).values(lease_until=now()))
 
 
 def run_directory(place: Workplace, run_id: str) -> Path:
