@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,7 @@ from tests.backend.world import register, running
 from tests.services import free_port
 
 MEGABYTES = 1024
+PATIENCE_SECONDS = 60
 BEGINNING = multipart(b"")[: -len(b"\r\n--b--\r\n")]
 """Of an upload, up to the first byte of the photo."""
 
@@ -134,26 +136,22 @@ def settings(migrated_sqlite: Path, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    """A server whose seconds are tenths."""
+    """A server whose seconds are tenths; its limits leave room for an honest phone on a busy machine."""
     monkeypatch.setattr(SlowClientProtocol, "tick_seconds", 0.05)
     monkeypatch.setattr("backend.server.HEADER_SECONDS", 0.5)
     monkeypatch.setattr("backend.server.GRACE_SECONDS", 0.5)
     monkeypatch.setattr("backend.server.STALLED_SECONDS", 0.5)
-    changes = {"slowest_bytes_per_second": 10_000, "request_deadline_seconds": 3.0}
+    changes = {"slowest_bytes_per_second": 4_000, "request_deadline_seconds": 6.0}
     with running(settings.model_copy(update=changes)) as (client, _):
         yield client
 
 
-def seconds_until_closed(connection: socket.socket) -> float:
-    """How long the other side keeps the connection; sends nothing more."""
-    started = time.monotonic()
-    connection.settimeout(10)
-    try:
+def wait_until_closed(connection: socket.socket) -> None:
+    """Send nothing more; raise `TimeoutError` if the other side keeps the connection all the same."""
+    connection.settimeout(PATIENCE_SECONDS)
+    with suppress(ConnectionResetError):
         while connection.recv(65536):
             pass
-    except ConnectionResetError:
-        pass
-    return time.monotonic() - started
 
 
 def connect(client: httpx.Client) -> socket.socket:
@@ -164,12 +162,12 @@ def connect(client: httpx.Client) -> socket.socket:
 def test_headers_that_never_end_are_cut(impatient: httpx.Client, sent: bytes) -> None:
     with connect(impatient) as connection:
         connection.sendall(sent)
-        assert 0.3 < seconds_until_closed(connection) < 8
+        wait_until_closed(connection)
 
 
 def test_a_body_that_stops_is_cut(impatient: httpx.Client) -> None:
     with raw_request(impatient, register(impatient), b"--b\r\n", 100_000) as connection:
-        assert 0.3 < seconds_until_closed(connection) < 8
+        wait_until_closed(connection)
 
 
 def send_slowly(connection: socket.socket, body: bytes, bytes_per_second: int) -> bool:
@@ -186,16 +184,12 @@ def send_slowly(connection: socket.socket, body: bytes, bytes_per_second: int) -
 
 def test_a_body_that_only_trickles_is_cut(impatient: httpx.Client) -> None:
     with raw_request(impatient, register(impatient), BEGINNING, 100_000) as connection:
-        started = time.monotonic()
-        assert not send_slowly(connection, bytes(90_000), 2_000)
-        assert 0.5 < time.monotonic() - started < 15
+        assert not send_slowly(connection, bytes(90_000), 1_000)
 
 
 def test_a_body_that_takes_longer_than_any_may_is_cut(impatient: httpx.Client) -> None:
     with raw_request(impatient, register(impatient), BEGINNING, 1_000_000) as connection:
-        started = time.monotonic()
         assert not send_slowly(connection, bytes(900_000), 20_000)
-        assert 2.5 < time.monotonic() - started < 15
 
 
 def test_an_honest_phone_on_a_bad_network_gets_through(impatient: httpx.Client) -> None:
@@ -203,7 +197,7 @@ def test_an_honest_phone_on_a_bad_network_gets_through(impatient: httpx.Client) 
     assert 20_000 < len(body) < 60_000
     with raw_request(impatient, register(impatient), b"", len(body)) as connection:
         assert send_slowly(connection, body, 20_000)
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE_SECONDS)
         assert connection.recv(1000).startswith(b"HTTP/1.1 201")
 
 
@@ -214,10 +208,22 @@ def test_a_client_that_does_not_take_its_answer_is_cut(impatient: httpx.Client) 
         connection.connect((impatient.base_url.host, impatient.base_url.port or 80))
         for _ in range(400):
             connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(2)
-        with pytest.raises(ConnectionError):
-            for _ in range(2000):
-                connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 10)
+        assert is_cut(connection)
+
+
+def is_cut(connection: socket.socket) -> bool:
+    """Go on asking without taking an answer; return whether the other side ends it."""
+    connection.setblocking(False)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_slow_clients_do_not_keep_others_waiting(impatient: httpx.Client) -> None:
