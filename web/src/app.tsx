@@ -88,17 +88,17 @@ function CurrentScreen() {
     case "camera":
       return <Camera />;
     case "answer":
-      return <Answer key={here.id} id={here.id} />;
+      return <Answer id={here.id} />;
     case "share":
-      return <Share key={here.id} id={here.id} />;
+      return <Share id={here.id} />;
     case "search":
       return <Search />;
     case "bin":
-      return <BinContents key={here.id} id={here.id} />;
+      return <BinContents id={here.id} />;
     case "mine":
       return <Mine />;
     case "photo":
-      return <Photo key={here.id} id={here.id} />;
+      return <Photo id={here.id} />;
     case "settings":
       return <Settings />;
     case "privacy":

@@ -9,8 +9,10 @@ import { IconButton, LinkButton } from "../../parts/button.tsx";
 import { EmptyState } from "../../parts/empty_state.tsx";
 import { Icon } from "../../parts/icon.tsx";
 import { announce } from "../../parts/live_region.tsx";
+import { Progress } from "../../parts/progress.tsx";
 import { Screen } from "../../parts/screen.tsx";
 import { addressOf } from "../../router.ts";
+import { isLooking } from "../../updating.ts";
 import { language, t } from "../../words/words.ts";
 import { question } from "./question.ts";
 import { Things } from "./things.tsx";
@@ -20,11 +22,7 @@ export function Search() {
   return (
     <Screen title={t("search.title")} kind="search">
       {guide.value === null ? (
-        isGuideRead.value && (
-          <EmptyState icon="search" title={t("search.no_guide")}>
-            {t("search.no_guide.why")}
-          </EmptyState>
-        )
+        <NoGuide />
       ) : (
         <>
           <Question />
@@ -32,6 +30,16 @@ export function Search() {
         </>
       )}
     </Screen>
+  );
+}
+
+/** It is read from the phone, else it comes with the first look for updates. */
+function NoGuide() {
+  if (!isGuideRead.value || isLooking.value) return <Progress label={t("app.loading")} share={null} />;
+  return (
+    <EmptyState icon="search" title={t("search.no_guide")}>
+      {t("search.no_guide.why")}
+    </EmptyState>
   );
 }
 

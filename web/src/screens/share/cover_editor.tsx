@@ -54,7 +54,7 @@ export function CoverEditor({ photo, covers, onChange }: CoverEditorProps) {
         )}
       </div>
       {isDrawing && (
-        <p class="hint" id="cover-keys">
+        <p class="hint cover-keys" id="cover-keys">
           {t("share.cover.keys")}
         </p>
       )}
