@@ -11,7 +11,7 @@ export function LabelChoices(props: {
 }) {
   return (
     <section class="label-choices">
-      <h3>{props.title}</h3>
+      <h2>{props.title}</h2>
       <ul>
         {props.labels.map((label) => (
           <li key={label}>

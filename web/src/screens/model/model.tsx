@@ -40,8 +40,8 @@ function Running({ model }: { readonly model: RunningModel }) {
         {t(model.isBundled ? "model_info.bundled" : "model_info.updated")}
         <span class="hint">{t("model_info.created", { day: day(model.createdAt) })}</span>
       </p>
+      <p>{t("model_info.accuracy", { right: ofHundred(model.accuracy) })}</p>
       <p>
-        {t("model_info.accuracy", { right: ofHundred(model.accuracy) })}{" "}
         {model.outsideAccuracy === null
           ? t("model_info.accuracy.honest")
           : t("model_info.accuracy.outside", { right: ofHundred(model.outsideAccuracy) })}

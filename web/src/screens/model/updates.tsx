@@ -48,7 +48,8 @@ function Outcome({ last }: { readonly last: LastLook }) {
     case "refused":
       return (
         <Notice kind={last.reason === "unreachable" ? "info" : "warning"} title={t("model_info.not_taken")}>
-          {refusalWords(last.reason ?? "")} {t("refused.keeps", { release })}
+          <p>{refusalWords(last.reason ?? "")}</p>
+          <p>{t("refused.keeps", { release })}</p>
         </Notice>
       );
   }

@@ -38,7 +38,7 @@ function Clearing({ photo }: { readonly photo: OwnPhoto }) {
 function Asking({ photo }: { readonly photo: OwnPhoto }) {
   const [isAsked, setAsked] = useState(false);
   const removing = useAct();
-  const isOnlyHere = photo.state === "only_here";
+  const isOnlyHere = photo.state === "only_here" || photo.state === "refused";
   const remove = async () => {
     await (isOnlyHere ? forget(photo.id) : withdraw(photo.id));
     announce(t(isOnlyHere ? "photo.gone.why" : "photo.story.withdrawn"));

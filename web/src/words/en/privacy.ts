@@ -12,10 +12,11 @@ export const privacy = {
   "privacy.sent.counts":
     "Once a day the phone tells counts: how many answers, how fast, how often they were called right or wrong, and which model and kind of phone. No photo, no place, no name.",
   "privacy.export": "Take my data along",
-  "privacy.export.why": "One file with your photos, answers and corrections, and with what the city holds about them.",
+  "privacy.export.why":
+    "One file with your photos, answers and corrections; with a network, also with what the city holds about them.",
   "privacy.export.busy": "Putting it together",
   "privacy.export.save": "Save the file ({size})",
-  "privacy.export.failed": "The file could not be made. It needs a network, to ask the city.",
+  "privacy.export.failed": "The file could not be made: this phone has no room for it.",
   "privacy.withdraw": "Withdraw all photos",
   "privacy.withdraw.why": "The city deletes every photo that you sent.",
   "privacy.withdraw.title": "Withdraw all photos?",

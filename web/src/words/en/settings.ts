@@ -3,7 +3,7 @@ export const settings = {
   "settings.look": "Language and look",
   "settings.language": "Language",
   "settings.theme": "Brightness",
-  "settings.theme.system": "As the phone",
+  "settings.theme.system": "Automatic",
   "settings.theme.light": "Light",
   "settings.theme.dark": "Dark",
   "settings.text": "The size of the text follows your phone or browser.",

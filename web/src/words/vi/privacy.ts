@@ -14,10 +14,10 @@ export const privacy = {
     "Mỗi ngày một lần, điện thoại báo các con số: bao nhiêu câu trả lời, nhanh đến đâu, bao nhiêu lần được nói là đúng hay sai, mô hình nào và loại điện thoại nào. Không ảnh, không địa điểm, không tên.",
   "privacy.export": "Mang dữ liệu của tôi theo",
   "privacy.export.why":
-    "Một tệp gồm ảnh, câu trả lời và những gì bạn đã sửa, cùng với những gì thành phố lưu về chúng.",
+    "Một tệp gồm ảnh, câu trả lời và những gì bạn đã sửa; khi có mạng, gồm cả những gì thành phố lưu về chúng.",
   "privacy.export.busy": "Đang gom lại",
   "privacy.export.save": "Lưu tệp ({size})",
-  "privacy.export.failed": "Không tạo được tệp. Cần có mạng để hỏi thành phố.",
+  "privacy.export.failed": "Không tạo được tệp: điện thoại này không đủ chỗ.",
   "privacy.withdraw": "Rút lại tất cả ảnh",
   "privacy.withdraw.why": "Thành phố sẽ xóa mọi ảnh bạn đã gửi.",
   "privacy.withdraw.title": "Rút lại tất cả ảnh?",

@@ -3,7 +3,7 @@ export const settings = {
   "settings.look": "Ngôn ngữ và giao diện",
   "settings.language": "Ngôn ngữ",
   "settings.theme": "Độ sáng",
-  "settings.theme.system": "Như điện thoại",
+  "settings.theme.system": "Tự động",
   "settings.theme.light": "Sáng",
   "settings.theme.dark": "Tối",
   "settings.text": "Cỡ chữ theo điện thoại hoặc trình duyệt của bạn.",

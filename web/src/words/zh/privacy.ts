@@ -12,10 +12,10 @@ export const privacy = {
   "privacy.sent.counts":
     "手机每天上报一次计数：回答了多少次、有多快、被说对或说错多少次、用的哪个模型和哪种手机。不含照片、地点和姓名。",
   "privacy.export": "带走我的数据",
-  "privacy.export.why": "一个文件，包含您的照片、回答和纠正，以及城市保存的相关内容。",
+  "privacy.export.why": "一个文件，包含您的照片、回答和纠正；有网络时，还包含城市保存的相关内容。",
   "privacy.export.busy": "正在整理",
   "privacy.export.save": "保存文件（{size}）",
-  "privacy.export.failed": "无法生成文件。需要网络才能向城市查询。",
+  "privacy.export.failed": "无法生成文件：这部手机没有足够的空间。",
   "privacy.withdraw": "撤回全部照片",
   "privacy.withdraw.why": "城市会删除您发送的每一张照片。",
   "privacy.withdraw.title": "撤回全部照片？",

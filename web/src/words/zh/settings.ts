@@ -3,7 +3,7 @@ export const settings = {
   "settings.look": "语言和外观",
   "settings.language": "语言",
   "settings.theme": "明暗",
-  "settings.theme.system": "跟随手机",
+  "settings.theme.system": "自动",
   "settings.theme.light": "浅色",
   "settings.theme.dark": "深色",
   "settings.text": "文字大小跟随手机或浏览器的设置。",
