@@ -1,11 +1,7 @@
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
-let router: typeof import("./router.ts");
-
-beforeAll(async () => {
-  vi.stubGlobal("location", { pathname: "/app/" });
-  router = await import("./router.ts");
-});
+vi.stubGlobal("location", { pathname: "/app/" });
+const router = await import("./router.ts");
 
 describe("routeOf", () => {
   test.each([
