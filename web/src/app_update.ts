@@ -24,6 +24,7 @@ export async function startServiceWorker(): Promise<void> {
     registration?.installing?.addEventListener("statechange", noteWaiting);
   });
   noteWaiting();
+  void lookForUpdate(); // By itself, a browser looks some time after a page was loaded, and an app may stay open for days.
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") void lookForUpdate();
   });

@@ -97,8 +97,10 @@ export async function withdraw(id: string): Promise<void> {
   if (after) sendIfWaiting(after.row);
 }
 
+/** Withdraws all that was shared; what is only here stays. */
 export async function withdrawAll(): Promise<void> {
-  for (const { id } of await ownPhotos.rows()) await withdraw(id);
+  const shared = (await ownPhotos.rows()).filter(({ state }) => state !== "only_here" && state !== "refused");
+  for (const { id } of shared) await withdraw(id);
 }
 
 /**

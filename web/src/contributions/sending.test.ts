@@ -345,7 +345,7 @@ describe("withdrawing", () => {
     expect(await phone.own()).toEqual([]);
   });
 
-  test("all of them", async () => {
+  test("all of them leaves what is only here", async () => {
     const phone = await app();
     for (const content of ["a", "b"]) await keepAndShare(phone, {}, content);
     await phone.sendNow();
@@ -353,7 +353,7 @@ describe("withdrawing", () => {
     await phone.withdrawAll();
     await phone.sendNow();
     expect([...city.submissions.values()].every(({ isWithdrawn }) => isWithdrawn)).toBe(true);
-    expect((await phone.own()).map(({ state }) => state)).toEqual(["withdrawn", "withdrawn"]);
+    expect((await phone.own()).map(({ state }) => state)).toEqual(["only_here", "withdrawn", "withdrawn"]);
   });
 
   test("goes before everything else", async () => {

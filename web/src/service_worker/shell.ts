@@ -48,8 +48,9 @@ export class Shell {
     const file = address.pathname.slice(SCOPE.length);
     if (file in this.files) return kept(this.name, file, request);
     if (RUNTIME.test(file)) return kept(RUNTIME_CACHE, file, request);
-    // Screens have addresses without a full stop, as the server sees it, too; anything else is a file of its own.
-    return request.mode === "navigate" && !file.includes(".") ? kept(this.name, PAGE, request) : null;
+    // Screens have addresses without a file extension, as the server sees it, too.
+    const isScreen = request.mode === "navigate" && !file.slice(file.lastIndexOf("/") + 1).includes(".");
+    return isScreen ? kept(this.name, PAGE, request) : null;
   }
 }
 
