@@ -95,4 +95,19 @@ describe("a phone without news", () => {
     expect(city.web.movedOf("timestamp.json")).toBe(0);
     expect(city.web.movedOf("root.json")).toBeLessThan(CHUNK_BYTES);
   });
+
+  it("asks for a timestamp as if it had none where the one that it keeps is not the one it has the tag of", async () => {
+    const city = await City.found();
+    const phone = phoneOf(city);
+    await looks(phone);
+    const older = phone.store.contents.get("timestamp.json");
+    await city.publishTimestamp(SIGNED_AT);
+    await looks(phone);
+    const newest = phone.store.contents.get("timestamp.json");
+    if (older === undefined || newest === undefined) throw new Error("nothing was kept");
+    expect(newest).not.toEqual(older);
+    phone.store.contents.set("timestamp.json", older);
+    await looks(phone);
+    expect(phone.store.contents.get("timestamp.json")).toEqual(newest);
+  });
 });

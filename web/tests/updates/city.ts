@@ -27,6 +27,8 @@ export class City {
   /** Below `targets/` of `channels`; released models stand in `models`. */
   readonly documents = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly models = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** A role to which `channels` delegates, which it never should. */
+  channelsDelegate: object | null = null;
 
   private constructor(keys: Record<RoleName, TestKey>) {
     this.keys = keys;
@@ -54,7 +56,8 @@ export class City {
     await this.publishListing("targets", moment, this.models, {
       delegations: { keys: this.published("channels"), roles: [{ ...this.holders("channels"), ...CHANNELS }] },
     });
-    await this.publishListing("channels", moment, this.documents, {});
+    const roles = this.channelsDelegate === null ? [] : [{ ...this.holders("channels"), ...this.channelsDelegate }];
+    await this.publishListing("channels", moment, this.documents, { delegations: { keys: {}, roles } });
     await this.publishSnapshot(moment);
     await this.publishTimestamp(moment);
   }
