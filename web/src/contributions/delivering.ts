@@ -2,7 +2,7 @@ import type { Server } from "../server/client.ts";
 import { ServerRefused, ServerUnreachable } from "../server/outcomes.ts";
 import type { Fate, PhotoRow } from "../storage/tables.ts";
 import * as ownPhotos from "./own_photos.ts";
-import { type Act, begun, nextAct, refused, taken } from "./rules.ts";
+import { type Act, begun, type Kept, neverArrived, nextAct, refused, taken } from "./rules.ts";
 
 const NOT_FOUND = 404;
 /** After this a submission that was begun is at the server or will never be. */
@@ -22,9 +22,7 @@ export async function sendPart(to: Server, id: string): Promise<boolean> {
   const photo = act.kind === "submission" ? await readable(kept.pictures.photo) : null;
   if (act.kind === "submission" && photo === null) {
     const detail = "The photo is no longer on this phone.";
-    await ownPhotos.changeRow(id, (row) =>
-      refused(row, { of: "submission", status: null, code: "photo_lost", detail }),
-    );
+    await ownPhotos.changeRow(id, (row) => refused(row, act, { status: null, code: "photo_lost", detail }));
     return false;
   }
   try {
@@ -33,9 +31,8 @@ export async function sendPart(to: Server, id: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (!(error instanceof ServerRefused) || error.isForgotten) throw error;
-    if (act.kind === "withdrawal" && error.status === NOT_FOUND) return removeUnknown(kept.row);
-    const { status, code, detail } = error;
-    await ownPhotos.changeRow(id, (row) => refused(row, { of: act.kind, status, code, detail }));
+    if (error.status === NOT_FOUND) checkTryIsOver(kept.row);
+    await ownPhotos.change(id, (now) => withoutIt(now, act, error));
     return false;
   }
 }
@@ -63,11 +60,11 @@ async function readable(photo: Blob | null): Promise<Blob | null> {
   }
 }
 
-/** It never got there, which is as good as withdrawn; unless a try, given up here, may still arrive. */
-async function removeUnknown({ id, tried }: PhotoRow): Promise<boolean> {
+/** An earlier try, given up here, may still arrive: until it is over, "not found" says nothing. */
+function checkTryIsOver({ tried }: PhotoRow): void {
   if (tried !== null && Math.abs(Date.now() - tried.at) < TRY_IS_OVER_MILLISECONDS) {
     throw new StillOnItsWay("An earlier try may still arrive.");
   }
-  await ownPhotos.change(id, () => null);
-  return true;
 }
+
+XX

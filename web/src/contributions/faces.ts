@@ -30,10 +30,8 @@ export async function propose(photo: Blob): Promise<Region[]> {
 
 function withMargin(box: DOMRectReadOnly, picture: ImageBitmap): Region {
   const [besides, above] = [box.width * MARGIN, box.height * MARGIN];
-  return {
-    x: (box.x - besides) / picture.width,
-    y: (box.y - above) / picture.height,
-    width: (box.width + 2 * besides) / picture.width,
-    height: (box.height + 2 * above) / picture.height,
-  };
+  const share = (length: number, whole: number) => Math.min(1, Math.max(0, length / whole));
+  const [left, right] = [share(box.left - besides, picture.width), share(box.right + besides, picture.width)];
+  const [top, bottom] = [share(box.top - above, picture.height), share(box.bottom + above, picture.height)];
+  return { x: left, y: top, width: right - left, height: bottom - top };
 }

@@ -107,9 +107,13 @@ export function mayBeForgotten(row: PhotoRow): boolean {
   return row.state === "withdrawn" ? !row.waiting.withdrawal : !mayBeThere(row);
 }
 
-/** What is to be sent next; null where nothing is. */
+/**
+ * What is to be sent next; null where nothing is. A consent that was changed after a try goes before the next one, so
+ * that nothing is sent with a consent that was taken back.
+ */
 export function nextAct(row: PhotoRow): Act | null {
   if (row.waiting.withdrawal) return { kind: "withdrawal" };
+  if (row.waiting.consent && row.tried !== null) return { kind: "consent", content: consentOf(row) };
   if (row.waiting.submission) return { kind: "submission", content: row.tried?.submission ?? submissionOf(row) };
   const opinion = said(row);
   if (row.waiting.correction && opinion !== null) return { kind: "correction", content: opinion };
@@ -131,22 +135,43 @@ export function taken({ row, pictures }: Kept, act: Act, fate: Fate): Kept {
   switch (act.kind) {
     case "withdrawal":
       return { row: waitingFor({ ...known, tried: null }, { withdrawal: false }), pictures };
-    case "submission": {
-      const rest = row.state === "withdrawn" ? NO_PICTURES : { ...pictures, photo: null };
-      return { row: waitingFor({ ...known, tried: null }, { submission: false }), pictures: rest };
-    }
+    case "submission":
+      return arrived({ row: known, pictures });
     case "correction":
-      return { row: waitingFor(known, { correction: !isSame(said(row), act.content) }), pictures };
+      return { row: waitingFor(known, { correction: isSaidAnew(row, act) }), pictures };
     case "consent":
-      return { row: waitingFor(known, { consent: !isSame(consentOf(row), act.content) }), pictures };
+      return arrived({ row: waitingFor(known, { consent: isSaidAnew(row, act) }), pictures });
   }
 }
 
-/** The server does not take it, or there is nothing to send: it is not tried again. */
-export function refused(row: PhotoRow, problem: Problem): PhotoRow {
-  if (problem.of !== "submission") return waitingFor({ ...row, problem }, { [problem.of]: false });
+/** The server has the photo. */
+function arrived({ row, pictures }: Kept): Kept {
+  const rest = row.state === "withdrawn" ? NO_PICTURES : { ...pictures, photo: null };
+  return { row: waitingFor({ ...row, tried: null }, { submission: false }), pictures: rest };
+}
+
+/** The tries of before have not arrived and never will: what is sent next is made of what was said last. */
+export function neverArrived(row: PhotoRow): PhotoRow {
   if (row.state === "withdrawn") return row;
-  return waitingFor({ ...row, problem, tried: null }, NOTHING);
+  return waitingFor({ ...row, tried: null }, { correction: false, consent: false });
+}
+
+/**
+ * The server does not take what `act` carried, or there is nothing to send: it is not tried again. What was said anew
+ * meanwhile goes on waiting.
+ */
+export function refused(row: PhotoRow, act: Act, why: Omit<Problem, "of">): PhotoRow {
+  const problem = { of: act.kind, ...why };
+  if (act.kind !== "submission") {
+    return isSaidAnew(row, act) ? settled(row) : waitingFor({ ...row, problem }, { [act.kind]: false });
+  }
+  return row.state === "withdrawn" ? row : waitingFor({ ...row, problem, tried: null }, NOTHING);
+}
+
+function isSaidAnew(row: PhotoRow, act: Act): boolean {
+  if (row.state === "withdrawn") return false;
+  if (act.kind === "correction") return !isSame(said(row), act.content);
+  return act.kind === "consent" && !isSame(consentOf(row), act.content);
 }
 
 /** What was on its way, and is not any more, waits. */
