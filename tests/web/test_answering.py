@@ -239,7 +239,7 @@ def test_the_guide_is_searched_by_name_and_by_bin(phone: Visitor) -> None:
 
 def test_the_app_says_that_there_is_no_network_and_answers(phone: Visitor) -> None:
     page = phone.page
-    resident.ask(page, GLASS)
+    resident.looked(page)  # The guide has come.
     phone.context.set_offline(True)
     expect(page.get_by_role("complementary")).to_contain_text("No network. Answers come from this phone")
     assert resident.ask(page, pictures.jpeg("paper", size=(480, 640))).label == "paper"
