@@ -31,9 +31,10 @@ export async function sendPart(to: Server, id: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (!(error instanceof ServerRefused) || error.isForgotten) throw error;
-    if (error.status === NOT_FOUND) checkTryIsOver(kept.row);
-    await ownPhotos.change(id, (now) => withoutIt(now, act, error));
-    return false;
+    const isUnknown = error.status === NOT_FOUND && act.kind !== "submission";
+    if (isUnknown) checkTryIsOver(kept.row);
+    await ownPhotos.change(id, (now) => (isUnknown ? unknown(now, act, error) : noted(now, act, error)));
+    return isUnknown && act.kind === "withdrawal";
   }
 }
 
@@ -67,4 +68,12 @@ function checkTryIsOver({ tried }: PhotoRow): void {
   }
 }
 
-XX
+/** The server has no such photo, which is as good as withdrawn; one that waits is sent as what was said last. */
+function unknown(kept: Kept, act: Act, error: ServerRefused): Kept | null {
+  if (act.kind === "withdrawal") return null;
+  return kept.row.waiting.submission ? { ...kept, row: neverArrived(kept.row) } : noted(kept, act, error);
+}
+
+function noted(kept: Kept, act: Act, { status, code, detail }: ServerRefused): Kept {
+  return { ...kept, row: refused(kept.row, act, { status, code, detail }) };
+}

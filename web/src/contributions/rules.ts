@@ -152,7 +152,6 @@ function arrived({ row, pictures }: Kept): Kept {
 
 /** The tries of before have not arrived and never will: what is sent next is made of what was said last. */
 export function neverArrived(row: PhotoRow): PhotoRow {
-  if (row.state === "withdrawn") return row;
   return waitingFor({ ...row, tried: null }, { correction: false, consent: false });
 }
 
@@ -161,11 +160,10 @@ export function neverArrived(row: PhotoRow): PhotoRow {
  * meanwhile goes on waiting.
  */
 export function refused(row: PhotoRow, act: Act, why: Omit<Problem, "of">): PhotoRow {
+  if (row.state === "withdrawn" && act.kind !== "withdrawal") return row;
   const problem = { of: act.kind, ...why };
-  if (act.kind !== "submission") {
-    return isSaidAnew(row, act) ? settled(row) : waitingFor({ ...row, problem }, { [act.kind]: false });
-  }
-  return row.state === "withdrawn" ? row : waitingFor({ ...row, problem, tried: null }, NOTHING);
+  if (act.kind === "submission") return waitingFor({ ...row, problem, tried: null }, NOTHING);
+  return isSaidAnew(row, act) ? settled(row) : waitingFor({ ...row, problem }, { [act.kind]: false });
 }
 
 function isSaidAnew(row: PhotoRow, act: Act): boolean {

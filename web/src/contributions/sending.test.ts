@@ -165,12 +165,45 @@ describe("it arrives once", () => {
     await phone.sendNow();
     await phone.correct(id, "metal", null);
     await phone.changeConsent(id, { allowsReview: false, allowsTraining: false });
-    expect((await phone.sendNow()).delivered).toBe(3);
+    expect((await phone.sendNow()).delivered).toBe(2);
     expect(theOne()).toMatchObject({
       submission: { correction: null, allow_review: true },
       correction: { label: "metal", reason: null },
       consent: { allow_review: false, allow_training: false },
     });
+    expect([puts().length, await only(phone)]).toMatchObject([1, { state: "sent", photo: null }]);
+  });
+
+  test("what was taken back after a try goes before the photo, or with it where no try arrived", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const phone = await app();
+    const id = await keepAndShare(phone, { allowsTraining: true });
+    city.trouble(/^PUT/, "no_connection");
+    await phone.sendNow();
+    await phone.changeConsent(id, { allowsReview: false, allowsTraining: false });
+    await phone.correct(id, "metal", null);
+    expect((await phone.sendNow()).failure).not.toBeNull(); // The try may still arrive.
+    expect([puts().length, (await only(phone)).state]).toEqual([0, "waiting"]);
+    vi.setSystemTime(Date.now() + 601_000);
+    expect(await phone.sendNow()).toEqual({ delivered: 1, failure: null });
+    const submission = { allow_review: false, allow_training: false, correction: "metal" };
+    expect([puts().length, theOne(), await only(phone)]).toMatchObject([1, { submission }, { state: "sent" }]);
+  });
+
+  test.each(["refused", "withdrawn"] as const)("nothing old follows what was said while it was %s", async (what) => {
+    const phone = await app();
+    const id = await keepAndShare(phone);
+    await phone.sendNow();
+    await phone.correct(id, "metal", null);
+    const meanwhile = vi.fn(city.fetch).mockImplementationOnce(async (request) => {
+      if (what === "refused") await phone.correct(id, "paper", null);
+      else await phone.withdraw(id);
+      return what === "refused" ? problem(422, "unknown_label") : city.fetch(request);
+    });
+    vi.stubGlobal("fetch", meanwhile);
+    await phone.sendNow();
+    expect(await only(phone)).toMatchObject({ problem: null, waiting: { correction: false, withdrawal: false } });
+    expect(theOne()).toMatchObject(what === "refused" ? { correction: { label: "paper" } } : { isWithdrawn: true });
   });
 
   test("what was taken back before the first try never leaves", async () => {
