@@ -27,10 +27,11 @@ export function startSending(): void {
 }
 
 async function sendAndPlan(): Promise<void> {
-  const { failure } = await sendNow();
+  await sendNow();
   clearTimeout(retry);
-  const next = failure === null ? null : await nextTry();
-  if (next !== null) retry = setTimeout(sendSoon, Math.max(0, next - Date.now()));
+  const next = (await nextTry()) ?? 0;
+  // What is not to be tried at a known time waits for one of the events above.
+  if (next > Date.now()) retry = setTimeout(sendSoon, next - Date.now());
 }
 
 async function askForSync(): Promise<void> {

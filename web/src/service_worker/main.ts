@@ -1,5 +1,5 @@
 /// <reference lib="webworker" />
-import { SYNC_TAG, sendNow } from "../contributions/sending.ts";
+import { nextTry, SYNC_TAG, sendNow } from "../contributions/sending.ts";
 import { TAKE_OVER } from "./messages.ts";
 import { Shell } from "./shell.ts";
 
@@ -39,4 +39,5 @@ for (const kind of ["sync", "periodicsync"]) {
 async function sendWhatWaits(): Promise<void> {
   const { failure } = await sendNow();
   if (failure !== null) throw failure;
+  if ((await nextTry()) !== null) throw new Error("The server has asked to come back later.");
 }
