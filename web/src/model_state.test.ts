@@ -1,0 +1,120 @@
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { Answer, Phone, PhoneEvent, RunningModel } from "./phone/phone.ts";
+
+vi.stubGlobal("navigator", { onLine: true, languages: ["en"] });
+
+const RUNNING: RunningModel = {
+  release: 7,
+  isBundled: true,
+  labels: [{ id: "glass", name: "Glass" }],
+  createdAt: "2026-11-01T00:00:00Z",
+  accuracy: 0.9,
+  outsideAccuracy: null,
+  accelerator: "wasm",
+};
+const ANSWER: Answer = {
+  label: "glass",
+  group: null,
+  bestLabel: "glass",
+  scores: { glass: 1 },
+  release: 7,
+  milliseconds: 100,
+  novelty: null,
+};
+
+/** A phone whose model opens when the test says so. */
+function phoneThat(opens: () => Promise<RunningModel>) {
+  let tell: (event: PhoneEvent) => void = () => undefined;
+  const phone: Phone = {
+    open: opens,
+    classify: () => Promise.resolve(ANSWER),
+    update: () => Promise.resolve({ state: "up_to_date", release: 7 }),
+    guide: () => Promise.resolve(null),
+    listen(listener) {
+      tell = listener;
+      return () => undefined;
+    },
+  };
+  return {
+    phone,
+    tell: (event: PhoneEvent) => {
+      tell(event);
+    },
+  };
+}
+
+/** Each test has a page of its own. */
+async function page() {
+  return { ...(await import("./model_state.ts")), ...(await import("./phone/phone.ts")) };
+}
+
+/** A promise that is kept when the test says so. */
+function later<Result>() {
+  let resolve: (result: Result) => void = () => undefined;
+  const promise = new Promise<Result>((keep) => {
+    resolve = keep;
+  });
+  return {
+    promise,
+    resolve: (result: Result) => {
+      resolve(result);
+    },
+  };
+}
+
+beforeEach(() => {
+  vi.resetModules();
+});
+
+describe("the model's state", () => {
+  test("shows the download until the model answers", async () => {
+    const { startModel, modelState, model } = await page();
+    const opening = later<RunningModel>();
+    const { phone, tell } = phoneThat(() => opening.promise);
+    startModel(phone);
+    expect(modelState.value).toEqual({ kind: "opening" });
+    tell({ kind: "download", receivedBytes: 1, totalBytes: 2 });
+    expect(modelState.value).toMatchObject({ kind: "loading", receivedBytes: 1, totalBytes: 2 });
+    opening.resolve(RUNNING);
+    await vi.waitFor(() => {
+      expect(modelState.value).toEqual({ kind: "ready" });
+    });
+    expect(model.value).toBe(RUNNING);
+  });
+
+  test("the download of a newer model does not hide the one that answers", async () => {
+    const { startModel, modelState, model } = await page();
+    const { phone, tell } = phoneThat(() => Promise.resolve(RUNNING));
+    startModel(phone);
+    await vi.waitFor(() => {
+      expect(modelState.value.kind).toBe("ready");
+    });
+    tell({ kind: "download", receivedBytes: 1, totalBytes: 2 });
+    expect(modelState.value.kind).toBe("ready");
+    const newer = { ...RUNNING, release: 8 };
+    tell({ kind: "model", model: newer });
+    expect(model.value).toEqual(newer);
+  });
+
+  test("a photo waits for the model", async () => {
+    const { startModel, classify } = await page();
+    const opening = later<RunningModel>();
+    startModel(phoneThat(() => opening.promise).phone);
+    const answer = classify(new Blob());
+    opening.resolve(RUNNING);
+    expect(await answer).toBe(ANSWER);
+  });
+
+  test("says why there is none, and tries again when asked to", async () => {
+    const { startModel, openModel, modelState, classify, PhoneError } = await page();
+    const opens = vi.fn<() => Promise<RunningModel>>().mockRejectedValueOnce(new PhoneError("no_model", "none here"));
+    opens.mockResolvedValue(RUNNING);
+    startModel(phoneThat(opens).phone);
+    await expect(classify(new Blob())).rejects.toThrow("none here");
+    expect(modelState.value).toEqual({ kind: "unavailable", code: "no_model" });
+    openModel();
+    await vi.waitFor(() => {
+      expect(modelState.value).toEqual({ kind: "ready" });
+    });
+  });
+});
