@@ -14,7 +14,8 @@ export function lifeLock(tab: string): string {
  * Crashes while a model is loaded or gives its first answer.
  *
  * Guarantees: if the worker or its page dies within `watching`, however it dies, the next start finds out which release
- * it was. A tab that still lives, or that its resident has left meanwhile, has not crashed.
+ * it was. A tab that still lives, or that its resident has left meanwhile, has not crashed. What is tried at once in one
+ * tab is watched apart; where WebGPU was in it, that is blamed.
  */
 export class LoadWatch {
   private readonly tab: string;
@@ -31,7 +32,10 @@ export class LoadWatch {
     try {
       return await work();
     } finally {
-      await this.note((attempts) => attempts.filter((each) => each.tab !== this.tab));
+      await this.note((attempts) => {
+        const ended = attempts.findIndex((each) => isSame(each, attempt));
+        return attempts.filter((_, place) => place !== ended);
+      });
     }
   }
 
@@ -45,10 +49,24 @@ export class LoadWatch {
       ended = attempts.filter((each) => !living.has(lifeLock(each.tab)));
       return attempts.filter((each) => !ended.includes(each));
     });
-    return ended.filter((each) => !left.includes(each.tab));
+    return culprits(ended.filter((each) => !left.includes(each.tab)));
   }
 
   private async note(changed: (attempts: readonly LoadAttempt[]) => readonly LoadAttempt[]): Promise<void> {
     await unlessFull(() => change("loadAttempts", (attempts) => changed(attempts ?? [])));
   }
+}
+
+/** One for each release that a tab tried; of a tab that was trying WebGPU, that one alone. */
+function culprits(attempts: readonly LoadAttempt[]): readonly LoadAttempt[] {
+  const onGpu = new Set(attempts.filter((each) => each.accelerator === "webgpu").map((each) => each.tab));
+  return attempts.filter(
+    (attempt, place) =>
+      attempts.findIndex((each) => isSame(each, attempt)) === place &&
+      (attempt.accelerator === "webgpu" || !onGpu.has(attempt.tab)),
+  );
+}
+
+function isSame(one: LoadAttempt, other: LoadAttempt): boolean {
+  return one.tab === other.tab && one.digest === other.digest && one.accelerator === other.accelerator;
 }
