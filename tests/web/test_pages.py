@@ -85,10 +85,11 @@ def _size(pixels: tuple[int, int]) -> dict[str, int]:
 
 
 def _load(visitor: Visitor, name: str) -> Page:
-    """Load a screen, and wait until it has all that it shows."""
+    """Load a screen, and wait until the app has done all that it does at its start; last it looks for updates."""
+    before = resident.document(visitor.page, "lastLook") or {"at": 0}
     page = visitor.open(SCREENS[name])
+    resident.looked(page, before["at"])
     expect(page.locator("h1")).to_be_attached()
-    page.wait_for_load_state("networkidle")
     return page
 
 

@@ -46,3 +46,8 @@ export function Screen({ title, back, isHeadingHidden = false, kind = "", action
     </main>
   );
 }
+
+/** Where a screen will be, while nobody knows yet what it shows: it tells nothing and takes no focus. */
+export function BlankScreen() {
+  return <main id="content" class="screen" />;
+}

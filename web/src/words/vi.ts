@@ -1,4 +1,3 @@
-import { en } from "./en.ts";
 import { answer } from "./vi/answer.ts";
 import { camera } from "./vi/camera.ts";
 import { mine } from "./vi/mine.ts";
@@ -13,7 +12,6 @@ import { welcome } from "./vi/welcome.ts";
 import type { Catalogue } from "./words.ts";
 
 export const vi: Catalogue = {
-  ...en,
   ...shell,
   ...welcome,
   ...camera,

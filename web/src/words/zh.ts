@@ -1,4 +1,3 @@
-import { en } from "./en.ts";
 import { answer } from "./zh/answer.ts";
 import { camera } from "./zh/camera.ts";
 import { mine } from "./zh/mine.ts";
@@ -13,7 +12,6 @@ import { welcome } from "./zh/welcome.ts";
 import type { Catalogue } from "./words.ts";
 
 export const zh: Catalogue = {
-  ...en,
   ...shell,
   ...welcome,
   ...camera,

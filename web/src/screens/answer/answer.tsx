@@ -1,12 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
-import { guide } from "../../app_state.ts";
+import { guide, isGuideRead } from "../../app_state.ts";
 import { confirm, correct } from "../../contributions/photos.ts";
 import { Button, LinkButton } from "../../parts/button.tsx";
 import { EmptyState } from "../../parts/empty_state.tsx";
 import { announce } from "../../parts/live_region.tsx";
 import { Notice } from "../../parts/notice.tsx";
 import { Picture } from "../../parts/picture.tsx";
-import { Screen } from "../../parts/screen.tsx";
+import { BlankScreen, Screen } from "../../parts/screen.tsx";
 import { addressOf } from "../../router.ts";
 import { t } from "../../words/words.ts";
 import { type Act, Failed, useAct } from "../act.tsx";
@@ -22,21 +22,20 @@ import { YourSay } from "./your_say.tsx";
 
 /** What it is, which bin it goes into, and whether that is right. */
 export function Answer({ id }: { readonly id: string }) {
-  const shown = shownAs(id);
-  if (shown) return <Known shown={shown} />;
+  const shown = isGuideRead.value ? shownAs(id) : undefined; // The bin comes with the answer, and nothing moves for it.
+  if (shown === undefined) return <BlankScreen />;
+  if (shown !== null) return <Known shown={shown} />;
   return (
     <Screen title={t("answer.title")} back={addressOf("camera")}>
-      {shown === null && (
-        <EmptyState
-          icon="picture"
-          title={t("answer.gone")}
-          action={
-            <LinkButton href={addressOf("camera")} kind="main" icon="camera">
-              {t("app.go_to_camera")}
-            </LinkButton>
-          }
-        />
-      )}
+      <EmptyState
+        icon="picture"
+        title={t("answer.gone")}
+        action={
+          <LinkButton href={addressOf("camera")} kind="main" icon="camera">
+            {t("app.go_to_camera")}
+          </LinkButton>
+        }
+      />
     </Screen>
   );
 }

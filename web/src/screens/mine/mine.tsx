@@ -1,12 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
-import { ownPhotos } from "../../app_state.ts";
+import { isGuideRead, ownPhotos } from "../../app_state.ts";
 import { type OwnPhoto, refreshFates, sendNow, tallyOf } from "../../contributions/photos.ts";
 import { Button, LinkButton } from "../../parts/button.tsx";
 import { EmptyState } from "../../parts/empty_state.tsx";
 import { Icon } from "../../parts/icon.tsx";
 import { Notice } from "../../parts/notice.tsx";
 import { Picture } from "../../parts/picture.tsx";
-import { Screen } from "../../parts/screen.tsx";
+import { BlankScreen, Screen } from "../../parts/screen.tsx";
 import { addressOf } from "../../router.ts";
 import { day } from "../../words/formats.ts";
 import { t } from "../../words/words.ts";
@@ -18,29 +18,26 @@ import { hindrance } from "./hindrance.ts";
 
 /** The resident's own photos, the newest first, each with what became of it. */
 export function Mine() {
-  const photos = ownPhotos.value;
+  const photos = isGuideRead.value ? ownPhotos.value : null; // Its names for things are those to begin with.
   const mayBeOld = useNewestFates();
-  if (photos !== null && photos.length === 0) return <None />;
+  if (photos === null) return <BlankScreen />;
+  if (photos.length === 0) return <None />;
   return (
     <Screen title={t("mine.title")} kind="broad">
-      {photos !== null && (
-        <>
-          <Tally photos={photos} />
-          <Waiting photos={photos} />
-          {mayBeOld && (
-            <Notice kind="info" icon="offline">
-              {t("mine.may_be_old")}
-            </Notice>
-          )}
-          <ul class="own-photos">
-            {photos.map((photo) => (
-              <li key={photo.id}>
-                <Line photo={photo} />
-              </li>
-            ))}
-          </ul>
-        </>
+      <Tally photos={photos} />
+      <Waiting photos={photos} />
+      {mayBeOld && (
+        <Notice kind="info" icon="offline">
+          {t("mine.may_be_old")}
+        </Notice>
       )}
+      <ul class="own-photos">
+        {photos.map((photo) => (
+          <li key={photo.id}>
+            <Line photo={photo} />
+          </li>
+        ))}
+      </ul>
     </Screen>
   );
 }

@@ -1,5 +1,5 @@
 import { useEffect } from "preact/hooks";
-import { ownPhotos } from "../../app_state.ts";
+import { isGuideRead, ownPhotos } from "../../app_state.ts";
 import { markSeen, type OwnPhoto } from "../../contributions/photos.ts";
 import { LinkButton } from "../../parts/button.tsx";
 import { Card } from "../../parts/card.tsx";
@@ -7,7 +7,7 @@ import { EmptyState } from "../../parts/empty_state.tsx";
 import { Icon } from "../../parts/icon.tsx";
 import { Notice } from "../../parts/notice.tsx";
 import { Picture } from "../../parts/picture.tsx";
-import { Screen } from "../../parts/screen.tsx";
+import { BlankScreen, Screen } from "../../parts/screen.tsx";
 import { addressOf } from "../../router.ts";
 import { dayAndTime, percent } from "../../words/formats.ts";
 import { t } from "../../words/words.ts";
@@ -21,15 +21,15 @@ import { storyOf } from "./story.ts";
 
 /** One of the resident's own photos: what was said about it, what became of it, and who may use it. */
 export function Photo({ id }: { readonly id: string }) {
-  const photo = ownPhotos.value?.find((each) => each.id === id);
+  const photos = isGuideRead.value ? ownPhotos.value : null; // Its names for things are those to begin with.
+  if (photos === null) return <BlankScreen />;
+  const photo = photos.find((each) => each.id === id);
   if (photo !== undefined) return <Kept photo={photo} />;
   return (
     <Screen title={t("mine.title")} back={addressOf("mine")}>
-      {ownPhotos.value !== null && (
-        <EmptyState icon="picture" title={t("photo.gone")}>
-          {t("photo.gone.why")}
-        </EmptyState>
-      )}
+      <EmptyState icon="picture" title={t("photo.gone")}>
+        {t("photo.gone.why")}
+      </EmptyState>
     </Screen>
   );
 }

@@ -1,4 +1,3 @@
-import { model } from "../../model_state.ts";
 import { LinkRow } from "../../parts/choices.tsx";
 import { Card } from "../../parts/card.tsx";
 import { Screen } from "../../parts/screen.tsx";
@@ -29,7 +28,7 @@ export function Settings() {
                 href={addressOf("model")}
                 icon="model"
                 label={t("settings.model")}
-                {...(model.value === null ? {} : { hint: t("settings.model.why", { release: model.value.release }) })}
+                hint={t("settings.model.why")}
               />
             </div>
           </Card>

@@ -30,7 +30,7 @@ export const settings = {
   "settings.privacy": "Your data",
   "settings.privacy.why": "See, take along, withdraw or delete what is kept",
   "settings.model": "Model and updates",
-  "settings.model.why": "Model {release}",
+  "settings.model.why": "How good it is, and how it stays new",
   "settings.about": "About",
   "settings.about.city": "For {city}",
   "settings.about.version": "App version {version}",

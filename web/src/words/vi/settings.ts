@@ -31,7 +31,7 @@ export const settings = {
   "settings.privacy": "Dữ liệu của bạn",
   "settings.privacy.why": "Xem, mang theo, rút lại hoặc xóa những gì được lưu",
   "settings.model": "Mô hình và cập nhật",
-  "settings.model.why": "Mô hình {release}",
+  "settings.model.why": "Mô hình tốt đến đâu và được cập nhật thế nào",
   "settings.about": "Giới thiệu",
   "settings.about.city": "Dành cho {city}",
   "settings.about.version": "Phiên bản ứng dụng {version}",

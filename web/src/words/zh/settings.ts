@@ -30,7 +30,7 @@ export const settings = {
   "settings.privacy": "您的数据",
   "settings.privacy.why": "查看、带走、撤回或删除所保存的内容",
   "settings.model": "模型和更新",
-  "settings.model.why": "模型 {release}",
+  "settings.model.why": "它有多准，以及如何保持最新",
   "settings.about": "关于",
   "settings.about.city": "服务于{city}",
   "settings.about.version": "应用版本 {version}",
