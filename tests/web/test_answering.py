@@ -221,6 +221,20 @@ def test_there_is_an_answer_even_where_there_is_no_room_to_keep_the_photo(visit:
     expect(page.get_by_role("heading", name="not on this phone any more")).to_be_visible()
 
 
+def test_without_a_model_the_app_says_so_and_tries_again_when_asked(visit: Callable[..., Visitor]) -> None:
+    visitor = visit(service_workers="block")
+    visitor.context.route("**/bundled/*", lambda route: route.abort())
+    page = visitor.open()
+    resident.welcome(page)
+    expect(page.get_by_text("The model cannot be used")).to_be_visible()
+    expect(page.get_by_text("It has to be loaded once, and there is no network now.")).to_be_visible()
+    visitor.look("answering-no-model")
+    visitor.context.unroute("**/bundled/*")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("The model cannot be used")).to_have_count(0)
+    assert resident.ask(page, GLASS).label == "glass"
+
+
 def test_the_guide_is_searched_by_name_and_by_bin(phone: Visitor) -> None:
     page = phone.page
     page.get_by_role("link", name="Search").click()

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import type { Phone, Surroundings } from "./phone/phone.ts";
+import { type Phone, PhoneError, type Surroundings } from "./phone/phone.ts";
 import { surroundings } from "./phone/surroundings.ts";
 import { change, read } from "./storage/database.ts";
 import type { LastLook } from "./storage/tables.ts";
@@ -37,6 +37,9 @@ export async function look(isAsked = false): Promise<void> {
     const { state, release } = outcome;
     const reason = outcome.state === "refused" ? outcome.reason : null;
     lastLook.value = await change("lastLook", () => ({ at: Date.now(), state, reason, release }));
+  } catch (error) {
+    // Without a model there is nothing to update, and the screens say that there is none.
+    if (!(error instanceof PhoneError)) throw error;
   } finally {
     isLooking.value = false;
   }
