@@ -29,13 +29,20 @@ export function connect(): Phone {
 
 async function classify(worker: RemoteWorker, photo: Blob): Promise<Answer> {
   try {
-    return await worker.call("classify", photo);
+    const answer = await worker.call("classify", photo);
+    void askToBeKept();
+    return answer;
   } catch (error) {
     if (!(error instanceof PhoneError) || error.code !== "no_photo") throw error;
     const again = await redrawn(photo);
     if (again === null) throw error;
     return worker.call("classify", again);
   }
+}
+
+/** Once the app has shown what it is good for: some browsers ask the resident in turn. */
+async function askToBeKept(): Promise<void> {
+  if (!(await navigator.storage.persisted())) await navigator.storage.persist();
 }
 
 interface Waiting {
