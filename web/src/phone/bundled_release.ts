@@ -10,10 +10,14 @@ type Bundled = Installation["bundled"];
 
 /**
  * Brings the release that comes with the app from the server of the app, and goes on where it was cut. It has the
- * digests that the server names; nobody else signs it, as nobody signs the app itself. Rejects with `UpdateRefused`.
+ * digests that the server names; nobody else signs it, as nobody signs the app itself. In `files` nothing else is kept.
+ * Rejects with `UpdateRefused`.
  */
 export async function fetchBundled(bundled: Bundled, files: PartialFiles, onProgress: OnProgress): Promise<Release> {
   const { manifestUrl, manifestSha256, manifestBytes, modelUrl, modelSha256, modelBytes } = bundled;
+  for (const name of await files.names()) {
+    if (name !== manifestSha256 && name !== modelSha256) await files.remove(name); // Begun when another one came.
+  }
   const manifestContent = await bring(manifestUrl, manifestSha256, manifestBytes);
   const model = await bring(modelUrl, modelSha256, modelBytes, onProgress);
   for (const name of [manifestSha256, modelSha256]) await files.remove(name);

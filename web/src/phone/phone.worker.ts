@@ -39,8 +39,8 @@ async function answer({ id, method, arguments: values }: Request): Promise<void>
 }
 
 function called(device: Calls, method: Method, values: readonly unknown[]): Promise<unknown> {
-  const call = device[method] as (this: Calls, ...values: readonly unknown[]) => Promise<unknown>;
-  return call.apply(device, values);
+  const call = device[method] as (this: Calls, ...values: unknown[]) => Promise<unknown>;
+  return call.call(device, ...values);
 }
 
 /** What is not foreseen stops the phone: it may be broken. */
