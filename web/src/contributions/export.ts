@@ -17,7 +17,12 @@ export async function exportAll(): Promise<Blob> {
   const files = photos.flatMap((kept) => filesOf(kept, there.photos.get(kept.row.id)));
   const data = {
     made_at: madeAt.toISOString(),
-    on_this_phone: { settings: await settings(), photos: photos.map(({ row }) => row) },
+    on_this_phone: {
+      settings: await settings(),
+      photos: photos.map(({ row }) => row),
+      counts: (await read("usage")) ?? null,
+      device_id: (await read("registration"))?.deviceId ?? null, // Its token is a key, and stays here.
+    },
     server_answered: there.hasAnswered,
     on_the_server: there.everything,
   };
