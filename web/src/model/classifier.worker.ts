@@ -51,16 +51,21 @@ export class Classifier {
     this.distance = facts.novelty === null ? null : distanceOf(facts.novelty);
   }
 
-  /** Rejects with `NotAPhoto` for what this browser cannot read, `ModelError` where the runtime fails. */
-  classify(photo: Blob): Promise<ModelAnswer> {
+  /** What is fed to the model of a photo. Rejects with `NotAPhoto` for what this browser cannot read. */
+  async feed(photo: Blob): Promise<Uint8Array<ArrayBuffer>> {
+    const decoded = await decode(photo);
+    try {
+      return prepare(decoded, this.facts.input_spec);
+    } finally {
+      decoded.close();
+    }
+  }
+
+  /** Answers to what `feed` has made. Rejects with `ModelError` where the runtime fails. */
+  answer(fed: Uint8Array<ArrayBuffer>): Promise<ModelAnswer> {
     return this.inTurn(async () => {
-      const decoded = await decode(photo);
-      try {
-        const { logits, embedding } = await this.model.run(prepare(decoded, this.facts.input_spec));
-        return answer(this.facts, this.distance, logits, embedding);
-      } finally {
-        decoded.close();
-      }
+      const { logits, embedding } = await this.model.run(fed);
+      return answer(this.facts, this.distance, logits, embedding);
     });
   }
 

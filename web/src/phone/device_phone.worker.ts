@@ -23,6 +23,7 @@ import { type PhoneParts, phoneParts } from "./phone_parts.worker.ts";
 type Told = PhoneEvent | { readonly kind: "swapped" };
 
 const UPDATE_LOCK = "update";
+const LONG_AGO = new Date(0);
 const NO_CONDITIONS = { unmetered_only: false, charging_only: false, idle_only: false };
 
 /**
@@ -30,17 +31,18 @@ const NO_CONDITIONS = { unmetered_only: false, charging_only: false, idle_only: 
  * it brings is used by the others at once.
  */
 export class DevicePhone implements Calls {
-  private readonly tab: string;
   private readonly left: readonly string[];
   private readonly emit: (event: PhoneEvent) => void;
   private readonly others = new BroadcastChannel("phone");
-  private opening: Promise<Opened> | null = null;
+  private readonly parts: () => Promise<PhoneParts>;
+  private readonly opened: () => Promise<Opened>;
 
   /** `left`: tabs that their resident has left. `emit` gets what happens here and in other tabs. */
   constructor(tab: string, left: readonly string[], emit: (event: PhoneEvent) => void) {
-    this.tab = tab;
     this.left = left;
     this.emit = emit;
+    this.parts = onceDone(() => phoneParts(tab, this.tellProgress));
+    this.opened = onceDone(() => this.openBest());
     this.others.onmessage = ({ data }: MessageEvent<Told>) => {
       if (data.kind !== "swapped") emit(data);
       else void this.opened().then((phone) => this.catchUp(phone));
@@ -78,24 +80,17 @@ export class DevicePhone implements Calls {
     });
   }
 
+  /** Also where no model runs. */
   async guide(): Promise<Guide | null> {
-    const { parts, source } = await this.opened();
+    const parts = await this.parts();
     const { city } = parts.installation;
-    return city === null ? null : readGuide(source, city);
-  }
-
-  private opened(): Promise<Opened> {
-    this.opening ??= this.openBest();
-    this.opening.catch(() => {
-      this.opening = null; // Asked again, there may be a network.
-    });
-    return this.opening;
+    return city === null ? null : readGuide(await sourceOf(parts, LONG_AGO), city);
   }
 
   private async openBest(): Promise<Opened> {
-    const parts = await phoneParts(this.tab, this.tellProgress);
+    const parts = await this.parts();
     const model = await parts.store.openBest(this.left);
-    const source = await sourceOf(parts);
+    const source = await sourceOf(parts, new Date((await parts.store.bundled()).manifest.created_at));
     void tryWebGpu(parts.store, model);
     return { parts, source, model, guideVersion: 0 };
   }
@@ -173,7 +168,19 @@ interface Opened {
   guideVersion: number;
 }
 
-async function sourceOf({ installation, store, downloads }: PhoneParts): Promise<UpdateSource> {
+/** The same promise for all who ask, until it is rejected: asked again, there may be a network. */
+function onceDone<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let begun: Promise<Result> | null = null;
+  return () => {
+    begun ??= work();
+    begun.catch(() => {
+      begun = null;
+    });
+    return begun;
+  };
+}
+
+async function sourceOf({ installation, downloads }: PhoneParts, bundledAt: Date): Promise<UpdateSource> {
   return {
     updatesUrl: new URL(installation.updatesUrl, location.origin).href,
     trustedRoot: await trustedRoot(),
@@ -181,7 +188,7 @@ async function sourceOf({ installation, store, downloads }: PhoneParts): Promise
     files: downloads,
     fetch: fetch.bind(globalThis),
     clock: () => new Date(),
-    bundledAt: new Date((await store.bundled()).manifest.created_at),
+    bundledAt,
   };
 }
 

@@ -42,7 +42,7 @@ afterEach(() => {
 });
 
 /** The phone, switched on in another tab: of what was before, only what is on the disk is left. */
-function switchOn({ tab = "tab", runtimeVersion = "2.5.3" } = {}): ModelStore {
+function switchOn({ tab = "tab", runtimeVersion = "2.5.3", bundled = () => release(1) } = {}): ModelStore {
   return new ModelStore({
     files: new ReleaseFiles(files),
     watch: new LoadWatch(tab),
@@ -52,7 +52,7 @@ function switchOn({ tab = "tab", runtimeVersion = "2.5.3" } = {}): ModelStore {
       refused: (version, reason) => Promise.resolve(void counted.push(`${version} refused: ${reason}`)),
     },
     open: (_, { version }, accelerator) => open(version, accelerator),
-    fetchBundled: () => (isOnline ? release(1) : Promise.reject(new Error("no network"))),
+    fetchBundled: () => (isOnline ? bundled() : Promise.reject(new Error("no network"))),
     exclusively: (work) => work(),
   });
 }
@@ -64,7 +64,8 @@ function open(version: number, accelerator: Accelerator): Promise<OpenClassifier
   if (failure !== undefined) return Promise.reject(failure);
   return Promise.resolve({
     accelerator,
-    classify: () => (dies.has(-version) ? new Promise(() => undefined) : Promise.resolve(ANSWER)),
+    feed: () => Promise.resolve(new Uint8Array(1)),
+    answer: () => (dies.has(-version) ? new Promise(() => undefined) : Promise.resolve(ANSWER)),
     pace: () => Promise.resolve(accelerator === "webgpu" ? 5 : 20),
     close: () => undefined,
   });
@@ -170,6 +171,14 @@ test("a release whose files have changed gives way to the one before, and may co
   expect(counted).toContain("3 rolled_back");
   await expect(store.checkNotRefused(digest)).resolves.toBeUndefined();
   expect((await install(switchOn(), 3)).manifest.version).toBe(3);
+});
+
+test("where the app comes with the release that runs here as an update, its files stay as they are", async () => {
+  const store = switchOn({ bundled: () => release(2) });
+  await install(store, 2);
+  const append = vi.spyOn(files, "append");
+  await store.renewBundled();
+  expect([append.mock.calls, (await store.installed()).bundled]).toEqual([[], (await release(2)).digest]);
 });
 
 test("where the browser has cleared all files, the release that came with the app is fetched again", async () => {

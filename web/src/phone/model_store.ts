@@ -17,7 +17,9 @@ export type Accelerator = "webgpu" | "wasm";
 /** A model in the memory of the runtime, which has passed its self-tests. */
 export interface OpenClassifier {
   readonly accelerator: Accelerator;
-  classify(photo: Blob): Promise<ModelAnswer>;
+  /** What is fed to the model of a photo. */
+  feed(photo: Blob): Promise<Bytes>;
+  answer(fed: Bytes): Promise<ModelAnswer>;
   /** Milliseconds of one answer without a photo. */
   pace(): Promise<number>;
   close(): void;
@@ -165,12 +167,16 @@ export class ModelStore {
     });
   }
 
-  /** Answers with `model`; its first answer is watched for a crash. Rejects as its `classify` does. */
+  /**
+   * Answers with `model`; its first answer is watched for a crash. The photo is read before: one that is too large for
+   * the phone is not the model's fault. Rejects as `feed` and `answer` do.
+   */
   async classify(model: ActiveModel, photo: Blob): Promise<ModelAnswer> {
     const { digest, classifier } = model;
-    if (this.tried.has(digest)) return classifier.classify(photo);
+    const fed = await classifier.feed(photo);
+    if (this.tried.has(digest)) return classifier.answer(fed);
     const trial = { version: model.manifest.version, digest, accelerator: classifier.accelerator };
-    const answer = await this.parts.watch.watching(trial, () => classifier.classify(photo));
+    const answer = await this.parts.watch.watching(trial, () => classifier.answer(fed));
     this.tried.add(digest);
     await unlessFull(() => this.change((installed) => rules.hasAnswered(installed, digest)));
     return answer;
@@ -212,7 +218,7 @@ export class ModelStore {
   private async bringBundled(): Promise<Release> {
     const release = await this.parts.fetchBundled();
     await unlessFull(async () => {
-      await this.parts.files.place(release);
+      if (!(await this.has(release.digest))) await this.parts.files.place(release); // It may run here, as an update.
       const installed = await this.change((before) => ({ ...before, bundled: release.digest }));
       await this.parts.files.removeAllBut(rules.wanted(installed));
     });

@@ -6,6 +6,7 @@ import type { Installation } from "../storage/tables.ts";
 import { KnownTime } from "../updates/known_time.ts";
 import { memoryFiles } from "../updates/memory_files.ts";
 import { indexedMetadata } from "../updates/metadata_store.ts";
+import { UpdateRefused } from "../updates/refusals.ts";
 import type { OnProgress } from "../updates/target_download.ts";
 import type { PartialFiles } from "../updates/update_source.ts";
 import { phoneModel } from "../usage/phone_model.ts";
@@ -14,7 +15,7 @@ import { APP_VERSION } from "./app_version.ts";
 import { fetchBundled } from "./bundled_release.ts";
 import { LoadWatch } from "./load_watch.ts";
 import { ModelStore } from "./model_store.ts";
-import { ReleaseFiles } from "./release_files.ts";
+import { type Release, ReleaseFiles } from "./release_files.ts";
 
 /** What a phone is made of. */
 export interface PhoneParts {
@@ -30,7 +31,8 @@ const LONG_AGO = new Date(0);
 /** Rejects with `ServerUnreachable` where nothing is known of the installation yet and nobody answers. */
 export async function phoneParts(tab: string, onProgress: OnProgress): Promise<PhoneParts> {
   const known = await installation();
-  const { models, downloads } = await places();
+  const { models, downloads, bundledDownloads } = await places();
+  const files = new ReleaseFiles(models);
   const usage = usageOf({
     now: () => new KnownTime(indexedMetadata, () => new Date(), LONG_AGO).now(0),
     channel: known.channel,
@@ -38,25 +40,45 @@ export async function phoneParts(tab: string, onProgress: OnProgress): Promise<P
     kind: { model: await phoneModel(), appVersion: APP_VERSION, runtimeVersion },
   });
   const store = new ModelStore({
-    files: new ReleaseFiles(models),
+    files,
     watch: new LoadWatch(tab),
     usage,
     runtimeVersion,
     open: (model, manifest, accelerator) => Classifier.openTested(model, manifest, accelerator),
-    // Asked anew: the server has only the one that comes with the app today.
-    fetchBundled: async () => fetchBundled((await newestInstallation()).bundled, downloads, onProgress),
+    fetchBundled: async () => {
+      const { bundled } = await newestInstallation(); // The server has only the one that comes with the app today.
+      const here = await files.read(bundled.manifestSha256);
+      return here ?? broughtAnyhow((place) => fetchBundled(bundled, place, onProgress), bundledDownloads);
+    },
     exclusively: async (work) => await navigator.locks.request(MODELS_LOCK, work),
   });
   return { installation: known, usage, store, downloads };
 }
 
+/** On a full phone the app answers as long as its tab lives. */
+async function broughtAnyhow(bring: (place: PartialFiles) => Promise<Release>, place: PartialFiles): Promise<Release> {
+  try {
+    return await bring(place);
+  } catch (error) {
+    if (error instanceof UpdateRefused && error.reason === "disk_full") return bring(memoryFiles());
+    throw error;
+  }
+}
+
+interface Places {
+  readonly models: PartialFiles;
+  readonly downloads: PartialFiles;
+  /** Apart from updates, which remove each other's downloads. */
+  readonly bundledDownloads: PartialFiles;
+}
+
 /** Some browsers keep no files in private windows: there the phone answers as long as the tab lives. */
-async function places(): Promise<{ models: PartialFiles; downloads: PartialFiles }> {
+async function places(): Promise<Places> {
   try {
     await navigator.storage.getDirectory();
-    return { models: folder("models"), downloads: folder("downloads") };
+    return { models: folder("models"), downloads: folder("downloads"), bundledDownloads: folder("bundled_downloads") };
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
-    return { models: memoryFiles(), downloads: memoryFiles() };
+    return { models: memoryFiles(), downloads: memoryFiles(), bundledDownloads: memoryFiles() };
   }
 }
