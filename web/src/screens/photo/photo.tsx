@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { isGuideRead, ownPhotos } from "../../app_state.ts";
 import { markSeen, type OwnPhoto } from "../../contributions/photos.ts";
@@ -70,30 +71,31 @@ function Said({ photo }: { readonly photo: OwnPhoto }) {
   return (
     <Card>
       <dl class="said">
-        <dt>{t("photo.said")}</dt>
-        <dd>
+        <Saying who={t("photo.said")}>
           {answer.label === "unsure" ? t("photo.said.unsure", { label: best }) : best}
           <span class="hint">{t("photo.said.by", { share, release: answer.release })}</span>
-        </dd>
-        <dt>{t("photo.you_said")}</dt>
-        <dd>{own}</dd>
-        {note !== null && (
-          <>
-            <dt>{t("photo.note")}</dt>
-            <dd>{note}</dd>
-          </>
-        )}
+        </Saying>
+        <Saying who={t("photo.you_said")}>{own}</Saying>
+        {note !== null && <Saying who={t("photo.note")}>{note}</Saying>}
         {choice.sends && (
-          <>
-            <dt>{t("photo.place")}</dt>
-            <dd>{choice.place ?? t(`share.place.${choice.location === null ? "none" : choice.precision}`)}</dd>
-          </>
+          <Saying who={t("photo.place")}>
+            {choice.place ?? t(`share.place.${choice.location === null ? "none" : choice.precision}`)}
+          </Saying>
         )}
       </dl>
       <LinkButton href={addressOf("answer", photo.id)}>
         {t(correction === null && !isConfirmed ? "photo.say" : "photo.correct")}
       </LinkButton>
     </Card>
+  );
+}
+
+function Saying({ who, children }: { readonly who: string; readonly children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{who}</dt>
+      <dd>{children}</dd>
+    </div>
   );
 }
 

@@ -1,6 +1,5 @@
 export const modelInfo = {
   "model_info.title": "Model and updates",
-  "model_info.running": "In use",
   "model_info.name": "Model {release}",
   "model_info.bundled": "It came with the app.",
   "model_info.updated": "It came as an update, signed by the city.",

@@ -1,6 +1,5 @@
 export const photo = {
   "photo.picture": "The photo of {label}",
-  "photo.no_picture": "The picture is not kept on this phone any more.",
   "photo.gone": "This photo is not here any more",
   "photo.gone.why": "It was deleted on this phone.",
   "photo.said": "The phone said",
@@ -9,7 +8,6 @@ export const photo = {
   "photo.you_said": "You said",
   "photo.you_said.nothing": "Nothing yet",
   "photo.you_said.right": "That is right",
-  "photo.city_said": "The city said",
   "photo.note": "Your note",
   "photo.place": "Place",
   "photo.correct": "Correct it",

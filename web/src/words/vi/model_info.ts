@@ -1,6 +1,5 @@
 export const modelInfo = {
   "model_info.title": "Mô hình và cập nhật",
-  "model_info.running": "Đang dùng",
   "model_info.name": "Mô hình {release}",
   "model_info.bundled": "Có sẵn cùng ứng dụng.",
   "model_info.updated": "Đến qua bản cập nhật do thành phố ký.",

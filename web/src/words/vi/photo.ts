@@ -1,6 +1,5 @@
 export const photo = {
   "photo.picture": "Ảnh: {label}",
-  "photo.no_picture": "Hình không còn được lưu trên điện thoại này.",
   "photo.gone": "Ảnh này không còn ở đây",
   "photo.gone.why": "Ảnh đã bị xóa trên điện thoại này.",
   "photo.said": "Điện thoại nói",
@@ -9,7 +8,6 @@ export const photo = {
   "photo.you_said": "Bạn nói",
   "photo.you_said.nothing": "Chưa nói gì",
   "photo.you_said.right": "Đúng rồi",
-  "photo.city_said": "Thành phố nói",
   "photo.note": "Ghi chú của bạn",
   "photo.place": "Địa điểm",
   "photo.correct": "Sửa lại",

@@ -1,6 +1,5 @@
 export const modelInfo = {
   "model_info.title": "模型和更新",
-  "model_info.running": "正在使用",
   "model_info.name": "模型 {release}",
   "model_info.bundled": "随应用附带。",
   "model_info.updated": "通过城市签名的更新获得。",

@@ -1,6 +1,5 @@
 export const photo = {
   "photo.picture": "照片：{label}",
-  "photo.no_picture": "这部手机上已不再保存这张照片。",
   "photo.gone": "这张照片已不在这里",
   "photo.gone.why": "它已在这部手机上删除。",
   "photo.said": "手机的回答",
@@ -9,7 +8,6 @@ export const photo = {
   "photo.you_said": "您的回答",
   "photo.you_said.nothing": "还没有",
   "photo.you_said.right": "答对了",
-  "photo.city_said": "城市的结论",
   "photo.note": "您的备注",
   "photo.place": "地点",
   "photo.correct": "纠正",
