@@ -1,6 +1,5 @@
 export const answer = {
   "answer.title": "Answer",
-  "answer.share_of": "{label}, {share}",
   "answer.warning": "Careful",
   "answer.preparation": "Before you throw it away",
   "answer.drop_off": "Where and when",

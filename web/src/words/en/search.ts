@@ -10,6 +10,5 @@ export const search = {
   "search.in_bin": { one: "{n} thing", other: "{n} things" },
   "search.no_guide": "The guide is not on this phone yet",
   "search.no_guide.why": "It is loaded as soon as there is a network.",
-  "search.all_bins": "All bins",
   "search.no_such_bin": "This bin is not in the guide any more.",
 } as const;

@@ -6,7 +6,6 @@ export const shell = {
   "app.close": "Close",
   "app.cancel": "Cancel",
   "app.done": "Done",
-  "app.more": "More",
   "app.retry": "Try again",
   "app.loading": "Loading",
   "app.not_found": "There is no such page",

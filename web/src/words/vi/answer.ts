@@ -1,6 +1,5 @@
 export const answer = {
   "answer.title": "Câu trả lời",
-  "answer.share_of": "{label}, {share}",
   "answer.warning": "Cẩn thận",
   "answer.preparation": "Trước khi bỏ",
   "answer.drop_off": "Ở đâu và khi nào",

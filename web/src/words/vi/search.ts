@@ -10,6 +10,5 @@ export const search = {
   "search.in_bin": { other: "{n} thứ" },
   "search.no_guide": "Hướng dẫn chưa có trên điện thoại này",
   "search.no_guide.why": "Hướng dẫn sẽ được tải ngay khi có mạng.",
-  "search.all_bins": "Tất cả các thùng",
   "search.no_such_bin": "Thùng này không còn trong hướng dẫn.",
 } as const;

@@ -6,7 +6,6 @@ export const shell = {
   "app.close": "Đóng",
   "app.cancel": "Hủy",
   "app.done": "Xong",
-  "app.more": "Thêm",
   "app.retry": "Thử lại",
   "app.loading": "Đang tải",
   "app.not_found": "Không có trang này",

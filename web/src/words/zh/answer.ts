@@ -1,6 +1,5 @@
 export const answer = {
   "answer.title": "答案",
-  "answer.share_of": "{label}，{share}",
   "answer.warning": "注意",
   "answer.preparation": "投放之前",
   "answer.drop_off": "投放地点和时间",

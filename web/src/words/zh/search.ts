@@ -10,6 +10,5 @@ export const search = {
   "search.in_bin": { other: "{n} 种" },
   "search.no_guide": "这部手机上还没有指南",
   "search.no_guide.why": "一有网络就会下载。",
-  "search.all_bins": "全部的桶",
   "search.no_such_bin": "指南里已没有这个桶。",
 } as const;

@@ -6,7 +6,6 @@ export const shell = {
   "app.close": "关闭",
   "app.cancel": "取消",
   "app.done": "完成",
-  "app.more": "更多",
   "app.retry": "再试一次",
   "app.loading": "正在加载",
   "app.not_found": "没有这个页面",
