@@ -16,6 +16,7 @@ const RUNTIME = /^assets\/litert_/;
  */
 export function serviceWorker(): Plugin {
   let shell: Record<string, string> = {};
+  let runtime: Record<string, string> = {};
   let outDir = "";
   return {
     name: "service-worker",
@@ -24,9 +25,9 @@ export function serviceWorker(): Plugin {
       outDir = config.build.outDir;
     },
     writeBundle(_, bundle) {
-      const made = Object.values(bundle)
-        .filter((file) => !RUNTIME.test(file.fileName))
-        .map((file): [string, string] => [file.fileName, digest(contentOf(file))]);
+      const all = Object.values(bundle).map((file): [string, string] => [file.fileName, digest(contentOf(file))]);
+      const made = all.filter(([name]) => !RUNTIME.test(name));
+      runtime = Object.fromEntries(all.filter(([name]) => RUNTIME.test(name)));
       const given = publicFiles().map((name): [string, string] => [name, digest(readFileSync(join("public", name)))]);
       shell = Object.fromEntries([...made, ...given].sort(([one], [other]) => (one < other ? -1 : 1)));
     },
@@ -37,7 +38,7 @@ export function serviceWorker(): Plugin {
           configFile: false,
           logLevel: "warn",
           publicDir: false,
-          define: { SHELL: JSON.stringify(shell) },
+          define: { SHELL: JSON.stringify(shell), RUNTIME_FILES: JSON.stringify(runtime) },
           build: {
             target: "es2022",
             outDir,

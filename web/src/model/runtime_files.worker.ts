@@ -13,7 +13,7 @@ export interface RuntimeFiles {
   readonly wasm: Response;
 }
 
-/** From here the service worker answers for them. */
+/** From here the service worker answers for them; it also brings and removes them as versions of the app change. */
 const CACHE = "model-runtime";
 
 /**
@@ -40,8 +40,6 @@ async function hasThreads(): Promise<boolean> {
 
 async function keep(wanted: readonly string[]): Promise<void> {
   const cache = await caches.open(CACHE);
-  const kept = new Map((await cache.keys()).map((request) => [new URL(request.url).pathname, request]));
-  await cache.addAll(wanted.filter((file) => !kept.has(file)));
-  const others = [...kept].filter(([file]) => !wanted.includes(file)); // Of the version of the app before.
-  await Promise.all(others.map(([, request]) => cache.delete(request)));
+  const kept = (await cache.keys()).map((request) => new URL(request.url).pathname);
+  await cache.addAll(wanted.filter((file) => !kept.includes(file)));
 }

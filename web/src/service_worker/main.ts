@@ -6,8 +6,10 @@ import { Shell } from "./shell.ts";
 declare const self: ServiceWorkerGlobalScope;
 /** File names below /app/ with a digest each, filled in by the build. */
 declare const SHELL: Readonly<Record<string, string>>;
+/** The same of the model's runtime, in all its builds. */
+declare const RUNTIME_FILES: Readonly<Record<string, string>>;
 
-const shell = new Shell(SHELL);
+const shell = new Shell(SHELL, RUNTIME_FILES);
 
 self.addEventListener("install", (event) => {
   event.waitUntil(shell.fill());

@@ -25,7 +25,12 @@ beforeEach(() => {
 /** The version of the app that is served now, as its build has listed it. */
 function built(files = served): Shell {
   const digest = (content: string) => createHash("sha256").update(content).digest("hex").slice(0, 16);
-  return new Shell(Object.fromEntries(Object.entries(files).map(([name, content]) => [name, digest(content)])));
+  const all = Object.entries(files).map(([name, content]) => [name, digest(content)] as const);
+  const isRuntime = ([name]: readonly [string, string]) => name.startsWith("assets/litert_");
+  return new Shell(
+    Object.fromEntries(all.filter((each) => !isRuntime(each))),
+    Object.fromEntries(all.filter(isRuntime)),
+  );
 }
 
 async function answered(shell: Shell, path: string, mode = "no-cors"): Promise<string | null> {
@@ -82,7 +87,7 @@ describe("a newer version", () => {
     expect(fetched).toEqual(["/app/index.html", "/app/assets/app-2.js"]);
     await newer.removeOthers();
     expect(await answered(newer, "/app/", "navigate")).toBe("page 2");
-    expect(await caches.keys()).toHaveLength(1);
+    expect((await caches.keys()).filter((name) => name.startsWith("shell-"))).toHaveLength(1);
   });
 
   test("leaves the one before as it is until it takes over", async () => {
@@ -105,12 +110,39 @@ describe("a newer version", () => {
       if (content === undefined) Reflect.deleteProperty(served, name);
     await expect(newer.fill()).rejects.toThrow("is not what was built");
     expect(await answered(older, "/app/", "navigate")).toBe("page 1");
-    expect(await caches.keys()).toHaveLength(1);
+    expect((await caches.keys()).filter((name) => name.startsWith("shell-"))).toHaveLength(1);
   });
 });
 
-test("the runtime of the model comes from where the phone keeps it", async () => {
-  const shell = await installed(built());
-  await (await caches.open("model-runtime")).put("/app/assets/litert_wasm-1.wasm", new Response("runtime"));
-  expect(await answered(shell, "/app/assets/litert_wasm-1.wasm")).toBe("runtime");
+describe("the runtime of the model", () => {
+  const [ONE, OTHER] = ["assets/litert_threads-AAAAAAAA.wasm", "assets/litert_compat-AAAAAAAA.wasm"];
+  const [NEXT, NEXT_OTHER] = ["assets/litert_threads-BB-B_BBB.wasm", "assets/litert_compat-BB-B_BBB.wasm"];
+
+  /** The phone's worker keeps one build. */
+  async function kept(): Promise<Shell> {
+    const shell = await installed(built({ ...served, [ONE]: "runtime 1", [OTHER]: "other 1" }));
+    expect(await (await caches.open("model-runtime")).keys()).toEqual([]);
+    await (await caches.open("model-runtime")).put(`/app/${ONE}`, new Response("runtime 1"));
+    return shell;
+  }
+
+  test("comes from where the phone keeps it", async () => {
+    expect(await answered(await kept(), `/app/${ONE}`)).toBe("runtime 1");
+  });
+
+  test("is there with a newer version of the app, in the build that this browser uses", async () => {
+    const older = await kept();
+    update();
+    Object.assign(served, { [NEXT]: "runtime 2", [NEXT_OTHER]: "other 2" });
+    const newer = built();
+    await newer.fill();
+    expect(fetched).not.toContain(`/app/${NEXT_OTHER}`);
+    expect(await answered(older, `/app/${ONE}`)).toBe("runtime 1");
+    await newer.removeOthers();
+    served = {};
+    expect(await answered(newer, `/app/${NEXT}`)).toBe("runtime 2");
+    expect((await (await caches.open("model-runtime")).keys()).map(({ url }) => url)).toEqual([
+      `${ORIGIN}/app/${NEXT}`,
+    ]);
+  });
 });

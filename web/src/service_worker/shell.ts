@@ -5,6 +5,7 @@ const PAGE = "index.html";
 const NAMED_BY_CONTENT = /^assets\//;
 /** The runtime of the model, and the cache in which the phone's worker keeps what its browser needs of it. */
 const RUNTIME = /^assets\/litert_/;
+const DIGEST_IN_NAME = /-.{8}(?=\.\w+$)/;
 const RUNTIME_CACHE = "model-runtime";
 
 /**
@@ -12,31 +13,47 @@ const RUNTIME_CACHE = "model-runtime";
  *
  * Guarantees: one cache holds one version of the app, whole and with exactly the content that was built together, or the
  * version is not used at all. A file that has not changed is copied from the version before. The runtime of the model
- * (megabytes in several builds, of which a browser needs one) is kept by the phone's worker, and handed out from there.
+ * (megabytes in several builds, of which a browser needs one) is kept by the phone's worker, and handed out from there; of
+ * another runtime a newer version brings the build that is kept, so that it answers without a network from its start on.
  */
 export class Shell {
   private readonly name: string;
   private readonly files: Readonly<Record<string, string>>;
+  private readonly runtime: Readonly<Record<string, string>>;
 
-  /** `files`: names below /app/ with the SHA-256 of their content, cut to as many hexadecimal digits as are given. */
-  constructor(files: Readonly<Record<string, string>>) {
+  /**
+   * `files`: names below /app/ with the SHA-256 of their content, cut to as many hexadecimal digits as are given.
+   * `runtime`: the same of all builds of the runtime.
+   */
+  constructor(files: Readonly<Record<string, string>>, runtime: Readonly<Record<string, string>>) {
     this.files = files;
+    this.runtime = runtime;
     this.name = `shell-${digestOf(files)}`;
   }
 
   /** Fetches all files of this version. Rejects if one cannot be had as built; then the version before stays in use. */
   async fill(): Promise<void> {
-    const found = await Promise.all(
-      Object.entries(this.files).map(async ([file, digest]) => [file, await theBuilt(file, digest)] as const),
-    );
-    const cache = await caches.open(this.name);
-    await Promise.all(found.map(([file, response]) => cache.put(SCOPE + file, response)));
+    const [files, runtime] = await Promise.all([fetched(this.files), fetched(await this.usedRuntime())]);
+    await Promise.all([keep(this.name, files), keep(RUNTIME_CACHE, runtime)]);
   }
 
+  /** Removes what only versions before have used. */
   async removeOthers(): Promise<void> {
     const names = await caches.keys();
     await Promise.all(
       names.filter((name) => name.startsWith("shell-") && name !== this.name).map((name) => caches.delete(name)),
+    );
+    const cache = await caches.open(RUNTIME_CACHE);
+    const others = (await cache.keys()).filter((request) => !Object.hasOwn(this.runtime, fileOf(request)));
+    await Promise.all(others.map((request) => cache.delete(request)));
+  }
+
+  /** The builds that this browser was seen to use; none before its first visit. */
+  private async usedRuntime(): Promise<Readonly<Record<string, string>>> {
+    const kept = await (await caches.open(RUNTIME_CACHE)).keys();
+    const used = new Set(kept.map((request) => fileOf(request).replace(DIGEST_IN_NAME, "")));
+    return Object.fromEntries(
+      Object.entries(this.runtime).filter(([file]) => used.has(file.replace(DIGEST_IN_NAME, ""))),
     );
   }
 
@@ -46,7 +63,7 @@ export class Shell {
     if (request.method !== "GET" || address.origin !== location.origin || !address.pathname.startsWith(SCOPE))
       return null;
     const file = address.pathname.slice(SCOPE.length);
-    if (file in this.files) return kept(this.name, file, request);
+    if (Object.hasOwn(this.files, file)) return kept(this.name, file, request);
     if (RUNTIME.test(file)) return kept(RUNTIME_CACHE, file, request);
     // Screens have addresses without a file extension, as the server sees it, too.
     const isScreen = request.mode === "navigate" && !file.slice(file.lastIndexOf("/") + 1).includes(".");
@@ -56,6 +73,23 @@ export class Shell {
 
 async function kept(name: string, file: string, request: Request): Promise<Response> {
   return (await caches.match(SCOPE + file, { cacheName: name })) ?? fetch(request);
+}
+
+function fileOf(request: Request): string {
+  return new URL(request.url).pathname.slice(SCOPE.length);
+}
+
+type Fetched = readonly (readonly [file: string, response: Response])[];
+
+function fetched(files: Readonly<Record<string, string>>): Promise<Fetched> {
+  return Promise.all(
+    Object.entries(files).map(async ([file, digest]) => [file, await theBuilt(file, digest)] as const),
+  );
+}
+
+async function keep(name: string, files: Fetched): Promise<void> {
+  const cache = await caches.open(name);
+  await Promise.all(files.map(([file, response]) => cache.put(SCOPE + file, response)));
 }
 
 async function theBuilt(file: string, digest: string): Promise<Response> {

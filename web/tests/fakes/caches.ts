@@ -12,7 +12,9 @@ export function fakeCaches(origin: string): Pick<CacheStorage, "keys" | "delete"
         one.set(address(asked), response);
         return Promise.resolve();
       };
-      return Promise.resolve({ put } as Cache);
+      const keys = () => Promise.resolve([...one.keys()].map((url) => new Request(url)));
+      const remove = (asked: RequestInfo | URL) => Promise.resolve(one.delete(address(asked)));
+      return Promise.resolve({ put, keys, delete: remove } as unknown as Cache);
     },
     match: (asked, { cacheName } = {}) => {
       const named = cacheName === undefined ? [...all.values()] : [all.get(cacheName)];
