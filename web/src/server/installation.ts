@@ -1,6 +1,7 @@
 import createClient from "openapi-fetch";
 import type { paths } from "../../build/openapi.d.ts";
 import { change, read } from "../storage/database.ts";
+import { unlessFull } from "../storage/full_disk.ts";
 import type { Installation } from "../storage/tables.ts";
 import { outcome, ServerUnreachable } from "./outcomes.ts";
 import { has } from "./reading.ts";
@@ -16,14 +17,15 @@ export async function installation(): Promise<Installation> {
   return (await read("installation")) ?? (await newestInstallation());
 }
 
-/** Asks the server, and keeps what it says for next time. Rejects like the calls of `Server`. */
+/** Asks the server, and keeps what it says for next time where there is room. Rejects like the calls of `Server`. */
 export async function newestInstallation(): Promise<Installation> {
   const { said, rootUrl } = await ask();
   if ((await read("trustedRoot")) === undefined) {
     const root = await fetchRoot(rootUrl);
     await change("trustedRoot", (before) => before ?? root);
   }
-  return change("installation", () => said);
+  await unlessFull(() => change("installation", () => said));
+  return said;
 }
 
 /**
