@@ -41,6 +41,7 @@ export function Share({ id }: { readonly id: string }) {
 }
 
 function Sharing({ own, photo }: { readonly own: OwnPhoto; readonly photo: Blob }) {
+  const [seen] = useState(photo); // Photos are read anew at each change of any; covers stay on the one that was seen.
   const [hasPlace] = useState(() => isSamePlace(own.takenAt, Date.now()));
   const [uses, setUses] = useState({
     allowsReview: settings.value.allowsReview,
@@ -52,8 +53,11 @@ function Sharing({ own, photo }: { readonly own: OwnPhoto; readonly photo: Blob 
   const sending = useAct();
   useEffect(() => {
     // Where a browser fails at it, the resident covers by hand, as everywhere where it has no eye for faces.
-    propose(photo).then(setCovers, () => undefined);
-  }, [photo]);
+    const add = (faces: readonly Region[]) => {
+      setCovers((drawnMeanwhile) => [...drawnMeanwhile, ...faces]);
+    };
+    propose(seen).then(add, () => undefined);
+  }, [seen]);
 
   const send = async () => {
     const location = hasPlace ? await position(precision) : null;
@@ -88,7 +92,7 @@ function Sharing({ own, photo }: { readonly own: OwnPhoto; readonly photo: Blob 
       }
     >
       <div class="share-columns">
-        <CoverEditor photo={photo} covers={covers} onChange={setCovers} />
+        <CoverEditor photo={seen} covers={covers} onChange={setCovers} />
         <div class="stack">
           <WhatIsSent hasPlace={hasPlace && precision !== "none"} />
           <Card title={t("share.who")}>
