@@ -63,6 +63,14 @@ class SubmissionStatus(BaseModel):
     in_releases: tuple[int, ...] = ()
 
 
+class Counted(BaseModel):
+    """What the server took of a field report."""
+
+    model_config = ConfigDict(frozen=True)
+
+    counted: int
+
+
 @dataclass(frozen=True)
 class Server:
     """`http` has the server's address as its base URL; make it with `connect`."""
@@ -92,11 +100,11 @@ class Server:
         return _parse(SubmissionStatus, self._ask("GET", f"/v1/submissions/{submission_id}"))
 
     def withdraw(self, submission_id: SubmissionId) -> None:
-        self._ask("DELETE", f"/v1/submissions/{submission_id}")
+        _parse(SubmissionStatus, self._ask("DELETE", f"/v1/submissions/{submission_id}"))
 
     def report(self, report: FieldReport) -> None:
         """Send the counts of a day; the same report counts once."""
-        self._ask("POST", "/v1/field-reports", json=report.model_dump(mode="json"))
+        _parse(Counted, self._ask("POST", "/v1/field-reports", json=report.model_dump(mode="json")))
 
     def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
@@ -123,12 +131,13 @@ def _parse(kind: type[_Answer], answer: httpx.Response) -> _Answer:
         raise ServerUnreachable(f"{answer.url} does not answer like Wastelens") from error
 
 
-def _refusal(answer: httpx.Response) -> ServerRefused:
+def _refusal(answer: httpx.Response) -> ServerRefused | ServerUnreachable:
+    """A refusal without a problem document comes from something between here and the server."""
     try:
         problem = answer.json()
         return ServerRefused(answer.status_code, str(problem["code"]), str(problem["detail"]))
     except (ValueError, KeyError, TypeError):
-        return ServerRefused(answer.status_code, "unknown", answer.text[:200])
+        return ServerUnreachable(f"{answer.url} answered {answer.status_code}, not like Wastelens", answer.status_code)
 
 
 def _retry_after(answer: httpx.Response) -> float | None:

@@ -106,7 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.posted.append((self.path, content))
-        self._answer(self.server.post_status, json.dumps({"device_id": "phone-1", "token": "secret"}).encode(), {})
+        said = {"counted": 1} if self.path == "/v1/field-reports" else {"device_id": "phone-1", "token": "secret"}
+        self._answer(self.server.post_status, json.dumps(said).encode(), {})
 
     def _answer_for_ever(self, chunk: bytes, pause_seconds: float) -> None:
         self.send_response(200)
