@@ -67,7 +67,9 @@ function Sharing({ own, photo }: { readonly own: OwnPhoto; readonly photo: Blob 
       covers,
       note,
     );
-    announce(t(isOnline.value ? "share.sent" : "share.sent_later"));
+    const sent = t(isOnline.value ? "share.sent" : "share.sent_later");
+    const isPlaceMissing = hasPlace && precision !== "none" && location === null;
+    announce(isPlaceMissing ? `${sent} ${t("share.place.denied")}` : sent);
     go(addressOf("photo", own.id), { replace: true });
   };
   return (
