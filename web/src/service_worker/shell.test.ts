@@ -130,6 +130,14 @@ describe("the runtime of the model", () => {
     expect(await answered(await kept(), `/app/${ONE}`)).toBe("runtime 1");
   });
 
+  test("stays as it is with a newer version of the app that has the same", async () => {
+    await kept();
+    const put = vi.spyOn(await caches.open("model-runtime"), "put");
+    update();
+    await built({ ...served, [ONE]: "runtime 1", [OTHER]: "other 1" }).fill();
+    expect(put).not.toHaveBeenCalled();
+  });
+
   test("is there with a newer version of the app, in the build that this browser uses", async () => {
     const older = await kept();
     update();

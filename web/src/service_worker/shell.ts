@@ -33,7 +33,7 @@ export class Shell {
 
   /** Fetches all files of this version. Rejects if one cannot be had as built; then the version before stays in use. */
   async fill(): Promise<void> {
-    const [files, runtime] = await Promise.all([fetched(this.files), fetched(await this.usedRuntime())]);
+    const [files, runtime] = await Promise.all([fetched(this.files), fetched(await this.missingRuntime())]);
     await Promise.all([keep(this.name, files), keep(RUNTIME_CACHE, runtime)]);
   }
 
@@ -48,12 +48,14 @@ export class Shell {
     await Promise.all(others.map((request) => cache.delete(request)));
   }
 
-  /** The builds that this browser was seen to use; none before its first visit. */
-  private async usedRuntime(): Promise<Readonly<Record<string, string>>> {
-    const kept = await (await caches.open(RUNTIME_CACHE)).keys();
-    const used = new Set(kept.map((request) => fileOf(request).replace(DIGEST_IN_NAME, "")));
+  /** What is missing of the builds that this browser was seen to use; none are before its first visit. */
+  private async missingRuntime(): Promise<Readonly<Record<string, string>>> {
+    const kept = (await (await caches.open(RUNTIME_CACHE)).keys()).map(fileOf);
+    const used = new Set(kept.map((file) => file.replace(DIGEST_IN_NAME, "")));
     return Object.fromEntries(
-      Object.entries(this.runtime).filter(([file]) => used.has(file.replace(DIGEST_IN_NAME, ""))),
+      Object.entries(this.runtime).filter(
+        ([file]) => used.has(file.replace(DIGEST_IN_NAME, "")) && !kept.includes(file),
+      ),
     );
   }
 
