@@ -58,6 +58,7 @@ function follow(event: PhoneEvent): void {
 }
 
 function show(running: RunningModel): void {
+  opened = Promise.resolve(running); // Also where it had failed, and the phone has got one since.
   model.value = running;
   modelState.value = { kind: "ready" };
 }

@@ -1,5 +1,6 @@
 import type { Installation } from "../storage/tables.ts";
 import { DocumentProblem } from "../updates/document_reader.ts";
+import { guardedFiles } from "../updates/guarded_storage.ts";
 import { readManifest } from "../updates/manifest.ts";
 import { UpdateRefused } from "../updates/refusals.ts";
 import { download, type OnProgress } from "../updates/target_download.ts";
@@ -10,10 +11,11 @@ type Bundled = Installation["bundled"];
 
 /**
  * Brings the release that comes with the app from the server of the app, and goes on where it was cut. It has the
- * digests that the server names; nobody else signs it, as nobody signs the app itself. In `files` nothing else is kept.
+ * digests that the server names; nobody else signs it, as nobody signs the app itself. In `place` nothing else is kept.
  * Rejects with `UpdateRefused`.
  */
-export async function fetchBundled(bundled: Bundled, files: PartialFiles, onProgress: OnProgress): Promise<Release> {
+export async function fetchBundled(bundled: Bundled, place: PartialFiles, onProgress: OnProgress): Promise<Release> {
+  const files = guardedFiles(place);
   const { manifestUrl, manifestSha256, manifestBytes, modelUrl, modelSha256, modelBytes } = bundled;
   for (const name of await files.names()) {
     if (name !== manifestSha256 && name !== modelSha256) await files.remove(name); // Begun when another one came.

@@ -11,7 +11,9 @@ import { UpdateRefused } from "../updates/refusals.ts";
 import type { UpdateSource } from "../updates/update_source.ts";
 import { readGuide } from "../updates/updater.ts";
 import { sendReports } from "../usage/reports.ts";
+import { waiting } from "../usage/usage.ts";
 import { tryWebGpu } from "./acceleration.ts";
+import { cohortId } from "./cohort.ts";
 import { allows } from "./conditions.ts";
 import { follow, type Followed } from "./follow_updates.ts";
 import type { Calls } from "./messages.ts";
@@ -91,6 +93,7 @@ export class DevicePhone implements Calls {
     const parts = await this.parts();
     const model = await parts.store.openBest(this.left);
     const source = await sourceOf(parts, new Date((await parts.store.bundled()).manifest.created_at));
+    this.emit({ kind: "model", model: described(model) });
     void tryWebGpu(parts.store, model);
     return { parts, source, model, guideVersion: 0 };
   }
@@ -105,7 +108,7 @@ export class DevicePhone implements Calls {
         runtimeVersion,
         channel: parts.installation.channel,
         city: parts.installation.city,
-        deviceId: async () => (await registration()).deviceId,
+        cohortId: await cohortId(),
         allows: (conditions) => allows(conditions, surroundings, updatesOnUnmeteredOnly),
         onProgress: this.tellProgress,
       },
@@ -192,9 +195,14 @@ async function sourceOf({ installation, downloads }: PhoneParts, bundledAt: Date
   };
 }
 
-/** Uses the contact for the reports that are due; they wait for the next one if the server takes none. */
+/**
+ * Uses the contact for the reports that are due; they wait for the next one if the server takes none. The server hears of
+ * this phone no sooner than it has something to tell, and its resident was told so.
+ */
 async function report({ parts, model }: Opened): Promise<void> {
+  if (!(await settings()).isWelcomed) return;
   await parts.usage.closeDays(model.manifest.version);
+  if ((await waiting()).length === 0) return;
   await reached(
     registration().then((known) => sendReports(server(known))),
     undefined,

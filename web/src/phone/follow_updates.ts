@@ -1,4 +1,3 @@
-import { ServerRefused, ServerUnreachable } from "../server/outcomes.ts";
 import { type ChannelPointer, type DownloadConditions, inCohort } from "../updates/channel_pointer.ts";
 import { checkFits } from "../updates/fitness.ts";
 import { downloadModel, removeDownloads } from "../updates/model_download.ts";
@@ -17,8 +16,8 @@ export interface Following {
   readonly channel: string;
   /** Whose guide is brought along; null: none. */
   readonly city: string | null;
-  /** Rejects with `ServerUnreachable` or `ServerRefused` where this phone is not registered and cannot be. */
-  readonly deviceId: () => Promise<string>;
+  /** Decides on which side of a rollout this phone is. */
+  readonly cohortId: string;
   readonly store: ModelStore;
   readonly usage: Usage;
   readonly runtimeVersion: string;
@@ -66,22 +65,12 @@ async function lookAndCount(parts: Following, running: ActiveModel): Promise<Off
   }
 }
 
-async function lookNow({ source, channel, city, deviceId, store, usage }: Following): Promise<Offer | null> {
-  const id = await registered(deviceId);
+async function lookNow({ source, channel, city, cohortId, store, usage }: Following): Promise<Offer | null> {
   const models = await (await store.knownModels()).digests();
-  const offer = await look(source, channel, id, models, city);
+  const offer = await look(source, channel, cohortId, models, city);
   const pointer = await pointerSeenLast(source);
-  if (pointer !== null) await usage.saw(await candidateFor(pointer, id), pointer.return_to_bundled);
+  if (pointer !== null) await usage.saw(await candidateFor(pointer, cohortId), pointer.return_to_bundled);
   return offer;
-}
-
-async function registered(deviceId: () => Promise<string>): Promise<string> {
-  try {
-    return await deviceId();
-  } catch (error) {
-    if (!(error instanceof ServerUnreachable || error instanceof ServerRefused)) throw error;
-    throw new UpdateRefused("unreachable", error.message, { cause: error });
-  }
 }
 
 /** The release in whose cohort this phone is; null: in none. */

@@ -63,6 +63,8 @@ export class ModelStore {
   private readonly parts: StoreParts;
   /** Those that have answered since this worker began. */
   private readonly tried = new Set<string>();
+  /** The release that came with the app, where there was no room to keep it. */
+  private unkept: Release | null = null;
 
   constructor(parts: StoreParts) {
     this.parts = parts;
@@ -212,15 +214,17 @@ export class ModelStore {
 
   private async keptBundled(): Promise<Release | null> {
     const { bundled } = await this.installed();
-    return bundled === null ? null : this.release(bundled);
+    return (bundled === null ? null : await this.release(bundled)) ?? this.unkept;
   }
 
   private async bringBundled(): Promise<Release> {
     const release = await this.parts.fetchBundled();
+    this.unkept = release;
     await unlessFull(async () => {
       if (!(await this.has(release.digest))) await this.parts.files.place(release); // It may run here, as an update.
       const installed = await this.change((before) => ({ ...before, bundled: release.digest }));
       await this.parts.files.removeAllBut(rules.wanted(installed));
+      this.unkept = null;
     });
     return release;
   }

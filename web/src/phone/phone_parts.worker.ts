@@ -1,7 +1,6 @@
 import { Classifier } from "../model/classifier.worker.ts";
 import { runtimeVersion } from "../model/litert.worker.ts";
 import { installation, newestInstallation } from "../server/installation.ts";
-import { isQuotaExceeded } from "../storage/full_disk.ts";
 import { folder } from "../storage/files.worker.ts";
 import type { Installation } from "../storage/tables.ts";
 import { KnownTime } from "../updates/known_time.ts";
@@ -61,9 +60,8 @@ async function broughtAnyhow(bring: (place: PartialFiles) => Promise<Release>, p
   try {
     return await bring(place);
   } catch (error) {
-    const isFull = error instanceof UpdateRefused ? error.reason === "disk_full" : isQuotaExceeded(error);
-    if (!isFull) throw error;
-    return bring(memoryFiles());
+    if (error instanceof UpdateRefused && error.reason === "disk_full") return bring(memoryFiles());
+    throw error;
   }
 }
 

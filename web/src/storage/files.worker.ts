@@ -22,7 +22,8 @@ export function folder(name: string): Folder {
   return {
     size: async (file) => (await found(name, file))?.size ?? 0,
     async append(file, content) {
-      const handle = await (await directory(name)).getFileHandle(file, { create: true });
+      const place = await (await root()).getDirectoryHandle(name, { create: true });
+      const handle = await place.getFileHandle(file, { create: true });
       const access = await handle.createSyncAccessHandle();
       try {
         write(access, content);
@@ -38,7 +39,9 @@ export function folder(name: string): Folder {
     },
     async names() {
       const names: string[] = [];
-      for await (const file of (await directory(name)).keys()) names.push(file);
+      await unlessMissing(async () => {
+        for await (const file of (await directory(name)).keys()) names.push(file);
+      });
       return names;
     },
     async roomBytes() {
@@ -48,9 +51,14 @@ export function folder(name: string): Folder {
   };
 }
 
-/** Opened anew each time: the browser may have cleared its storage meanwhile. */
+/** Reading makes nothing, so that it works where there is no room. */
 async function directory(name: string): Promise<FileSystemDirectoryHandle> {
-  return (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true });
+  return (await root()).getDirectoryHandle(name);
+}
+
+/** Opened anew each time: the browser may have cleared its storage meanwhile. */
+function root(): Promise<FileSystemDirectoryHandle> {
+  return navigator.storage.getDirectory();
 }
 
 function found(name: string, file: string): Promise<File | undefined> {

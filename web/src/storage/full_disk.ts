@@ -3,10 +3,6 @@ export async function unlessFull(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!isQuotaExceeded(error)) throw error;
+    if (!(error instanceof Error && error.name === "QuotaExceededError")) throw error;
   }
-}
-
-export function isQuotaExceeded(error: unknown): boolean {
-  return error instanceof Error && error.name === "QuotaExceededError";
 }

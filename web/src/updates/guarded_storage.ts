@@ -17,7 +17,7 @@ export function guardedStore(store: MetadataStore): MetadataStore {
   };
 }
 
-function guardedFiles(files: PartialFiles): PartialFiles {
+export function guardedFiles(files: PartialFiles): PartialFiles {
   return {
     size: (name) => refusingStorageErrors(() => files.size(name)),
     append: (name, content) => refusingStorageErrors(() => files.append(name, content)),
