@@ -7,7 +7,7 @@ import * as ownPhotos from "./own_photos.ts";
 export async function forgetEverything(): Promise<void> {
   await change("forgetting", () => true); // First, so that no end of the app leaves the server without word.
   await ownPhotos.clear();
-  await erase("usage");
+  await erase("usage", "cohortId");
 }
 
 /** Tells the server, where it has still to be told. Rejects like the calls of `Server`. */

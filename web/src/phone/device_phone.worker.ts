@@ -77,6 +77,7 @@ export class DevicePhone implements Calls {
         const { reason, detail } = error;
         return { state: "refused", reason, detail, release: phone.model.manifest.version };
       } finally {
+        await report(phone); // Also of what was refused: from that the city learns that a release does not work.
         await this.tellGuide(phone);
       }
     });
@@ -115,7 +116,6 @@ export class DevicePhone implements Calls {
       phone.model,
     );
     this.use(phone, followed.model);
-    await report(phone);
     if (allows(NO_CONDITIONS, surroundings, updatesOnUnmeteredOnly)) await this.renewBundled(phone);
     return followed;
   }

@@ -24,6 +24,8 @@ export interface Documents {
   installedModels: InstalledModels;
   loadAttempts: readonly LoadAttempt[];
   registration: Registration;
+  /** Decides on which side of a rollout this phone is; it is told to nobody. */
+  cohortId: string;
   pause: Pause;
   lastLook: LastLook;
   usage: Counted;
