@@ -21,6 +21,20 @@ _READ = """async ([store, key]) => {
   opened.close();
   return found;
 }"""
+_WRITE = """async ([key, value]) => {
+  const opened = await new Promise((resolve, reject) => {
+    const asked = indexedDB.open("wastelens");
+    asked.onsuccess = () => resolve(asked.result);
+    asked.onerror = () => reject(asked.error);
+  });
+  const writing = opened.transaction("documents", "readwrite");
+  writing.objectStore("documents").put(value, key);
+  await new Promise((resolve, reject) => {
+    writing.oncomplete = resolve;
+    writing.onerror = () => reject(writing.error);
+  });
+  opened.close();
+}"""
 _FILES = """async (folder) => {
   const place = await (await navigator.storage.getDirectory()).getDirectoryHandle(folder, { create: true });
   const found = {};
@@ -93,6 +107,11 @@ def looked(page: Page, before: float = 0) -> tuple[str, str | None, int]:
 def document(page: Page, key: str) -> Any:
     """Return a document of the app's database; None where it was never written."""
     return page.evaluate(_READ, ["documents", key])
+
+
+def write_document(page: Page, key: str, value: Any) -> None:
+    """Write a document of the app's database, as something that happened before would have left it."""
+    page.evaluate(_WRITE, [key, value])
 
 
 def documents(page: Page, store: str) -> Sequence[Any]:
