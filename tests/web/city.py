@@ -23,6 +23,8 @@ from backend.reviewing.labelling import Verdict
 from backend.settings import Settings
 from backend.tables import (
     DatasetSnapshotPhoto,
+    Device,
+    FieldDay,
     JobKind,
     Photo,
     PhotoId,
@@ -158,6 +160,17 @@ class City:
         """All that has arrived."""
         with self.place.transaction() as session:
             return list(session.exec(select(Photo).order_by(col(Photo.received_at))).all())
+
+    def devices(self) -> int:
+        """Phones that are known here."""
+        with self.place.transaction() as session:
+            return len(session.exec(select(Device)).all())
+
+    def reported(self, version: int, name: str) -> int:
+        """What field reports have counted of a release under a name (backend.evidence.field_reports.Count)."""
+        with self.place.transaction() as session:
+            found = session.exec(select(FieldDay).where(FieldDay.version == version, FieldDay.name == name))
+            return sum(each.number for each in found)
 
     @contextmanager
     def tampered(self, pattern: str, change: Callable[[bytes], bytes] | None) -> Iterator[list[Path]]:

@@ -18,6 +18,8 @@ class Road:
     passing_bytes: int = 0
     asked: list[bytes] = field(default_factory=list)
     """The requests that were made, each with its headers."""
+    passed: list[int] = field(default_factory=list)
+    """How many bytes came to the phone, piece by piece."""
     is_blocked: threading.Event = field(default_factory=threading.Event)
     _blocked: set[threading.Thread] = field(default_factory=set)
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -42,6 +44,7 @@ class Road:
                     left = self.passing_bytes
                 passing = some if left < 0 else some[:left]
                 phone.sendall(passing)
+                self.passed.append(len(passing))
                 if left >= 0:
                     left -= len(passing)
                     if left == 0:

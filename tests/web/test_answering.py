@@ -177,6 +177,9 @@ def test_what_is_covered_never_leaves_the_phone(phone: Visitor, city: City) -> N
     assert after["y"] < before["y"]
     assert after["height"] > before["height"]
     phone.look("answering-share")
+    resident.ask(phone.another_tab(), GLASS)  # All photos are read anew.
+    page.wait_for_timeout(500)
+    assert cover.bounding_box() == after
     page.get_by_role("switch", name="Staff of the city may look at it").check()
     page.get_by_role("textbox").fill("A jar, with its lid")
     assert city.photos() == []

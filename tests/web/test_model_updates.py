@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tuf.api.metadata import Metadata, Timestamp
 
+from backend.evidence.field_reports import Count
 from mobile_models.guide import Guide
 from mobile_models.manifest import ReleaseManifest
 from mobile_models.updates.keys import signing_keys
@@ -121,6 +122,19 @@ def test_a_release_that_fails_its_self_tests_is_never_used(visitor: Visitor, cit
     asked = _asked_models(visitor.page)
     assert _refused(visitor) == "self_test_failed"
     assert asked == [], "it is not downloaded again"
+    assert city.reported(2, Count.REJECTED) == 1, "the city is told at once, and once"
+
+
+def test_a_phone_is_unknown_to_the_city_until_it_has_something_to_tell(visit: Visit, city: City) -> None:
+    city.publish(2)
+    visitor = visit()
+    page = visitor.open()
+    expect(page.get_by_text("Ready. From now on")).to_be_visible(timeout=60_000)
+    resident.looked(page)
+    resident.welcome(page)
+    assert resident.ask(page, GLASS).label == "glass"
+    assert resident.look_for_update(page)[2] == 2
+    assert city.devices() == 0
 
 
 def test_a_full_phone_keeps_its_model_and_takes_the_new_one_once_there_is_room(visitor: Visitor, city: City) -> None:
