@@ -1,10 +1,10 @@
 """The outbox: what waits to be sent, kept on the disk.
 
 Guarantees: once `add`, `correct`, `change_consent` or `withdraw` returns, it will be sent, whatever crashes in between;
-it is removed only after the server has taken it, so a crash then sends it twice, which the server answers alike. What
-is queued is never changed (the same UUID with other bytes would be refused); a later correction or consent is sent
-after its photo, and of several that wait the newest alone. What the server refuses is moved aside with the reason and
-is not sent again; so is what has lost its photo on this phone.
+it is removed only after the server has taken it, so a crash then sends it twice, which the server answers alike. Of
+what is queued only the consent is ever changed, so that no photo goes out with one that was taken back. A later
+correction or consent is sent after its photo, and of several that wait the newest alone. What the server refuses is
+moved aside with the reason and is not sent again; so is what has lost its photo on this phone.
 
     <uuid>.submission.json     waits, with its photo in <uuid>.photo (written first)
     <uuid>.correction.json     the newest correction that waits
@@ -15,6 +15,7 @@ is not sent again; so is what has lost its photo on this phone.
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from mobile_models.document import Document
 from phone.server import Server, ServerRefused, ServerUnreachable
 from phone.submission import Consent, Correction, Submission, SubmissionId
 
-_NOT_SIGNED_IN, _GONE, _SERVER_ERROR = 401, 404, 500
+_NOT_SIGNED_IN, _GONE, _CONFLICT, _SERVER_ERROR = 401, 404, 409, 500
 PHOTO_LOST = "photo_lost"
 
 
@@ -76,7 +77,11 @@ class Outbox:
         durable_file.write(self._path(submission_id, "correction.json"), correction.to_bytes())
 
     def change_consent(self, submission_id: SubmissionId, consent: Consent) -> None:
+        """Say it with what waits, and again after it: an earlier try may have arrived with the consent of before."""
         durable_file.write(self._path(submission_id, "consent.json"), consent.to_bytes())
+        with suppress(FileNotFoundError):  # It was sent.
+            changed = self.submission(submission_id).model_copy(update=vars(consent))
+            durable_file.write(self._path(submission_id, "submission.json"), changed.to_bytes())
 
     def withdraw(self, submission_id: SubmissionId) -> None:
         """Forget the photo here at once, and at the server as soon as it is reached."""
@@ -155,7 +160,12 @@ class Outbox:
     def _send_submission(self, server: Server, submission_id: SubmissionId, content: bytes) -> None:
         """Raise `FileNotFoundError` if the photo is gone."""
         photo = self._path(submission_id, "photo").read_bytes()
-        server.submit(submission_id, photo, Submission.model_validate_json(content))
+        try:
+            server.submit(submission_id, photo, Submission.model_validate_json(content))
+        except ServerRefused as error:
+            if error.status != _CONFLICT or not self._path(submission_id, "consent.json").exists():
+                raise
+            # An earlier try arrived, and its answer did not; the new consent follows.
 
     def _erase(self, submission_id: SubmissionId) -> None:
         for kind in ("submission.json", "correction.json", "consent.json", "photo"):

@@ -136,10 +136,25 @@ def test_consent_is_kept_until_it_was_sent_and_the_newest_wins(phone: Phone, off
     assert phone.outbox.waiting() == []
 
 
-def test_consent_changed_before_the_photo_was_sent_follows_it(phone: Phone, office: Office) -> None:
+def test_no_photo_goes_out_with_a_consent_that_was_taken_back(phone: Phone, office: Office) -> None:
     submission_id = _keep(phone, allow_review=True, allow_training=True)
     phone.change_consent(submission_id, allow_review=False, allow_training=False)
+    said = phone.outbox.submission(submission_id)
+    assert (said.allow_review, said.allow_training) == (False, False)
     assert phone.send().delivered == 2
+    (photo,) = office.rows(Photo)
+    assert (photo.allow_review, photo.allow_training) == (False, False)
+
+
+def test_consent_taken_back_after_a_try_whose_answer_was_lost_reaches_the_server(phone: Phone, office: Office) -> None:
+    submission_id = _keep(phone, allow_review=True, allow_training=True)
+    kept = {path: path.read_bytes() for path in phone.outbox._directory.glob(f"{submission_id}.*")}
+    phone.send()
+    for path, content in kept.items():  # As a crash before the answer leaves them.
+        path.write_bytes(content)
+    phone.change_consent(submission_id, allow_review=False, allow_training=False)
+    sent = phone.send()
+    assert (sent.delivered, sent.refused, phone.outbox.waiting()) == (2, (), [])
     (photo,) = office.rows(Photo)
     assert (photo.allow_review, photo.allow_training) == (False, False)
 
