@@ -95,6 +95,7 @@ def _row(name: str) -> dict[str, Any]:
     row = {
         "id": identity(name),
         "takenAt": _NEWEST - list(STATES).index(name) * _DAY,
+        "keptAt": _NEWEST - list(STATES).index(name) * _DAY,
         "correction": None,
         "isConfirmed": False,
         "note": None,

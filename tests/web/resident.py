@@ -69,7 +69,7 @@ def ask(page: Page, photo: bytes, name: str = "photo.jpg") -> Said:
     page.get_by_role("link", name="Camera").click()
     choose(page, photo, name)
     page.wait_for_url("**/app/answer/*")
-    row = max(documents(page, "photos"), key=lambda each: each["takenAt"])
+    row = max(documents(page, "photos"), key=lambda each: each["keptAt"])
     answer = row["answer"]
     return Said(*(answer[name] for name in ("label", "scores", "release", "novelty", "milliseconds")))
 

@@ -26,7 +26,12 @@ test("it holds all that is kept about the resident, and no key", async () => {
   city.know("phone-1", "secret-token");
   await change("registration", () => ({ deviceId: "phone-1", token: "secret-token" }));
   await change("usage", () => ({ ...NOTHING, told: { 3: ["self_test_failed"] } }));
-  const row = fresh("6d1c", 0, { ...ANSWER, milliseconds: 1 }, { ...CHOICE, precision: "none" });
+  const row = fresh(
+    "6d1c",
+    { takenAt: 0, keptAt: 0 },
+    { ...ANSWER, milliseconds: 1 },
+    { ...CHOICE, precision: "none" },
+  );
   await ownPhotos.add({ row, pictures: { photo: new Blob(["the photo"]), thumbnail: null } });
   const archive = await (await exportAll()).text();
   for (const kept of ["phone-1", "self_test_failed", "6d1c", "the photo", '"server_answered": true']) {

@@ -38,12 +38,16 @@ export const CORRECTION_REASONS: readonly CorrectionReason[] = [
   "none_fits",
 ];
 
-/** Keeps a photo with the model's answer, only here, and returns its name. Rejects with `ContributionError`. */
-export async function keep(photo: Blob, answer: Answer): Promise<string> {
+/**
+ * Keeps a photo with the model's answer, only here, and returns its name. `askedAt`: when the resident asked about it,
+ * which is before the model answered. Rejects with `ContributionError`.
+ */
+export async function keep(photo: Blob, answer: Answer, askedAt = Date.now()): Promise<string> {
   const { allowsReview, allowsTraining, precision } = await settings();
   const choice = { sends: false, allowsReview, allowsTraining, precision, location: null, place: null };
   const id = crypto.randomUUID();
-  await ownPhotos.add({ row: rules.fresh(id, Date.now(), answer, choice), pictures: await pictures(photo) });
+  const times = { takenAt: rules.takenAt(photo, askedAt), keptAt: Date.now() };
+  await ownPhotos.add({ row: rules.fresh(id, times, answer, choice), pictures: await pictures(photo) });
   await kept(id, answer.release, answer.label);
   return id;
 }
@@ -129,10 +133,10 @@ export async function markSeen(id: string): Promise<void> {
   await changed(id, (before) => ({ ...before, seenAt: Date.now() }));
 }
 
-/** All photos, newest first. */
+/** All photos, the last that was asked about first. */
 export async function own(): Promise<OwnPhoto[]> {
   const all = (await ownPhotos.all()).map(({ row, pictures: shown }) => ({ ...row, ...shown }));
-  return all.sort((one, other) => other.takenAt - one.takenAt);
+  return all.sort((one, other) => other.keptAt - one.keptAt);
 }
 
 /** Undefined where there is no such photo (any more). */

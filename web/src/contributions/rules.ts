@@ -26,10 +26,16 @@ export type Act =
   | { readonly kind: "correction"; readonly content: Correction }
   | { readonly kind: "consent"; readonly content: Consent };
 
-export function fresh(id: string, takenAt: number, answer: Answer, choice: Choice): PhotoRow {
+export function fresh(
+  id: string,
+  { takenAt, keptAt }: Pick<PhotoRow, "takenAt" | "keptAt">,
+  answer: Answer,
+  choice: Choice,
+): PhotoRow {
   return {
     id,
     takenAt,
+    keptAt,
     answer,
     correction: null,
     isConfirmed: false,
@@ -42,6 +48,14 @@ export function fresh(id: string, takenAt: number, answer: Answer, choice: Choic
     waiting: NOTHING,
     tried: null,
   };
+}
+
+/**
+ * When a photo was taken that is looked at `now`: a chosen file says when it was changed last, which no clock that ran
+ * ahead may put into the future; what the camera of this page sees is taken now.
+ */
+export function takenAt(photo: Blob, now: number): number {
+  return photo instanceof File ? Math.min(photo.lastModified, now) : now;
 }
 
 /** What the resident says that it is; null where nothing was said. */

@@ -587,3 +587,38 @@ test("an opinion counts for the release that answered, and is forgotten with its
   await phone.withdraw(id);
   expect((await phone.database.read("usage"))?.opinions).toEqual({});
 });
+
+describe("when a photo was taken", () => {
+  const NOW = Date.UTC(2026, 10, 21, 12);
+  const LAST_YEAR = new Date(2025, 6, 4, 12).getTime(); // The day is told as the resident's calendar has it.
+
+  async function keptFrom(phone: App, photo: Blob) {
+    const id = await phone.keep(photo, ANSWER, NOW);
+    return (await phone.ownPhoto(id)) ?? expect.fail();
+  }
+
+  test("a chosen file says when, and the city is told that day", async () => {
+    const phone = await app();
+    const old = await keptFrom(phone, new File(["old"], "IMG_1.jpg", { lastModified: LAST_YEAR }));
+    expect(old.takenAt).toBe(LAST_YEAR);
+    await phone.share(old.id, CHOICE);
+    await phone.sendNow();
+    expect(theOne().submission).toMatchObject({ captured_on: "2025-07-04" });
+  });
+
+  test("a file from the future, and what the camera sees, are of now", async () => {
+    const phone = await app();
+    const early = new File(["early"], "IMG_2.jpg", { lastModified: NOW + 3_600_000 });
+    expect((await keptFrom(phone, early)).takenAt).toBe(NOW);
+    expect((await keptFrom(phone, new Blob(["camera"]))).takenAt).toBe(NOW);
+  });
+
+  test("the last that was asked about comes first, however old it is", async () => {
+    const phone = await app();
+    vi.useFakeTimers({ toFake: ["Date"] });
+    await phone.keep(new Blob(["new"]), ANSWER);
+    vi.advanceTimersByTime(1000);
+    const old = await keptFrom(phone, new File(["old"], "IMG_3.jpg", { lastModified: LAST_YEAR }));
+    expect((await phone.own())[0]?.id).toBe(old.id);
+  });
+});

@@ -126,7 +126,7 @@ async function nextPhoto(mayUpload: boolean, left: ReadonlySet<string> = new Set
     const act = nextAct(row);
     return act !== null && !left.has(row.id) && (mayUpload || act.kind !== "submission");
   });
-  const rank = (row: PhotoRow) => (row.waiting.withdrawal ? 0 : row.takenAt);
+  const rank = (row: PhotoRow) => (row.waiting.withdrawal ? 0 : row.keptAt);
   return ready.sort((one, other) => rank(one) - rank(other))[0];
 }
 

@@ -133,8 +133,10 @@ export interface Waiting {
 export interface PhotoRow {
   /** A UUID made here: the same submission for ever. */
   readonly id: string;
-  /** Milliseconds since 1970. */
+  /** When the photo was taken, as far as the browser tells; milliseconds since 1970. */
   readonly takenAt: number;
+  /** When it was answered and kept: a photo chosen from a gallery can be much older. Milliseconds since 1970. */
+  readonly keptAt: number;
   readonly answer: Answer;
   readonly correction: Correction | null;
   /** Whether the resident said that the answer is right. */

@@ -103,7 +103,7 @@ function LastPhoto() {
     <a
       class="last-photo"
       href={addressOf("answer", last.id)}
-      aria-label={t("camera.last", { time: dayAndTime(new Date(last.takenAt)) })}
+      aria-label={t("camera.last", { time: dayAndTime(new Date(last.keptAt)) })}
     >
       <Picture blob={last.thumbnail} alt="" />
     </a>

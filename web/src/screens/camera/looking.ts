@@ -9,9 +9,10 @@ import { PASSING, passing } from "../answer/passing.ts";
  * even where there is no room to keep it.
  */
 export async function lookAt(photo: Blob): Promise<string> {
+  const askedAt = Date.now();
   const answer = await classify(photo);
   try {
-    return await keep(photo, answer);
+    return await keep(photo, answer, askedAt);
   } catch (error) {
     if (error instanceof ContributionError && error.code === "no_photo") throw error;
     passing.value = { photo, answer };

@@ -5,6 +5,7 @@ import { becameOf, isNews } from "./became.ts";
 const ROW: PhotoRow = {
   id: "one",
   takenAt: 0,
+  keptAt: 0,
   answer: {
     label: "glass",
     group: null,

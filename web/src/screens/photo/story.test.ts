@@ -13,6 +13,7 @@ const FATE: Fate = {
 const CORRECTED: PhotoRow = {
   id: "one",
   takenAt: Date.UTC(2026, 10, 19),
+  keptAt: Date.UTC(2026, 10, 20),
   answer: {
     label: "glass",
     group: null,
