@@ -1,6 +1,7 @@
 import { unlessFull } from "../storage/full_disk.ts";
 import { UpdateRefused } from "../updates/refusals.ts";
 import type { ActiveModel, ModelStore } from "./model_store.ts";
+import type { OpenClassifier } from "./shared_classifier.ts";
 
 /** WebGPU, which not every browser has, nor every worker. */
 interface GpuNavigator {
@@ -11,21 +12,22 @@ interface GpuNavigator {
  * Finds out, once for each release, whether `running` answers faster on WebGPU here, and passes its self-tests there.
  * What was found holds from the next start on. Nobody waits for it: the model answers meanwhile.
  */
-export async function tryWebGpu(store: ModelStore, running: ActiveModel): Promise<void> {
-  const { digest, classifier } = running;
-  if (classifier.accelerator === "webgpu" || (await store.chosen(digest)) !== null) return;
-  const adapter = await (navigator as GpuNavigator).gpu?.requestAdapter();
-  if (adapter === undefined || adapter === null) return;
-  const isFaster = await answersFaster(store, running);
-  await unlessFull(() => store.choose(digest, isFaster ? "webgpu" : "wasm"));
+export function tryWebGpu(store: ModelStore, { digest, classifier }: ActiveModel): Promise<void> {
+  return classifier.use(async (running) => {
+    if (running.accelerator === "webgpu" || (await store.chosen(digest)) !== null) return;
+    const adapter = await (navigator as GpuNavigator).gpu?.requestAdapter();
+    if (adapter === undefined || adapter === null) return;
+    const isFaster = await answersFaster(store, digest, running);
+    await unlessFull(() => store.choose(digest, isFaster ? "webgpu" : "wasm"));
+  });
 }
 
-async function answersFaster(store: ModelStore, { digest, classifier }: ActiveModel): Promise<boolean> {
+async function answersFaster(store: ModelStore, digest: string, running: OpenClassifier): Promise<boolean> {
   const release = await store.release(digest);
   if (release === null) return false;
   try {
     const onGpu = await store.load(release, "webgpu");
-    const [own, its] = [await classifier.pace(), await onGpu.pace()];
+    const [own, its] = [await running.pace(), await onGpu.pace()];
     onGpu.close();
     return its < own;
   } catch (error) {

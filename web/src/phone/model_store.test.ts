@@ -7,9 +7,11 @@ import { sha256Hex } from "../updates/digests.ts";
 import { readManifest } from "../updates/manifest.ts";
 import { memoryFiles } from "../updates/memory_files.ts";
 import type { PartialFiles } from "../updates/update_source.ts";
+import { tryWebGpu } from "./acceleration.ts";
 import { LoadWatch } from "./load_watch.ts";
-import { type Accelerator, ModelStore, type OpenClassifier } from "./model_store.ts";
+import { ModelStore } from "./model_store.ts";
 import { type Release, ReleaseFiles } from "./release_files.ts";
+import type { Accelerator, OpenClassifier } from "./shared_classifier.ts";
 
 const PUBLISHED = new URL("../../../mobile_models/releases/2/manifest.json", import.meta.url);
 const ANSWER = { label: "glass", bestLabel: "glass", scores: { glass: 1 }, group: null, novelty: null };
@@ -23,6 +25,7 @@ let dies: Set<number>;
 let living: string[];
 let isOnline: boolean;
 let opened: [version: number, accelerator: Accelerator][];
+let closed: number[];
 
 beforeEach(async () => {
   await (await database()).clear("documents");
@@ -33,6 +36,7 @@ beforeEach(async () => {
   living = [];
   isOnline = true;
   opened = [];
+  closed = [];
   const query = () => Promise.resolve({ held: living.map((name) => ({ name })) });
   vi.stubGlobal("navigator", { locks: { query } });
 });
@@ -62,12 +66,18 @@ function open(version: number, accelerator: Accelerator): Promise<OpenClassifier
   if (dies.has(version)) return new Promise(() => undefined); // The process ends here.
   const failure = fails.get(version);
   if (failure !== undefined) return Promise.reject(failure);
+  let isClosed = false;
+  const unlessClosed = <Result>(result: Result) =>
+    isClosed ? Promise.reject(new ModelError("it is not in memory any more")) : Promise.resolve(result);
   return Promise.resolve({
     accelerator,
     feed: () => Promise.resolve(new Uint8Array(1)),
-    answer: () => (dies.has(-version) ? new Promise(() => undefined) : Promise.resolve(ANSWER)),
-    pace: () => Promise.resolve(accelerator === "webgpu" ? 5 : 20),
-    close: () => undefined,
+    answer: () => (dies.has(-version) ? new Promise(() => undefined) : unlessClosed(ANSWER)),
+    pace: () => unlessClosed(accelerator === "webgpu" ? 5 : 20),
+    close: () => {
+      isClosed = true;
+      closed.push(version);
+    },
   });
 }
 
@@ -293,6 +303,26 @@ test("where nothing can be kept at all, the release that came with the app still
   const store = switchOn();
   const model = await store.openBest([]);
   expect(await store.classify(model, PHOTO)).toEqual(ANSWER);
+});
+
+test("a photo that is read while another release takes over is answered by the one it was read for", async () => {
+  const store = switchOn();
+  const before = await store.openBest([]);
+  const answers = [store.classify(before, PHOTO), store.classify(before, PHOTO)];
+  before.classifier.close();
+  expect(await Promise.all(answers)).toEqual([ANSWER, ANSWER]);
+  expect(closed).toEqual([1]);
+});
+
+test("a release that takes over while WebGPU is tried does not end the trial of the one before", async () => {
+  Object.assign(navigator, { gpu: { requestAdapter: () => Promise.resolve({}) } });
+  const store = switchOn();
+  const before = await store.openBest([]);
+  const trial = tryWebGpu(store, before);
+  before.classifier.close();
+  await trial;
+  expect(await store.chosen(before.digest)).toBe("webgpu");
+  expect(closed).toEqual([1, 1]);
 });
 
 test("patches may start from all that is here", async () => {

@@ -10,27 +10,16 @@ import type { Counter } from "../usage/counts.ts";
 import * as rules from "./installed_models.ts";
 import type { LoadWatch } from "./load_watch.ts";
 import type { Release, ReleaseFiles } from "./release_files.ts";
+import { type Accelerator, type OpenClassifier, SharedClassifier } from "./shared_classifier.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-export type Accelerator = "webgpu" | "wasm";
-
-/** A model in the memory of the runtime, which has passed its self-tests. */
-export interface OpenClassifier {
-  readonly accelerator: Accelerator;
-  /** What is fed to the model of a photo. */
-  feed(photo: Blob): Promise<Bytes>;
-  answer(fed: Bytes): Promise<ModelAnswer>;
-  /** Milliseconds of one answer without a photo. */
-  pace(): Promise<number>;
-  close(): void;
-}
 
 /** A release in use. */
 export interface ActiveModel {
   readonly digest: string;
   readonly isBundled: boolean;
   readonly manifest: ReleaseManifest;
-  readonly classifier: OpenClassifier;
+  readonly classifier: SharedClassifier;
 }
 
 /** What a store works with. */
@@ -173,15 +162,11 @@ export class ModelStore {
    * Answers with `model`; its first answer is watched for a crash. The photo is read before: one that is too large for
    * the phone is not the model's fault. Rejects as `feed` and `answer` do.
    */
-  async classify(model: ActiveModel, photo: Blob): Promise<ModelAnswer> {
-    const { digest, classifier } = model;
-    const fed = await classifier.feed(photo);
-    if (this.tried.has(digest)) return classifier.answer(fed);
-    const trial = { version: model.manifest.version, digest, accelerator: classifier.accelerator };
-    const answer = await this.parts.watch.watching(trial, () => classifier.answer(fed));
-    this.tried.add(digest);
-    await unlessFull(() => this.change((installed) => rules.hasAnswered(installed, digest)));
-    return answer;
+  classify(model: ActiveModel, photo: Blob): Promise<ModelAnswer> {
+    return model.classifier.use(async (classifier) => {
+      const fed = await classifier.feed(photo);
+      return this.answer(model, classifier, fed);
+    });
   }
 
   /** Loads a release for use on `accelerator`, watched for a crash. Rejects with `UpdateRefused`. */
@@ -212,6 +197,16 @@ export class ModelStore {
     return found?.runtimeVersion === this.parts.runtimeVersion ? found.accelerator : null;
   }
 
+  private async answer(model: ActiveModel, classifier: OpenClassifier, fed: Bytes): Promise<ModelAnswer> {
+    const { digest, manifest } = model;
+    if (this.tried.has(digest)) return classifier.answer(fed);
+    const trial = { version: manifest.version, digest, accelerator: classifier.accelerator };
+    const answer = await this.parts.watch.watching(trial, () => classifier.answer(fed));
+    this.tried.add(digest);
+    await unlessFull(() => this.change((installed) => rules.hasAnswered(installed, digest)));
+    return answer;
+  }
+
   private async keptBundled(): Promise<Release | null> {
     const { bundled } = await this.installed();
     return (bundled === null ? null : await this.release(bundled)) ?? this.unkept;
@@ -237,7 +232,7 @@ export class ModelStore {
 
   private async open(release: Release, isBundled: boolean): Promise<ActiveModel> {
     const { digest, manifest } = release;
-    const classifier = await this.loadBest(release);
+    const classifier = new SharedClassifier(await this.loadBest(release));
     await this.parts.usage.count(manifest.version, "loads");
     return { digest, isBundled, manifest, classifier };
   }
