@@ -59,6 +59,18 @@ test("a page sends at its start, when the network is back and when it is looked 
   expect(sendNow).toHaveBeenCalledTimes(3);
 });
 
+test("a page sends when mobile data becomes Wi-Fi, and at no other change of the network", async () => {
+  const connection = Object.assign(new EventTarget(), { type: "cellular" });
+  vi.stubGlobal("navigator", { connection });
+  startSending();
+  for (const type of ["cellular", "wifi", "wifi", "none"]) {
+    connection.type = type;
+    connection.dispatchEvent(new Event("change"));
+  }
+  await vi.runAllTimersAsync();
+  expect(sendNow).toHaveBeenCalledTimes(2);
+});
+
 test("a browser without a service worker sends all the same", async () => {
   vi.stubGlobal("navigator", {});
   sendSoon();

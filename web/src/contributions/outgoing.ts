@@ -1,3 +1,4 @@
+import { whenUnmetered } from "../server/connection.ts";
 import { nextTry, sendNow, SYNC_TAG } from "./sending.ts";
 
 /** Background Sync, which not every browser has. */
@@ -16,9 +17,13 @@ export function sendSoon(): void {
   void sendAndPlan();
 }
 
-/** For every page, from its start on: sends what waits now, when the network is back, and when the app is looked at. */
+/**
+ * For every page, from its start on: sends what waits now, when the network is back or begins to cost nothing, and when
+ * the app is looked at.
+ */
 export function startSending(): void {
   addEventListener("online", sendSoon);
+  whenUnmetered(sendSoon);
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") sendSoon();
   });
