@@ -7,6 +7,9 @@ import type { LastLook } from "./storage/tables.ts";
 /** How long a look lasts: whoever comes back earlier is not worth another. */
 const LASTS_MILLISECONDS = 3_600_000;
 
+/** Between two looks of a page that stays open; each phone waits a little more or less, so that not all ask at once. */
+const PERIOD_MILLISECONDS = 3 * 3_600_000;
+
 const ANYWHERE: Surroundings = { isUnmetered: true, isCharging: true, isIdle: true };
 
 /** What came of the last look for updates, also of one before this start; null before the first. */
@@ -16,12 +19,16 @@ export const isLooking = signal(false);
 
 let phone: Phone | null = null;
 
-/** Looks for updates now, and whenever somebody comes back to the app after a while or a network does. */
+/**
+ * Looks for updates now, whenever somebody comes back to the app after a while or a network does, and every few hours
+ * while the page is open: nobody touches it then, perhaps, which is what some updates wait for.
+ */
 export async function startUpdating(connected: Phone): Promise<void> {
   phone = connected;
   lastLook.value = (await read("lastLook")) ?? null;
   document.addEventListener("visibilitychange", lookIfLongAgo);
   addEventListener("online", lookIfLongAgo);
+  planNextLook();
   await look();
 }
 
@@ -43,6 +50,16 @@ export async function look(isAsked = false): Promise<void> {
   } finally {
     isLooking.value = false;
   }
+}
+
+function planNextLook(): void {
+  setTimeout(
+    () => {
+      planNextLook();
+      if (navigator.onLine) void look();
+    },
+    PERIOD_MILLISECONDS * (0.75 + Math.random() / 2),
+  );
 }
 
 function lookIfLongAgo(): void {
