@@ -5,6 +5,7 @@ import { SelfTestFailed } from "./model_errors.ts";
 import { type Distance, distanceOf, type Novelty } from "./novelty.ts";
 import { decode } from "./photo_pixels.worker.ts";
 import { difference, picture, type SelfTest } from "./self_tests.ts";
+import { Turns } from "./turns.ts";
 
 /** What a manifest says about how its model is run. */
 export interface ModelFacts extends AnswerRules {
@@ -14,13 +15,16 @@ export interface ModelFacts extends AnswerRules {
   readonly self_tests: readonly SelfTest[];
 }
 
+/** Of all classifiers together: a decoded photo takes 4 bytes for each pixel. */
+const readings = new Turns();
+
 /** A model that has passed its self-tests here, and answers to photos, one after the other. */
 export class Classifier {
   readonly accelerator: Accelerator;
   private readonly facts: ModelFacts;
   private readonly model: LiteRtModel;
   private readonly distance: Distance | null;
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly runs = new Turns();
 
   /**
    * Takes over the bytes of the model that `facts` describe; their digest must have been checked before. Rejects with
@@ -51,19 +55,24 @@ export class Classifier {
     this.distance = facts.novelty === null ? null : distanceOf(facts.novelty);
   }
 
-  /** What is fed to the model of a photo. Rejects with `NotAPhoto` for what this browser cannot read. */
-  async feed(photo: Blob): Promise<Uint8Array<ArrayBuffer>> {
-    const decoded = await decode(photo);
-    try {
-      return prepare(decoded, this.facts.input_spec);
-    } finally {
-      decoded.close();
-    }
+  /**
+   * What is fed to the model of a photo; no other photo is in memory meanwhile. Rejects with `NotAPhoto` for what this
+   * browser cannot read.
+   */
+  feed(photo: Blob): Promise<Uint8Array<ArrayBuffer>> {
+    return readings.take(async () => {
+      const decoded = await decode(photo);
+      try {
+        return prepare(decoded, this.facts.input_spec);
+      } finally {
+        decoded.close();
+      }
+    });
   }
 
   /** Answers to what `feed` has made. Rejects with `ModelError` where the runtime fails. */
   answer(fed: Uint8Array<ArrayBuffer>): Promise<ModelAnswer> {
-    return this.inTurn(async () => {
+    return this.runs.take(async () => {
       const { logits, embedding } = await this.model.run(fed);
       return answer(this.facts, this.distance, logits, embedding);
     });
@@ -73,7 +82,7 @@ export class Classifier {
   pace(): Promise<number> {
     const { width, height } = this.facts.input_spec;
     const fed = picture(0, height, width);
-    return this.inTurn(async () => {
+    return this.runs.take(async () => {
       const times: number[] = [];
       for (let n = 0; n < 3; n++) {
         const started = performance.now();
@@ -86,7 +95,7 @@ export class Classifier {
 
   /** Gives its memory back, after those who wait for an answer. */
   close(): void {
-    void this.inTurn(() => {
+    void this.runs.take(() => {
       this.model.close();
       return Promise.resolve();
     });
@@ -101,11 +110,5 @@ export class Classifier {
         throw new SelfTestFailed(`seed ${test.seed}: off by ${off.toPrecision(4)}, allowed ${test.tolerance}`);
       }
     }
-  }
-
-  private inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.turn.then(work);
-    this.turn = result.catch(() => undefined); // Whoever asked is told; the next one may do better.
-    return result;
   }
 }

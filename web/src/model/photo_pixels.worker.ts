@@ -1,5 +1,6 @@
 import type { Picture } from "./input_spec.ts";
 import { NotAPhoto } from "./model_errors.ts";
+import { HEAD_BYTES, type PhotoSize, sizeIn } from "./photo_size.ts";
 
 /** As the server has it. */
 const MOST_PIXELS = 50_000_000;
@@ -10,12 +11,19 @@ export interface DecodedPhoto extends Picture {
   close(): void;
 }
 
-/** Rejects with `NotAPhoto` for what this browser cannot read. */
+/**
+ * Rejects with `NotAPhoto` for what this browser cannot read, and for what is too large: without decoding it, where its
+ * header tells so.
+ */
 export async function decode(photo: Blob): Promise<DecodedPhoto> {
+  const told = sizeIn(await headOf(photo));
+  if (told !== null) checkSize(told);
   const bitmap = await read(photo);
-  if (bitmap.width * bitmap.height > MOST_PIXELS) {
+  try {
+    checkSize(bitmap);
+  } catch (error) {
     bitmap.close();
-    throw new NotAPhoto(`the photo has ${bitmap.width} x ${bitmap.height} pixels, more than ${MOST_PIXELS}`);
+    throw error;
   }
   return {
     width: bitmap.width,
@@ -25,6 +33,20 @@ export async function decode(photo: Blob): Promise<DecodedPhoto> {
       bitmap.close();
     },
   };
+}
+
+async function headOf(photo: Blob): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await photo.slice(0, HEAD_BYTES).arrayBuffer());
+  } catch (error) {
+    throw new NotAPhoto("its file cannot be read any more", { cause: error });
+  }
+}
+
+function checkSize({ width, height }: PhotoSize): void {
+  if (width * height > MOST_PIXELS) {
+    throw new NotAPhoto(`the photo has ${width} x ${height} pixels, more than ${MOST_PIXELS}`);
+  }
 }
 
 async function read(photo: Blob): Promise<ImageBitmap> {
