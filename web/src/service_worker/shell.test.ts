@@ -7,17 +7,21 @@ const ORIGIN = "https://city.example";
 
 /** What the server has below /app/. */
 let served: Record<string, string>;
+/** What the browser's own cache has of it, and takes to be what the server has. */
+let browserKeeps: Record<string, string>;
 let fetched: string[];
 
 beforeEach(() => {
   served = { "index.html": "page 1", "assets/app-1.js": "script 1", "assets/look-1.css": "look" };
+  browserKeeps = {};
   fetched = [];
   vi.stubGlobal("caches", fakeCaches(ORIGIN));
   vi.stubGlobal("location", { origin: ORIGIN });
-  vi.stubGlobal("fetch", (asked: string | Request) => {
+  vi.stubGlobal("fetch", (asked: string | Request, { cache }: RequestInit = {}) => {
     const { pathname } = new URL(typeof asked === "string" ? asked : asked.url, ORIGIN);
     fetched.push(pathname);
-    const content = served[pathname.slice("/app/".length)];
+    const file = pathname.slice("/app/".length);
+    const content = (cache === "reload" ? undefined : browserKeeps[file]) ?? served[file];
     return Promise.resolve(content === undefined ? new Response("", { status: 404 }) : new Response(content));
   });
 });
@@ -96,6 +100,23 @@ describe("a newer version", () => {
     await built().fill();
     expect(await answered(older, "/app/", "navigate")).toBe("page 1");
     expect(await answered(older, "/app/assets/app-1.js")).toBe("script 1");
+  });
+
+  test("fetches again what was damaged in the one before", async () => {
+    await installed(built());
+    const [before = ""] = await caches.keys();
+    await (await caches.open(before)).put("/app/assets/look-1.css", new Response("lo"));
+    update();
+    const newer = await installed(built());
+    expect(await answered(newer, "/app/assets/look-1.css")).toBe("look");
+  });
+
+  test("fetches again what was damaged in the browser's own cache", async () => {
+    update();
+    browserKeeps = { "index.html": "pa", "assets/app-2.js": "scr" };
+    const newer = await installed(built());
+    expect(await answered(newer, "/app/", "navigate")).toBe("page 2");
+    expect(await answered(newer, "/app/assets/app-2.js")).toBe("script 2");
   });
 
   test.each([

@@ -12,9 +12,10 @@ const RUNTIME_CACHE = "model-runtime";
  * The files of the app, kept so that it opens without a network.
  *
  * Guarantees: one cache holds one version of the app, whole and with exactly the content that was built together, or the
- * version is not used at all. A file that has not changed is copied from the version before. The runtime of the model
- * (megabytes in several builds, of which a browser needs one) is kept by the phone's worker, and handed out from there; of
- * another runtime a newer version brings the build that is kept, so that it answers without a network from its start on.
+ * version is not used at all. A file that has not changed is copied from the version before, unless it was damaged
+ * there meanwhile. The runtime of the model (megabytes in several builds, of which a browser needs one) is kept by the
+ * phone's worker, and handed out from there; of another runtime a newer version brings the build that is kept, so that
+ * it answers without a network from its start on.
  */
 export class Shell {
   private readonly name: string;
@@ -97,12 +98,17 @@ async function keep(name: string, files: Fetched): Promise<void> {
 async function theBuilt(file: string, digest: string): Promise<Response> {
   const earlier = NAMED_BY_CONTENT.test(file) ? await caches.match(SCOPE + file) : undefined;
   const response = earlier ?? (await fetch(SCOPE + file, { cache: "no-cache" }));
-  const content = await response.clone().arrayBuffer();
-  // Else the server has a newer version since this worker was fetched, or somebody else answers: no mixture is kept.
-  if (!response.ok || (await sha256(content)).slice(0, digest.length) !== digest) {
-    throw new Error(`${file} is not what was built`);
-  }
-  return response;
+  if (await isBuilt(response, digest)) return response;
+  // What is kept here, or by the browser, may be damaged: it must not stand in the way of every version to come.
+  const fresh = await fetch(SCOPE + file, { cache: "reload" });
+  if (await isBuilt(fresh, digest)) return fresh;
+  // The server has a newer version since this worker was fetched, or somebody else answers: no mixture is kept.
+  throw new Error(`${file} is not what was built`);
+}
+
+async function isBuilt(response: Response, digest: string): Promise<boolean> {
+  if (!response.ok) return false;
+  return (await sha256(await response.clone().arrayBuffer())).startsWith(digest);
 }
 
 async function sha256(content: ArrayBuffer): Promise<string> {
