@@ -86,10 +86,10 @@ export async function share(
   sendIfWaiting(found(after).row);
 }
 
-/** Gives or takes back what people and models may do with a photo, also after it was sent. */
+/** Gives or takes back what people and models may do with a photo, also after it was sent; what is left out stays. */
 export async function changeConsent(
   id: string,
-  consent: Pick<Choice, "allowsReview" | "allowsTraining">,
+  consent: Partial<Pick<Choice, "allowsReview" | "allowsTraining">>,
 ): Promise<void> {
   sendIfWaiting(await changed(id, (before) => rules.consentChanged(before, consent)));
 }

@@ -84,7 +84,10 @@ export function shared(row: PhotoRow, choice: Choice, note: string | null): Phot
   return waitingFor({ ...row, choice, note, problem: null }, { submission: choice.sends });
 }
 
-export function consentChanged(row: PhotoRow, consent: Pick<Choice, "allowsReview" | "allowsTraining">): PhotoRow {
+export function consentChanged(
+  row: PhotoRow,
+  consent: Partial<Pick<Choice, "allowsReview" | "allowsTraining">>,
+): PhotoRow {
   checkNotWithdrawn(row);
   const problem = row.problem?.of === "consent" ? null : row.problem;
   const changed = { ...row, choice: { ...row.choice, ...consent }, problem };

@@ -217,6 +217,19 @@ describe("it arrives once", () => {
     expect(city.asked.filter((each) => each.startsWith("PUT"))).toHaveLength(1);
   });
 
+  test("with each part of the consent as it was said last, however fast", async () => {
+    const phone = await app();
+    const id = await keepAndShare(phone, { allowsReview: false, allowsTraining: false });
+    await phone.sendNow();
+    await Promise.all([
+      phone.changeConsent(id, { allowsReview: true }),
+      phone.changeConsent(id, { allowsTraining: true }),
+      phone.changeConsent(id, { allowsReview: false }),
+    ]);
+    await phone.sendNow();
+    expect(theOne()).toMatchObject({ consent: { allow_review: false, allow_training: true } });
+  });
+
   test("although two pages and the service worker send at once", async () => {
     const [one, other] = [await app(), await app()];
     for (const content of ["a", "b", "c"]) await keepAndShare(one, {}, content);

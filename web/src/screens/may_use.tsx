@@ -4,8 +4,11 @@ import { t } from "../words/words.ts";
 
 export type Uses = Pick<Choice, "allowsReview" | "allowsTraining">;
 
-/** What others may do with photos that are sent, in plain words. */
-export function MayUse(props: { readonly choice: Uses; readonly onChange: (choice: Uses) => void }) {
+/**
+ * What others may do with photos that are sent, in plain words. `onChange` tells only what was changed: what is shown
+ * may be older than what was said last of the other.
+ */
+export function MayUse(props: { readonly choice: Uses; readonly onChange: (change: Partial<Uses>) => void }) {
   const { allowsReview, allowsTraining } = props.choice;
   return (
     <div class="rows">
@@ -14,7 +17,7 @@ export function MayUse(props: { readonly choice: Uses; readonly onChange: (choic
         hint={t("share.review.why")}
         isOn={allowsReview}
         onChange={(isOn) => {
-          props.onChange({ allowsReview: isOn, allowsTraining });
+          props.onChange({ allowsReview: isOn });
         }}
       />
       <Toggle
@@ -22,7 +25,7 @@ export function MayUse(props: { readonly choice: Uses; readonly onChange: (choic
         hint={t("share.training.why")}
         isOn={allowsTraining}
         onChange={(isOn) => {
-          props.onChange({ allowsReview, allowsTraining: isOn });
+          props.onChange({ allowsTraining: isOn });
         }}
       />
     </div>

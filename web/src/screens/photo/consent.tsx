@@ -5,22 +5,27 @@ import { Notice } from "../../parts/notice.tsx";
 import { t } from "../../words/words.ts";
 import { Failed, useAct } from "../act.tsx";
 import { MayUse, type Uses } from "../may_use.tsx";
+import { stillAhead } from "./said_last.ts";
 
 /** Who may use a photo that was sent. It can be taken back at any time, also without a network. */
 export function Consent({ photo }: { readonly photo: OwnPhoto }) {
   const changing = useAct();
-  const [chosen, setChosen] = useState<Uses>(photo.choice);
+  const [said, setSaid] = useState<Partial<Uses>>({});
+  const chosen = { ...photo.choice, ...said };
   useEffect(() => {
-    setChosen(photo.choice);
-  }, [photo, changing.hasFailed]);
+    setSaid((last) => stillAhead(last, photo.choice));
+  }, [photo]);
+  useEffect(() => {
+    if (changing.hasFailed) setSaid({});
+  }, [changing.hasFailed]);
   const learned = photo.fate?.inReleases ?? [];
   return (
     <Card title={t("photo.consent")}>
       <MayUse
         choice={chosen}
-        onChange={(choice) => {
-          setChosen(choice); // Shown before it is kept, so that nothing jumps back under a finger.
-          changing.run(() => changeConsent(photo.id, choice));
+        onChange={(change) => {
+          setSaid((last) => ({ ...last, ...change })); // Shown before it is kept, so that nothing jumps back under a finger.
+          changing.run(() => changeConsent(photo.id, change));
         }}
       />
       {!chosen.allowsTraining && learned.length > 0 && (

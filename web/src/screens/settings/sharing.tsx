@@ -28,8 +28,8 @@ export function Sharing() {
         <>
           <MayUse
             choice={settings.value}
-            onChange={(choice) => {
-              keeping.run(() => choose(choice));
+            onChange={(change) => {
+              keeping.run(() => choose(change));
             }}
           />
           <RadioRows

@@ -98,7 +98,12 @@ function Sharing({ own, photo }: { readonly own: OwnPhoto; readonly photo: Blob 
         <div class="stack">
           <WhatIsSent hasPlace={hasPlace && precision !== "none"} />
           <Card title={t("share.who")}>
-            <MayUse choice={uses} onChange={setUses} />
+            <MayUse
+              choice={uses}
+              onChange={(change) => {
+                setUses((before) => ({ ...before, ...change }));
+              }}
+            />
           </Card>
           <Card>
             {hasPlace ? (

@@ -62,7 +62,12 @@ export function Welcome() {
           {sends && (
             <>
               <h3>{t("welcome.may")}</h3>
-              <MayUse choice={uses} onChange={setUses} />
+              <MayUse
+                choice={uses}
+                onChange={(change) => {
+                  setUses((before) => ({ ...before, ...change }));
+                }}
+              />
               <p class="hint">{t("welcome.may.hint")}</p>
             </>
           )}
