@@ -29,9 +29,9 @@ _PUT = """async ({ settings, rows }) => {
   rows.forEach((row, place) => {
     const isHere = row.state !== "withdrawn";
     const isSent = row.state === "sent" || !isHere;
-    const pictures = { photo: isSent ? null : drawings[place], thumbnail: isHere ? drawings[place] : null };
+    const [photo, thumbnail] = [isSent ? null : drawings[place], isHere ? drawings[place] : null];
     writing.objectStore("photos").put(row);
-    writing.objectStore("pictures").put(pictures, row.id);
+    writing.objectStore("pictures").put({ photo, thumbnail, version: row.id }, row.id);
   });
   await new Promise((resolve, reject) => {
     writing.oncomplete = resolve;

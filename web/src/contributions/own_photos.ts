@@ -1,6 +1,6 @@
 import type { IDBPObjectStore } from "idb";
 import { database } from "../storage/database.ts";
-import type { PhotoRow, Pictures, Tables } from "../storage/tables.ts";
+import type { PhotoRow, Pictures, StoredPictures, Tables } from "../storage/tables.ts";
 import { announce } from "./changes.ts";
 import { ContributionError } from "./problems.ts";
 import type { Kept } from "./rules.ts";
@@ -14,7 +14,7 @@ import type { Kept } from "./rules.ts";
 export async function add({ row, pictures }: Kept): Promise<void> {
   try {
     await write(async (stores) => {
-      await stores.pictures.put(pictures, row.id);
+      await stores.pictures.put(stored(pictures), row.id);
       await stores.rows.put(row);
     });
   } catch (error) {
@@ -36,7 +36,7 @@ export async function change(id: string, change: (kept: Kept) => Kept | null): P
       await pictures.delete(id);
       await rows.delete(id);
     } else if (after !== undefined) {
-      if (after.pictures !== before?.pictures) await pictures.put(after.pictures, id);
+      if (after.pictures !== before?.pictures) await pictures.put(stored(after.pictures), id);
       await rows.put(after.row);
     }
     return after;
@@ -58,6 +58,10 @@ export async function rows(): Promise<PhotoRow[]> {
   return (await database()).getAll("photos");
 }
 
+/** As they were read last: a browser makes new objects of the same pictures at each reading. */
+let readLast: ReadonlyMap<string, StoredPictures> = new Map();
+
+/** All of them. Pictures that were not written since the last call are the same objects, so that none is drawn anew. */
 export async function all(): Promise<Kept[]> {
   const transaction = (await database()).transaction(["photos", "pictures"]);
   const [found, keys, pictures] = await Promise.all([
@@ -65,7 +69,13 @@ export async function all(): Promise<Kept[]> {
     transaction.objectStore("pictures").getAllKeys(),
     transaction.objectStore("pictures").getAll(),
   ]);
-  const byId = new Map(keys.map((key, place) => [key, pictures[place]]));
+  const byId = new Map<string, StoredPictures>();
+  for (const [place, read] of pictures.entries()) {
+    const id = keys[place] ?? "";
+    const before = readLast.get(id);
+    byId.set(id, before?.version === read.version ? before : read);
+  }
+  readLast = byId;
   return found.map((row) => joined(row, byId.get(row.id))).filter((each) => each !== undefined);
 }
 
@@ -102,6 +112,10 @@ function undo(transaction: { abort(): void }): void {
   } catch (error) {
     if (!(error instanceof DOMException)) throw error; // It was undone already, which is what was wanted.
   }
+}
+
+function stored({ photo, thumbnail }: Pictures): StoredPictures {
+  return { photo, thumbnail, version: crypto.randomUUID() };
 }
 
 function joined(row: PhotoRow | undefined, pictures: Pictures | undefined): Kept | undefined {

@@ -12,7 +12,7 @@ export interface Tables extends DBSchema {
   /** What is known of each of the resident's own photos, by its id. */
   photos: { key: string; value: PhotoRow };
   /** What they look like, by the same id; apart, so that a change of the row copies no picture. */
-  pictures: { key: string; value: Pictures };
+  pictures: { key: string; value: StoredPictures };
 }
 
 /** The documents, each changed as a whole in one transaction (`change` in `database.ts`). */
@@ -158,6 +158,11 @@ export interface Pictures {
   readonly photo: Blob | null;
   /** Null once it was withdrawn. */
   readonly thumbnail: Blob | null;
+}
+
+export interface StoredPictures extends Pictures {
+  /** Another one at each writing: as long as it is the same, the pictures are. */
+  readonly version: string;
 }
 
 /** What the app must know of the city's installation. Addresses are on the server that the app came from. */
