@@ -1,3 +1,4 @@
+import { ModelError } from "../model/model_errors.ts";
 import { unlessFull } from "../storage/full_disk.ts";
 import { UpdateRefused } from "../updates/refusals.ts";
 import type { ActiveModel, ModelStore } from "./model_store.ts";
@@ -27,11 +28,13 @@ async function answersFaster(store: ModelStore, digest: string, running: OpenCla
   if (release === null) return false;
   try {
     const onGpu = await store.load(release, "webgpu");
-    const [own, its] = [await running.pace(), await onGpu.pace()];
-    onGpu.close();
-    return its < own;
+    try {
+      return (await onGpu.pace()) < (await running.pace());
+    } finally {
+      onGpu.close();
+    }
   } catch (error) {
-    if (error instanceof UpdateRefused) return false;
+    if (error instanceof UpdateRefused || error instanceof ModelError) return false; // It does not run there.
     throw error;
   }
 }

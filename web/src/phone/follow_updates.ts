@@ -90,7 +90,7 @@ async function take(parts: Following, offer: Offer, running: ActiveModel): Promi
     if (patchProblem !== null) await usage.refused(offer.manifest.version, "patch_failed");
     return content;
   });
-  await store.activate(model);
+  await activated(store, model);
   await removeDownloads(source);
   return { state: "updated", model };
 }
@@ -99,6 +99,16 @@ async function returnToBundled({ source, store }: Following, running: ActiveMode
   await removeDownloads(source);
   if (running.isBundled) return { state: "up_to_date", model: running };
   const model = await store.openBundled();
-  await store.activate(model);
+  await activated(store, model);
   return { state: "returned_to_bundled", model };
+}
+
+/** Makes an open model the active one; where that fails it does not stay in memory. */
+async function activated(store: ModelStore, model: ActiveModel): Promise<void> {
+  try {
+    await store.activate(model);
+  } catch (error) {
+    model.classifier.close();
+    throw error;
+  }
 }

@@ -26,6 +26,7 @@ let living: string[];
 let isOnline: boolean;
 let opened: [version: number, accelerator: Accelerator][];
 let closed: number[];
+let failsOnGpu: boolean;
 
 beforeEach(async () => {
   await (await database()).clear("documents");
@@ -37,6 +38,7 @@ beforeEach(async () => {
   isOnline = true;
   opened = [];
   closed = [];
+  failsOnGpu = false;
   const query = () => Promise.resolve({ held: living.map((name) => ({ name })) });
   vi.stubGlobal("navigator", { locks: { query } });
 });
@@ -73,7 +75,10 @@ function open(version: number, accelerator: Accelerator): Promise<OpenClassifier
     accelerator,
     feed: () => Promise.resolve(new Uint8Array(1)),
     answer: () => (dies.has(-version) ? new Promise(() => undefined) : unlessClosed(ANSWER)),
-    pace: () => unlessClosed(accelerator === "webgpu" ? 5 : 20),
+    pace: () => {
+      if (failsOnGpu && accelerator === "webgpu") return Promise.reject(new ModelError("the device is lost"));
+      return unlessClosed(accelerator === "webgpu" ? 5 : 20);
+    },
     close: () => {
       isClosed = true;
       closed.push(version);
@@ -323,6 +328,18 @@ test("a release that takes over while WebGPU is tried does not end the trial of 
   await trial;
   expect(await store.chosen(before.digest)).toBe("webgpu");
   expect(closed).toEqual([1, 1]);
+});
+
+test("what passes its self-tests on WebGPU and then fails there stays where it ran, and is not tried again", async () => {
+  Object.assign(navigator, { gpu: { requestAdapter: () => Promise.resolve({}) } });
+  const store = switchOn();
+  const model = await store.openBest([]);
+  failsOnGpu = true;
+  await tryWebGpu(store, model);
+  expect(await store.chosen(model.digest)).toBe("wasm");
+  expect(closed).toEqual([1]);
+  await tryWebGpu(store, model);
+  expect(opened.filter(([, accelerator]) => accelerator === "webgpu")).toHaveLength(1);
 });
 
 test("patches may start from all that is here", async () => {
