@@ -185,7 +185,7 @@ def test_a_release_is_approved_signed_halted_and_listed(
     with transaction(parts.engine) as session:
         proposed(session, settings)
     approved = runner.invoke(release_commands.app, ["approve", "2", "--percent", "5"])
-    assert "Release 2 is approved at 5 % of the phones of stable, approvals 1 of 1." in approved.output
+    assert "Release 2 is approved, approvals 1 of 1, rollout 1 running at 5 % of stable." in approved.output
     keys = _await_signatures(parts, tmp_path)
     command = ["sign", "2", "--key", str(keys / updates.ANNA)]
     assert runner.invoke(release_commands.app, command, input="n\n").exit_code == 1

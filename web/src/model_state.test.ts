@@ -3,6 +3,10 @@ import type { Answer, Phone, PhoneEvent, RunningModel } from "./phone/phone.ts";
 
 vi.stubGlobal("navigator", { onLine: true, languages: ["en"] });
 
+/** What the browser would tell the page. */
+const events = new EventTarget();
+vi.stubGlobal("addEventListener", events.addEventListener.bind(events));
+
 const RUNNING: RunningModel = {
   release: 7,
   isBundled: true,
@@ -116,5 +120,21 @@ describe("the model's state", () => {
     await vi.waitFor(() => {
       expect(modelState.value).toEqual({ kind: "ready" });
     });
+  });
+
+  test("tries again by itself once the network is back", async () => {
+    const { startModel, modelState, PhoneError } = await page();
+    const opens = vi.fn<() => Promise<RunningModel>>().mockRejectedValueOnce(new PhoneError("no_model", "none here"));
+    opens.mockResolvedValue(RUNNING);
+    startModel(phoneThat(opens).phone);
+    await vi.waitFor(() => {
+      expect(modelState.value.kind).toBe("unavailable");
+    });
+    events.dispatchEvent(new Event("online"));
+    await vi.waitFor(() => {
+      expect(modelState.value.kind).toBe("ready");
+    });
+    events.dispatchEvent(new Event("online"));
+    expect(opens).toHaveBeenCalledTimes(2);
   });
 });

@@ -22,10 +22,13 @@ export function startModel(connected: Phone): void {
   phone = connected;
   phone.listen(follow);
   void readGuide(phone);
+  addEventListener("online", () => {
+    if (modelState.value.kind === "unavailable") openModel();
+  });
   openModel();
 }
 
-/** Tries again where no model could be opened. */
+/** Tries again where no model could be opened; so does the app itself once the network is back. */
 export function openModel(): void {
   if (phone === null || modelState.value.kind === "ready") return;
   modelState.value = { kind: "opening" };
