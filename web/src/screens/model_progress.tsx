@@ -1,11 +1,13 @@
+import { guide } from "../app_state.ts";
 import { modelState, openModel } from "../model_state.ts";
 import { Button } from "../parts/button.tsx";
 import { Notice } from "../parts/notice.tsx";
 import { Progress } from "../parts/progress.tsx";
+import { isLooking } from "../updating.ts";
 import { bytes } from "../words/formats.ts";
 import { t } from "../words/words.ts";
 
-/** How far the model is from its first answer. */
+/** How far the model, and at a first visit the city's guide, are from an answer that needs no network. */
 export function ModelProgress() {
   const state = modelState.value;
   switch (state.kind) {
@@ -18,6 +20,7 @@ export function ModelProgress() {
         </Progress>
       );
     case "ready":
+      if (guide.value === null && isLooking.value) return <Progress label={t("model.opening")} share={null} />;
       return (
         <Notice kind="good" title={t("welcome.model")}>
           {t("welcome.ready")}
