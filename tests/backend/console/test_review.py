@@ -104,6 +104,7 @@ def test_each_key_gives_its_answer(
     ]
     assert said[0][1] == "glass"
     assert [each[2] for each in said[6:]] == ["person", "other"]
+    page.wait_for_selector(".item:not([hidden])[data-ready]")
     page.keyboard.press("s")
     expect(page.locator("#empty")).to_be_visible()
     assert len(reviews(engine)) == 8, "skipping is no opinion"
