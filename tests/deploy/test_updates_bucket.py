@@ -37,7 +37,7 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def store(endpoint: str) -> S3Store:
-    httpx.put(f"{endpoint}/delivery", headers={"x-amz-acl": "public-read"}).raise_for_status()
+    httpx.put(f"{endpoint}/delivery", headers={"x-amz-acl": "public-read"}, timeout=60).raise_for_status()
     return S3Store(
         "delivery",
         prefix="updates",
@@ -61,7 +61,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory, store: S3Store) -> KeyRing:
 @pytest.fixture
 def web(endpoint: str, keys: KeyRing) -> Iterator[httpx.Client]:
     """A stranger without any credentials."""
-    with httpx.Client(base_url=f"{endpoint}/delivery/updates") as client:
+    with httpx.Client(base_url=f"{endpoint}/delivery/updates", timeout=60) as client:
         yield client
 
 
@@ -104,5 +104,6 @@ def test_the_offered_bucket_rules_are_what_a_bucket_takes(endpoint: str, keys: K
     assert client.get_bucket_cors(Bucket="delivery")["CORSRules"] == cors["CORSRules"]
     policy = (DEPLOY / "updates-bucket-policy.json").read_text().replace("BUCKET", "delivery")
     client.put_bucket_policy(Bucket="delivery", Policy=policy)
-    answer = httpx.get(f"{endpoint}/delivery/updates/metadata/timestamp.json", headers={"Origin": "https://a.example"})
+    timestamp = f"{endpoint}/delivery/updates/metadata/timestamp.json"
+    answer = httpx.get(timestamp, headers={"Origin": "https://a.example"}, timeout=60)
     assert answer.status_code == 200

@@ -63,7 +63,7 @@ def test_a_download_cut_after_every_single_byte_arrives_and_no_byte_comes_twice(
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     web.cut_after = 1
-    with httpx.Client() as http:
+    with httpx.Client(timeout=30) as http:
         url = target_download.target_url(f"{web.url}/targets/", target)
         for _ in range(len(content) - 1):
             with pytest.raises(UpdateRefused, match="unreachable"):

@@ -92,7 +92,7 @@ def test_the_token_is_readable_by_its_owner_alone(phone: Phone, tmp_path: Path) 
 def test_what_was_sent_twice_is_one_submission(phone: Phone, office: Office) -> None:
     submission_id = _keep(phone)
     registration = phone.register()
-    with httpx.Client(base_url=office.url, timeout=10) as http:
+    with httpx.Client(base_url=office.url, timeout=30) as http:
         photo, submission = pictures.jpeg("glass"), phone.outbox.submission(submission_id)
         Server(http, registration.token).submit(submission_id, photo, submission)  # And the answer was lost.
     assert phone.send().delivered == 1

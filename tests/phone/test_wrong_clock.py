@@ -38,10 +38,11 @@ def test_a_clock_that_is_years_ahead_refuses_and_says_so_and_the_old_model_answe
     assert phone.update() == UpdateState.UPDATED
     city.publish(desired(1, 2, 3, current=3))
     clock.moment = NOW + YEARS
+    before = datetime.now(UTC)
     refused = _refused(phone)
     assert refused.reason == RefusalReason.EXPIRED_METADATA
     assert f"clock says {NOW + YEARS:%Y-%m-%d}" in refused.detail
-    assert f"server's {NOW:%Y-%m-%d}" in refused.detail
+    assert any(f"server's {moment:%Y-%m-%d}" in refused.detail for moment in (before, datetime.now(UTC)))
     assert (phone.release, phone.classify(pictures.jpeg("glass")).label) == (2, "glass")
     clock.moment = NOW
     assert (phone.update(), phone.release) == (UpdateState.UPDATED, 3), "a wrong clock leaves nothing behind"

@@ -131,7 +131,7 @@ def mail_server(tls: Path, *, implicit: bool = False) -> Iterator[Mailbox]:
     options: dict[str, Any] = {"ssl_context": context}
     if not implicit:  # aiosmtpd asks for passwords after STARTTLS alone.
         options = {"require_starttls": True, "tls_context": context, "auth_required": True, "authenticator": sign_in}
-    controller = Controller(Handler(), hostname=HERE, port=free_port(), **options)
+    controller = Controller(Handler(), hostname=HERE, port=free_port(), ready_timeout=60, **options)
     controller.start()
     mailbox.port = controller.port
     try:

@@ -32,7 +32,7 @@ def bucket() -> Iterator[S3Store]:
     name = f"city-{uuid.uuid4()}"
     address = f"http://{host}:{port}"
     try:
-        httpx.put(f"{address}/{name}", headers={"x-amz-acl": "public-read"}).raise_for_status()
+        httpx.put(f"{address}/{name}", headers={"x-amz-acl": "public-read"}, timeout=60).raise_for_status()
         yield S3Store(
             name,
             prefix="updates",
@@ -60,7 +60,7 @@ def test_a_phone_updates_from_a_bucket_without_any_server_of_ours(
     bucket: S3Store, keys: KeyRing, tmp_path: Path
 ) -> None:
     url = f"{bucket.config['endpoint']}/{bucket.config['bucket']}/updates"
-    with httpx.Client() as http:
+    with httpx.Client(timeout=60) as http:
         source = UpdateSource(url, keys.trusted_root, tmp_path / "phone", http)
         offer = updater.look(source, "stable", "phone-1")
         assert offer is not None

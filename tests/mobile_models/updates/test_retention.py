@@ -167,7 +167,7 @@ def test_a_phone_in_the_middle_of_a_download_finds_it_gone_and_takes_the_current
     store: LocalStore, keys: KeyRing, web: StaticServer, tmp_path: Path
 ) -> None:
     repository.reconcile(store, keys, desired(1, 2, current=1))
-    with httpx.Client() as http:
+    with httpx.Client(timeout=30) as http:
         source = UpdateSource(f"{web.url}/updates", keys.trusted_root, tmp_path / "phone", http)
         offer = updater.look(source, "stable", "phone-1")
         assert offer is not None

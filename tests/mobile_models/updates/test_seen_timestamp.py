@@ -57,7 +57,7 @@ def source(tmp_path: Path, keys: KeyRing, address: str, answers: list[tuple[str,
     def note(answer: httpx.Response) -> None:
         answers.append((answer.url.path, answer.status_code))
 
-    with httpx.Client(event_hooks={"response": [note]}) as http:
+    with httpx.Client(event_hooks={"response": [note]}, timeout=30) as http:
         yield UpdateSource(f"{address}/updates", keys.trusted_root, tmp_path / "phone", http)
 
 

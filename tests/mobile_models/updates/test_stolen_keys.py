@@ -127,7 +127,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     (tmp_path / "web").mkdir()
-    with serving(tmp_path / "web") as web, httpx.Client() as http:
+    with serving(tmp_path / "web") as web, httpx.Client(timeout=30) as http:
         yield World(tmp_path, web.url, http)
 
 

@@ -67,7 +67,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
 
 @pytest.fixture
 def world(tmp_path: Path, keys: KeyRing) -> Iterator[World]:
-    with updates.serving(tmp_path) as server, httpx.Client(timeout=5) as http:
+    with updates.serving(tmp_path) as server, httpx.Client(timeout=30) as http:
         yield World(tmp_path, server, keys, http)
 
 

@@ -45,7 +45,7 @@ class Web:
 
 @pytest.fixture(scope="module")
 def web() -> Iterator[Web]:
-    with updates.serving(VECTORS) as server, httpx.Client() as http:
+    with updates.serving(VECTORS) as server, httpx.Client(timeout=30) as http:
         yield Web(server, http)
 
 
