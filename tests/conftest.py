@@ -14,9 +14,14 @@ first of them imports, is imported by few processes."""
 def pytest_configure(config: pytest.Config) -> None:
     # The conformance suite, which runs from outside, reads this file on its way to `conformance/phone-client`.
     if config.rootpath == Path(__file__).parents[1]:
+        from hypothesis import HealthCheck, settings  # noqa: PLC0415
+
         from tests import services  # noqa: PLC0415
 
         config.pluginmanager.register(services)
+        # The same examples everywhere, however long a busy machine takes for one.
+        settings.register_profile("calm", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+        settings.load_profile("calm")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
