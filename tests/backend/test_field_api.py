@@ -64,7 +64,7 @@ def test_without_a_token_nothing_is_counted(client: httpx.Client, ready: datetim
 
 
 REFUSED: list[tuple[dict[str, Any], int, str]] = [
-    ({"day": (date.today() + timedelta(days=2)).isoformat()}, 400, "future_day"),
+    ({"day": (date.today() + timedelta(days=7)).isoformat()}, 400, "future_day"),
     ({"day": "2020-01-01"}, 400, "too_old"),
     ({"day": "9999-99-99"}, 422, "invalid"),
     ({"channel": "nul\0"}, 422, "invalid"),
@@ -113,10 +113,10 @@ def test_a_phone_that_floods_is_told_to_wait_and_others_are_not(strict: tuple[ht
 def test_an_engineer_sees_the_field_and_what_it_says_about_the_rollout(
     client: httpx.Client, parts: Parts, ready: datetime
 ) -> None:
-    headers = sign_in(client, parts, Role.ENGINEER)
+    headers, today = sign_in(client, parts, Role.ENGINEER), now().date()
     for number in range(6):
         counts = {"installed": 1, "loads": 1, "answers": 10, "corrected": 1, "latency": {9: 10}}
-        sent = report(use(NEW, Arm.CANDIDATE, **(counts if number else {"load_crashes": 2})), day=now().date())
+        sent = report(use(NEW, Arm.CANDIDATE, **(counts if number else {"load_crashes": 2})), day=today)
         content = sent.model_dump(mode="json")
         assert register(client).ask("POST", "/v1/field-reports", json=content).status_code == 201
     found = client.get(f"/v1/releases/{NEW}/field", headers=headers).json()
@@ -127,7 +127,9 @@ def test_an_engineer_sees_the_field_and_what_it_says_about_the_rollout(
     assert (day["arm"], day["running"], day["correction_rate"]) == ("candidate", 5, 0.1)
     assert 22 < found["latency"]["p50"] < 32
     judgement = found["judgements"]["stable"]
-    assert (judgement["verdict"], judgement["reasons"]) == ("hold", ["0 of 300 answers needed at this step."])
+    (reason,) = judgement["reasons"]
+    answers = (f"{number} of 300 answers needed at this step." for number in range(0, 51, 10))
+    assert judgement["verdict"] == "hold" and reason in answers, "what came in the last ten minutes counts later"
     assert client.get("/v1/releases/77/field", headers=headers).status_code == 404
 
 
