@@ -1,7 +1,8 @@
 """A trainer with the command line, the files and the exit codes of `training.run`, which learns nothing.
 
 It counts epochs: each takes a moment, and its checkpoint says which process did which, so that a test can see where a
-run went on. What else it does is said by the description of the recipe: `blocked`, `refused`, or `crash once at 2`.
+run went on. What else it does is said by the description of the recipe: `blocked`, `refused`, `crash once at 2`, or
+`hang once at 2`, after which it trains no more until it is ended; a process that goes on does not hang again.
 """
 
 import argparse
@@ -85,9 +86,13 @@ def _fit(recipe: Recipe, run: RunDirectory) -> None:
         Progress(stage="all", epoch=epoch, epochs=recipe.total_epochs, metrics={"accuracy": epoch / 100}).write(
             run.progress
         )
-        if recipe.description == "crash once at 2" and epoch == 2 and not resumed:
+        if resumed:
+            continue
+        if recipe.description == f"crash once at {epoch}":
             print("the power went out", flush=True)  # noqa: T201
             os._exit(70)
+        if recipe.description == f"hang once at {epoch}":
+            threading.Event().wait()
 
 
 def _finish(given: argparse.Namespace, recipe: Recipe, run: RunDirectory) -> None:
