@@ -1,10 +1,12 @@
 """What must be there before server and workers start, made at the first start.
 
-Guarantees: safe to repeat; what is there is left as it is. In production keys are never made on their own, and there
+Guarantees: safe to repeat; what is there is left as it is, and all that a later start adds is the release that a newer
+program brings along. In production keys are never made on their own, and there
 is never a default password: the first administrator's comes from the settings or is made, told once, and kept as a
 hash alone. The bundled release is in storage, whole, before a row says that it is current.
 """
 
+import logging
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +20,14 @@ from backend.people import staff
 from backend.releasing import release_files, releases
 from backend.releasing.release_files import BLESSING, MANIFEST, MODEL
 from backend.settings import Settings
-from backend.tables import Release, Role
+from backend.tables import Release, Role, TrainingRun
 from mobile_models.document import file_sha256
 from mobile_models.evaluation import Blessing
 from mobile_models.manifest import ReleaseManifest
 from mobile_models.updates.keys import signing_keys
 from mobile_models.updates.publishing import repository
+
+log = logging.getLogger(__name__)
 
 
 class BadRelease(ValueError):
@@ -40,7 +44,7 @@ def prepare(settings: Settings) -> FirstStart:
     """Bring the database up to date; make keys (not in production), updates, first release, first guide, administrator.
 
     Raise `KeyProblem` where keys are missing and must be made by people, `BadRelease` or `FileNotFoundError` for the
-    bundled release.
+    bundled release of a city that has no other.
     """
     migrations.upgrade(settings.resolved_database_url)
     _prepare_updates(settings)
@@ -68,13 +72,25 @@ def _prepare_updates(settings: Settings) -> None:
 
 
 def _load_bundled_release(session: Session, settings: Settings) -> None:
-    if session.exec(select(Release.version).limit(1)).first() is not None:
+    try:
+        folder = settings.resolved_bundled_release
+        manifest, blessing = read_release(folder)
+    except (FileNotFoundError, BadRelease):
+        if session.exec(select(Release.version).limit(1)).first() is None:
+            raise
+        log.warning("the bundled release cannot be read, and the city goes on with those it has", exc_info=True)
         return
-    folder = settings.resolved_bundled_release
-    manifest, blessing = read_release(folder)
+    if _is_taken(session, manifest.version):
+        return
     storage = photo_store.open_store(settings, settings.resolved_storage_url)
     release_files.store(storage, manifest.version, folder)
     releases.add_bundled(session, manifest, blessing)
+
+
+def _is_taken(session: Session, version: int) -> bool:
+    """By this release itself since an earlier start, or by one of the city's own, which may still be trained."""
+    run = select(TrainingRun.id).where(TrainingRun.release_version == version)
+    return session.get(Release, version) is not None or session.exec(run).first() is not None
 
 
 def read_release(folder: Path) -> tuple[ReleaseManifest, Blessing]:

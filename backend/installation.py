@@ -13,8 +13,9 @@ from sqlmodel import Session
 from backend.errors import NotFound, Unavailable
 from backend.guides import guidance
 from backend.releasing.release_files import MANIFEST, MODEL
-from backend.settings import Settings
-from mobile_models.document import Sha256, sha256
+from backend.settings import PREFIX, Settings
+from backend.tables import Release
+from mobile_models.document import Sha256, file_sha256, sha256
 from mobile_models.guide import in_language
 from mobile_models.manifest import ReleaseManifest
 
@@ -54,13 +55,28 @@ def bundled_release(settings: Settings) -> BundledRelease:
         raise Unavailable("The release that comes with the app is not there, or is not whole.") from error
 
 
+def problem(session: Session, settings: Settings) -> str | None:
+    """Return what is wrong if two models have one number here: what phones tell of them cannot be told apart."""
+    try:
+        bundled = bundled_release(settings)
+    except Unavailable:
+        return None
+    row = session.get(Release, bundled.version)
+    if row is None or ReleaseManifest.model_validate(row.manifest).model.sha256 == bundled.model_sha256:
+        return None
+    return (
+        f"the bundled release has the number {bundled.version}, and so has another model of this city; set "
+        f"{PREFIX}BUNDLED_RELEASE to the folder of one of the city's releases"
+    )
+
+
 @functools.cache
 def _read(folder: Path) -> BundledRelease:
     """Once per process: what came with the program does not change while it runs. Failures are not kept."""
     manifest, model = (folder / MANIFEST).resolve(), (folder / MODEL).resolve()
     content = manifest.read_bytes()
     said = ReleaseManifest.model_validate_json(content)
-    if sha256(model.read_bytes()) != said.model.sha256:
+    if file_sha256(model) != said.model.sha256:
         raise ValueError(f"{model} is not the model that its manifest describes")
     return BundledRelease(
         version=said.version,

@@ -1,13 +1,14 @@
 """`GET /healthz`: the process answers. `GET /readyz`: it can do its work, or what is missing."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import obstore
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
+from sqlmodel import Session
 
-from backend import migrations, publisher
+from backend import installation, migrations, publisher
 from backend.api import problems
 from backend.api.dependencies import Parts, PartsOfServer
 from backend.database import now, transaction
@@ -43,9 +44,16 @@ def ready(parts: PartsOfServer) -> Health | Response:
     missing = {name: problem for name, check in checks.items() if (problem := _try(check, parts)) is not None}
     if not missing:
         with transaction(parts.engine) as session:
-            return Health(warnings=[*publisher.current_problems(session), *notices.problems(session, now())] or None)
+            return Health(warnings=list(_warnings(parts, session)) or None)
     detail = "; ".join(f"{name}: {problem}" for name, problem in missing.items())
     return problems.answer(503, "not_ready", "Not ready to serve", detail, missing=missing)
+
+
+def _warnings(parts: Parts, session: Session) -> Iterator[str]:
+    yield from publisher.current_problems(session)
+    yield from notices.problems(session, now())
+    if (problem := installation.problem(session, parts.settings)) is not None:
+        yield problem
 
 
 def _try(check: Callable[[Parts], str | None], parts: Parts) -> str | None:

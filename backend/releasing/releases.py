@@ -64,7 +64,12 @@ def propose(session: Session, run: TrainingRun, manifest: ReleaseManifest, bless
 
 
 def add_bundled(session: Session, manifest: ReleaseManifest, blessing: Blessing) -> Release:
-    """Add the release that every phone carries: current without anybody's approval, as the only one there is."""
+    """Add a release that phones carry. The first one is current without anybody's approval, as the only one there is.
+
+    One of a newer program is only known: its reports count as its own, and the city's own numbers go on above it.
+    """
+    is_first = session.exec(select(Release.version).limit(1)).first() is None
+    actor = "first start" if is_first else "start"
     release = Release(
         version=manifest.version,
         state=ReleaseState.PUBLISHED,
@@ -73,9 +78,9 @@ def add_bundled(session: Session, manifest: ReleaseManifest, blessing: Blessing)
         blessing=blessing.model_dump(mode="json"),
     )
     session.add(release)
-    audit_log.record(session, "first start", "release.bundled", _subject(release.version))
-    for channel in channels.every(session):
-        channels.move(session, "first start", channel.name, release.version)
+    audit_log.record(session, actor, "release.bundled", _subject(release.version))
+    for channel in channels.every(session) if is_first else ():
+        channels.move(session, actor, channel.name, release.version)
     publisher.ask(session)
     return release
 

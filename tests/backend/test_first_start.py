@@ -4,12 +4,13 @@ from pathlib import Path
 
 import obstore
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from backend import first_start
 from backend.database import connect, transaction
 from backend.intake import photo_store
 from backend.people import sign_ins
+from backend.releasing import channels, retreat
 from backend.releasing.current_model import current_version, load
 from backend.settings import Settings
 from backend.tables import Job, JobKind, Release, ReleaseState, Role, Staff
@@ -17,6 +18,7 @@ from mobile_models.updates.keys import signing_keys
 from mobile_models.updates.keys.signing_keys import KeyProblem
 from mobile_models.updates.publishing import repository
 from tests import tiny_model
+from tests.backend import staff_world
 
 
 @pytest.fixture
@@ -46,9 +48,31 @@ def test_a_first_start_makes_everything_and_tells_a_password_once(settings: Sett
 def test_a_second_start_leaves_all_as_it_is(settings: Settings, tmp_path: Path) -> None:
     first_start.prepare(settings)
     before = _files(settings.data_dir)
+    for bundled in (settings.bundled_release, tmp_path / "nowhere", tiny_model.release_folder(tmp_path / "other", 1)):
+        again = settings.model_copy(update={"bundled_release": bundled})
+        assert first_start.prepare(again).administrator_password is None
+        assert _files(settings.data_dir) == before
+
+
+def test_the_release_of_a_newer_program_is_known_and_nobody_is_sent_to_it(settings: Settings, tmp_path: Path) -> None:
+    first_start.prepare(settings)
     newer = settings.model_copy(update={"bundled_release": tiny_model.release_folder(tmp_path / "newer", 5)})
-    assert first_start.prepare(newer).administrator_password is None
-    assert _files(settings.data_dir) == before
+    for _ in range(2):
+        first_start.prepare(newer)
+    engine = connect(settings.resolved_database_url)
+    with transaction(engine) as session:
+        assert session.exec(select(Release.version).order_by(col(Release.version))).all() == [1, 5]
+        assert current_version(session) == 1
+        assert {channel.current_version for channel in channels.every(session)} == {1}
+        retreat.to_bundled(session, "ada", "stable", "answers are nonsense")
+        assert current_version(session) == 5, "as on phones of the newer app"
+        assert staff_world.run(session, settings).release_version == 6, "the city's own numbers go on above it"
+    newer = settings.model_copy(update={"bundled_release": tiny_model.release_folder(tmp_path / "newest", 6)})
+    first_start.prepare(newer)
+    with transaction(engine) as session:
+        assert session.get(Release, 6) is None, "the run has this number"
+    engine.dispose()
+    assert load(photo_store.open_store(settings, settings.resolved_storage_url), 5).manifest.version == 5
 
 
 def _files(folder: Path) -> dict[Path, bytes]:

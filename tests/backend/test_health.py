@@ -6,7 +6,11 @@ from obstore.store import ObjectStore
 from sqlalchemy import Engine, text
 
 from backend import publisher
+from backend.api.dependencies import Parts
 from backend.database import transaction
+from backend.tables import Release
+from mobile_models.manifest import ReleaseManifest
+from tests.backend import staff_world
 
 
 def test_a_server_with_everything_is_ready(client: httpx.Client, release: Path) -> None:
@@ -21,6 +25,18 @@ def test_without_a_release_it_is_alive_and_says_that_the_model_is_missing(client
     assert answer.status_code == 503
     assert answer.json()["missing"] == {"model": "no release is published to everybody"}
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_two_models_of_one_number_are_a_warning(client: httpx.Client, release: Path, parts: Parts) -> None:
+    bundled = ReleaseManifest.read(parts.settings.resolved_bundled_release / "manifest.json")
+    with transaction(parts.engine) as session:
+        session.add(Release(version=bundled.version, manifest=bundled.model_dump(mode="json"), blessing={}))
+    assert client.get("/readyz").json() == {"status": "ok"}, "it is the same one"
+    with transaction(parts.engine) as session:
+        own = staff_world.manifest(bundled.version).model_dump(mode="json")
+        session.get_one(Release, bundled.version).manifest = own
+    (warning,) = client.get("/readyz").json()["warnings"]
+    assert warning.startswith(f"the bundled release has the number {bundled.version}, and so has another model")
 
 
 def test_without_the_files_of_its_release_it_is_not_ready(
