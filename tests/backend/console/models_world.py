@@ -176,7 +176,7 @@ def at_work(place: Workplace, *kinds: JobKind) -> Iterator[None]:
     thread = threading.Thread(target=work_off, args=(place, *kinds))
     thread.start()
     yield
-    thread.join(60)
+    thread.join(120)
     assert not thread.is_alive()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 from sqlmodel import select
 
@@ -106,12 +106,12 @@ def test_photos_are_found_by_filters_that_stand_in_the_address(
     assert "gold=glass" in page.url
     visitor.open("/console/data?gold=glass&place=" + "Thủ Đức")
     expect(page.locator(".gallery li")).to_have_count(2)
-    assert page.evaluate("[...document.images].every(each => each.complete && each.naturalWidth > 0)")
+    page.wait_for_function("[...document.images].every(each => each.complete && each.naturalWidth > 0)")
     page.locator(".gallery a").first.click()
     expect(page.locator(".facts")).to_contain_text("Thủ Đức · ")
     visitor.look(f"data-photo-{locale}")
     visitor.open("/console/data/map")
-    page.wait_for_timeout(300)
+    wait_for_map(page)
     visitor.look(f"data-map-{locale}")
 
 
@@ -170,12 +170,19 @@ def test_a_device_is_blocked_and_the_block_lifted(sign_in: Callable[..., Visit],
     expect(page.get_by_text("The block is lifted.")).to_be_visible()
 
 
+def wait_for_map(page: Page) -> bool:
+    """Return whether this browser draws a map that moves, once it is there."""
+    moves: bool = page.evaluate("!!document.createElement('canvas').getContext('webgl2')")
+    if moves:
+        expect(page.locator(".map[data-ready] canvas")).to_be_visible(timeout=60_000)
+    return moves
+
+
 @pytest.mark.parametrize("script", [True, False])
 def test_the_map_is_drawn_with_and_without_script(sign_in: Callable[..., Visit], city: list[str], script: bool) -> None:
     visitor = sign_in(role=Role.REVIEWER, java_script_enabled=script)
     page = visitor.open("/console/data/map")
-    if script and page.evaluate("!!document.createElement('canvas').getContext('webgl2')"):
-        expect(page.locator(".map[data-ready] canvas")).to_be_visible(timeout=30_000)
+    if script and wait_for_map(page):
         page.locator("#map-heading").scroll_into_view_if_needed()
         page.screenshot(path="build/screenshots/console/data-map-moving.png")
     else:

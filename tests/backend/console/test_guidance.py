@@ -84,6 +84,7 @@ def test_who_saves_second_is_told_and_nothing_is_lost(gina: Visit, engine: Engin
     second.goto(f"{gina.address}{EXAMPLE}/edit/items?id=mirror")
     second.locator("[name='names.en']").fill("Looking glass")
     second.get_by_role("button", name="Save draft").click()
+    expect(second.get_by_role("status")).to_have_text("Saved as a draft.")
     first.locator("[name='rules.0.preparation.en']").fill("Cover it.")
     first.get_by_role("button", name="Save draft").click()
     expect(first.get_by_role("alert")).to_contain_text("Somebody has changed this meanwhile")
@@ -134,6 +135,7 @@ def test_markup_in_every_field_stays_text(gina: Visit, engine: Engine) -> None:
     expect(page.locator("#screen")).to_contain_text(EVIL)
     page.locator("[name='reason']").fill(EVIL)
     page.get_by_role("button", name="Save draft").click()
+    expect(page.get_by_role("status")).to_have_text("Saved as a draft.")
     page = gina.open(f"{EXAMPLE}/edit/items")
     for code in ("en", "vi", "zh"):
         page.locator(f"[name='names.{code}']").fill(EVIL)
@@ -142,9 +144,11 @@ def test_markup_in_every_field_stays_text(gina: Visit, engine: Engine) -> None:
     page.locator("[name='rules.0.bin']").select_option(label=EVIL)
     expect(page.locator("#screen")).to_contain_text(EVIL)
     page.get_by_role("button", name="Save draft").click()
+    expect(page.get_by_role("status")).to_have_text("Saved as a draft.")
     gina.open(f"{EXAMPLE}/publish")
     page.get_by_label("Why").fill(EVIL)
     page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Phones have version 3")).to_be_visible()
     item = newest(engine).items[-1].id
     for path in ("", f"/edit/items?id={item}", "/versions", "/versions/2", "/publish", "/missing", "/settings"):
         expect(gina.open(EXAMPLE + path).locator("img[src='x']")).to_have_count(0)

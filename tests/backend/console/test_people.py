@@ -114,6 +114,7 @@ def test_whatever_is_typed_stays_text(sign_in: Callable[..., Visit], engine: Eng
     page.fill("#name", XSS)
     page.fill("#areas", XSS)
     page.get_by_role("button", name="Add").click()
+    expect(page.locator(".once")).to_be_visible()
     for path in ("/console/people", f"/console/people/{staff_row(engine, XSS).id}", "/console/audit",
                  f"/console/audit?actor={XSS}&action={XSS}&subject={XSS}"):  # fmt: skip
         page = boss.open(path)

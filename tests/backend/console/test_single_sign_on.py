@@ -151,7 +151,7 @@ def test_roles_may_come_from_the_user_info(settings: Settings, city: Provider) -
         {"aud": ["wastelens", "another program"], "azp": "another program"},
         {"nonce": "of another sign-in"},
         {"exp": int(time.time()) - 3600},
-        {"iat": int(time.time()) + 3600},
+        {"iat": int(time.time()) + 24 * 3600},
         {"sub": ""},
         {"sub": None},
     ],
