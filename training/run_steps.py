@@ -8,13 +8,13 @@ import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 
 from mobile_models.document import Sha256, file_sha256, sha256
 from mobile_models.evaluation import EvaluationReport, Verdict
 from mobile_models.litert_model import ModelError
-from mobile_models.manifest import ReleaseManifest
 from training import backbones, dataset, disk_space, gate, release_folder, run_record
 from training.data import rehearsal
 from training.data.rehearsal import LearnFrom, Lesson
@@ -31,7 +31,7 @@ from training.evaluation import confidence, evaluate, measured_model, outside
 from training.evaluation import subject as subjects
 from training.evaluation.subject import Subject
 from training.feature_cache.feature_store import GIGABYTE, FeatureStore
-from training.fitting import devices, fit, pipeline, teachers
+from training.fitting import champions, devices, fit, pipeline, teachers
 from training.fitting.pipeline import Pictures
 from training.quantization import int8, quantize
 from training.quantization.int8 import Material
@@ -170,6 +170,7 @@ def _begin(request: RunRequest, directory: RunDirectory) -> Run:
     run_record.begin(request, recipe, snapshot, Environment.present(keras.backend.backend(), tuple(devices.names())))
     for warning in dataset.check(snapshot):
         log.warning("%s", warning)
+    champions.check(request.champion, request.weights, recipe, snapshot.label_set)
     if request.outside is not None:
         outside.read(request.outside, snapshot.label_set)  # A wrong folder is found before hours are spent.
     lesson = _lesson(request, recipe, snapshot)
@@ -184,32 +185,26 @@ def _lesson(request: RunRequest, recipe: Recipe, snapshot: DatasetSnapshot) -> L
 
 
 def _digest(run: Run) -> Sha256:
-    champion = run.request.champion / "checkpoint.keras" if run.request.champion else None
-    parts: list[object] = [run.recipe.digest, run.snapshot.digest, run.request.seed, run.request.weights, champion]
-    if run.request.teacher is not None:
-        parts.append(file_sha256(run.request.teacher / teachers.CHECKPOINT))
-    if run.request.learn_from is not LearnFrom.ALL:
+    """Of all that decides what comes out of the fit; what it begins with counts by content, wherever it lies."""
+    request = run.request
+    parts: list[object] = [run.recipe.digest, run.snapshot.digest, request.seed, request.weights]
+    if request.weights == CHAMPION and request.champion is not None:
+        parts.append(file_sha256(request.champion / champions.CHECKPOINT))
+    elif Path(request.weights).is_file():
+        parts[-1] = file_sha256(Path(request.weights))
+    if request.teacher is not None:
+        parts.append(file_sha256(request.teacher / teachers.CHECKPOINT))
+    if request.learn_from is not LearnFrom.ALL:
         parts.extend(photo.sha256 for photo in (*run.lesson.train, *run.lesson.validation))
     return sha256(" ".join(map(str, parts)).encode())
 
 
 def _initial_model(run: Run) -> keras.Model:
-    recipe, champion, labels = run.recipe, run.request.champion, run.snapshot.label_set
-    keras.utils.set_random_seed(run.request.seed)
-    if run.request.weights != CHAMPION:
-        return backbones.build(recipe, len(labels.ids), run.request.weights)
-    if champion is None:
-        raise DataError("There is no champion to fine-tune from. Give other weights.")
-    manifest, theirs = ReleaseManifest.read(champion / "manifest.json"), Recipe.read(champion / "recipe.json")
-    if not labels.extends(manifest.label_set):
-        raise DataError("The data set's labels do not extend the champion's. Train from other weights.")
-    kept = ("backbone", "input_edge", "scaling", "head")
-    if differing := [field for field in kept if getattr(theirs, field) != getattr(recipe, field)]:
-        raise DataError(
-            f"Recipe {recipe.name} cannot go on from the champion, which recipe {theirs.name} made: "
-            f"{', '.join(differing)} differ. Train from other weights, or choose its recipe."
-        )
-    return backbones.continue_from(champion / "checkpoint.keras", recipe, len(labels.ids))
+    request, labels = run.request, run.snapshot.label_set
+    keras.utils.set_random_seed(request.seed)
+    if request.weights == CHAMPION and request.champion is not None:
+        return champions.initial_model(request.champion, run.recipe, labels)
+    return backbones.build(run.recipe, len(labels.ids), request.weights)
 
 
 def _export(model: keras.Model, run: Run, train: Pictures, validation: Pictures) -> Exported:
