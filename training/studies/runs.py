@@ -42,6 +42,8 @@ def carry_out(
     finished = planned.finished()
     if finished is not None:
         return finished
+    if stop is not None and stop.is_set():
+        raise child.Stopped
     planned.order.place(planned.run)
     command = replace(planned.order.command(planned.run, planned.snapshot, threads), fit_only=planned.fit_only)
     return child.follow(command, watch, stop)
@@ -50,19 +52,30 @@ def carry_out(
 def carry_out_all(planned: Sequence[PlannedRun], parallel: int, threads: int, watch: Watch) -> list[RunResult]:
     """Carry out all, `parallel` at a time, each on `threads` cores (0: its share), and return the results in order.
 
-    The first that fails ends the others, and is raised.
+    The first that fails ends the others, begins no other, and is raised.
     """
     each = share(threads, parallel)
     stop = threading.Event()
+
+    def one(run: PlannedRun) -> RunResult:
+        try:
+            return carry_out(run, each, _named(watch, run.name), stop)
+        except BaseException:
+            stop.set()  # Before this thread takes up the next run.
+            raise
+
     with ThreadPoolExecutor(parallel) as pool:
-        jobs = [pool.submit(carry_out, run, each, _named(watch, run.name), stop) for run in planned]
+        jobs = [pool.submit(one, run) for run in planned]
         try:
             wait(jobs, return_when=FIRST_EXCEPTION)
-            failed = [job for job in jobs if job.done() and job.exception() is not None]
-            return [job.result() for job in (failed or jobs)]
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
+    ended = [job.exception() for job in jobs if not job.cancelled()]
+    failures = [error for error in ended if error is not None and not isinstance(error, child.Stopped)]
+    if failures:
+        raise failures[0]
+    return [job.result() for job in jobs]
 
 
 def share(threads: int, parallel: int) -> int:
