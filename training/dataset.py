@@ -231,6 +231,7 @@ def _write(frozen: FrozenFolder, reading: Reading, plan: SplitPlan, target: Path
         snapshot=frozen.snapshot.digest,
         source=reading.directory.name,
         layout=reading.layout,
+        read_as=dict(reading.read_as),
         **plan.described(),
         counts=frozen.snapshot.counts(),
         left_out=tuple(relative(each, reading.directory) for each in frozen.left_out),

@@ -46,6 +46,21 @@ def test_another_split_of_what_is_frozen_is_refused(tmp_path: Path) -> None:
         photo_source.prepare(source, tmp_path / "snapshot", SplitPlan(seed=1))
 
 
+def test_another_reading_of_what_is_frozen_is_refused(tmp_path: Path) -> None:
+    folder, target = photos(tmp_path / "photos"), tmp_path / "snapshot"
+    (tmp_path / "map.csv").write_text("name,label\nbanana_peel,trash\ndrink_can,metal\n")
+    mapped = PhotoSource(folder, label_map=str(tmp_path / "map.csv"))
+    first = photo_source.prepare(mapped, target)
+    assert photo_source.prepare(mapped, target).snapshot == first.snapshot
+    with pytest.raises(DataError, match="frozen with another label_map"):
+        photo_source.prepare(PhotoSource(folder), target)
+    with pytest.raises(DataError, match="frozen with another label_set"):
+        photo_source.prepare(PhotoSource(folder, label_map=mapped.label_map, label_set="trashnet"), target)
+    (tmp_path / "map.csv").write_text("name,label\nbanana_peel,metal\ndrink_can,trash\n")
+    with pytest.raises(DataError, match="frozen with another label_map"):
+        photo_source.prepare(mapped, target)
+
+
 def test_groups_of_labels_are_trained_on_through_a_map_or_as_fine_labels(tmp_path: Path) -> None:
     folder = photos(tmp_path / "photos")
     grouped = PhotoSource(folder, label_map="four_groups_to_waste_groups", label_set="waste_groups")

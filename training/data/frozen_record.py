@@ -30,6 +30,9 @@ class FrozenRecord(Document):
     snapshot: Sha256
     source: str = Field(description="name of the folder")
     layout: str
+    read_as: dict[str, str] | None = Field(
+        default=None, description="layout, names, label map and label set that were asked for; null: not kept then"
+    )
     seed: int
     fractions: tuple[float, float, float] = Field(description="of train, validation and holdout")
     grouped: bool = Field(description="false: photos of one object may stand on both sides, as in most papers")

@@ -4,8 +4,8 @@ Guarantees: each file that is left out has a reason that a program can tell and 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -78,6 +78,8 @@ class Reading:
     layout: str
     files: tuple[LabelledFile, ...]
     left_out: tuple[LeftOut, ...] = ()
+    read_as: Mapping[str, str] = field(default_factory=dict)
+    """What was asked of the reader, where anything was: it is kept beside what is frozen of the reading."""
 
     @property
     def label_groups(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mobile_models import label_set as label_sets
+from mobile_models.document import file_sha256
 from mobile_models.label_set import LabelSet
 from training import dataset
 from training.data import layouts
@@ -32,8 +33,22 @@ class PhotoSource:
     def is_snapshot(self) -> bool:
         return (self.directory / SNAPSHOT_FILE).is_file()
 
+    @property
+    def read_as(self) -> dict[str, str]:
+        """What was asked of the reader, files by their digests."""
+        asked = {
+            "layout": self.layout,
+            "names": self.names,
+            "label_map": self.label_map,
+            "label_set": self.label_set,
+        }
+        return {name: _digest_or_name(value) for name, value in asked.items() if value is not None}
+
     def read(self) -> Reading:
         """Raise `DataError` if there is no labelled photo that can be used."""
+        return replace(self._read(), read_as=self.read_as)
+
+    def _read(self) -> Reading:
         if self.label_map is None:
             return layouts.read(self.directory, self.layout, self._names())
         reading = layouts.read_as_named(self.directory, self.layout, self._names())
@@ -110,13 +125,17 @@ def measured(source: PhotoSource, target: Path, known: LabelSet | None = None) -
 
 
 def _check_same(source: PhotoSource, plan: SplitPlan, target: Path) -> None:
-    """Raise `DataError` if `target` was frozen from another folder or split in another way."""
+    """Raise `DataError` if `target` was frozen from another folder, read as something else, or split in another way."""
     try:
         record = FrozenRecord.read(target / RECORD_FILE)
     except (OSError, ValueError) as error:
         raise DataError(f"{target} does not say what it was frozen from: {error}. Use a new folder.") from error
     asked = record.model_copy(update=plan.described() | {"source": source.directory.name})
-    if differing := [name for name, value in record if getattr(asked, name) != value]:
+    differing = [name for name, value in record if getattr(asked, name) != value]
+    if record.read_as is not None:
+        known, wanted = record.read_as, source.read_as
+        differing += [name for name in sorted(known | wanted) if known.get(name) != wanted.get(name)]
+    if differing:
         raise DataError(f"{target} was frozen with another {' and '.join(differing)}. Use a new run directory.")
 
 
@@ -125,6 +144,11 @@ def _read(directory: Path) -> DatasetSnapshot:
         return DatasetSnapshot.read(directory / SNAPSHOT_FILE)
     except (OSError, ValueError) as error:
         raise DataError(f"{directory} is no dataset snapshot: {error}") from error
+
+
+def _digest_or_name(given: str | Path) -> str:
+    file = Path(given)
+    return file_sha256(file) if file.is_file() else str(given)
 
 
 def _load(name: str) -> LabelSet:
