@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mobile_models.document import sha256
+from mobile_models.evaluation import EvaluationReport
 from mobile_models.input_spec import InputSpec
 from mobile_models.label_set import TRASHNET, Label, LabelSet
 from mobile_models.litert_model import ModelError
@@ -31,10 +32,14 @@ def snapshot(directory: Path, gold: list[tuple[str, str]], label_set: LabelSet =
     return DatasetSnapshot(label_set=label_set, photos=tuple(photos))
 
 
+def measured(release: Path, directory: Path, frozen: DatasetSnapshot) -> EvaluationReport:
+    return evaluate.measure(subjects.of_release(release), directory, frozen, directory.parent).report
+
+
 def test_a_release_is_measured_on_the_holdout(tmp_path: Path) -> None:
     gold = [("glass", "glass"), ("glass", "metal"), ("plastic", "plastic"), ("trash", "trash")]
     frozen = snapshot(tmp_path / "snapshot", gold)
-    report = evaluate.evaluate_release(release_folder(tmp_path / "1"), tmp_path / "snapshot", frozen, tmp_path)
+    report = measured(release_folder(tmp_path / "1"), tmp_path / "snapshot", frozen)
     assert report.accuracy == 0.75
     assert report.per_class["glass"].precision == 0.5
     assert report.per_class["glass"].recall == 1
@@ -48,12 +53,12 @@ def test_a_release_is_measured_on_the_holdout(tmp_path: Path) -> None:
 
 def test_a_champion_is_not_asked_for_labels_that_it_does_not_know(tmp_path: Path) -> None:
     frozen = snapshot(tmp_path / "snapshot", [("glass", "glass"), ("trash", "shoes")], GREW)
-    report = evaluate.evaluate_release(release_folder(tmp_path / "1"), tmp_path / "snapshot", frozen, tmp_path)
+    report = measured(release_folder(tmp_path / "1"), tmp_path / "snapshot", frozen)
     assert [answer.label for answer in report.answers] == ["glass"]
     assert report.holdout == holdout_digest(frozen)
     only_new = snapshot(tmp_path / "new", [("trash", "shoes")], GREW)
     with pytest.raises(DataError, match="no photo of a label that release 1 knows"):
-        evaluate.evaluate_release(tmp_path / "1", tmp_path / "new", only_new, tmp_path)
+        measured(tmp_path / "1", tmp_path / "new", only_new)
 
 
 def test_a_model_that_its_manifest_does_not_name_is_refused(tmp_path: Path) -> None:
@@ -61,7 +66,7 @@ def test_a_model_that_its_manifest_does_not_name_is_refused(tmp_path: Path) -> N
     release = release_folder(tmp_path / "1")
     (release / "model.tflite").write_bytes(model_bytes(2))
     with pytest.raises(ModelError, match="not the model that its manifest names"):
-        evaluate.evaluate_release(release, tmp_path / "snapshot", frozen, tmp_path)
+        measured(release, tmp_path / "snapshot", frozen)
 
 
 def two_pictures() -> Pictures:

@@ -19,7 +19,6 @@ from mobile_models.label_set import LabelSet
 from mobile_models.litert_model import LiteRtModel
 from training.dataset import DataError, DatasetSnapshot, Split, holdout_digest
 from training.evaluation import calibration
-from training.evaluation import subject as subjects
 from training.evaluation.model_outputs import ModelOutputs
 from training.evaluation.subject import Subject
 from training.fitting import pipeline
@@ -40,7 +39,7 @@ class Measured:
 def measure(subject: Subject, directory: Path, snapshot: DatasetSnapshot, scratch: Path) -> Measured:
     """Measure `subject` on those photos of the holdout of the snapshot in `directory` whose label it knows.
 
-    Releases, runs and foreign models all come this way (`opening.subject` opens them), so their reports are comparable.
+    Releases, runs and foreign models all come this way, so their reports are comparable.
     Raise `DataError` if no such photo is there or can be read.
     """
     known = [photo for photo in snapshot.of(Split.HOLDOUT) if photo.label in subject.label_set.ids]
@@ -68,14 +67,6 @@ def outputs_of(subject: Subject, pictures: Pictures, float_logits: NDArray[np.fl
     logits, embedding = subject.outputs(pictures.pixels)
     photos = tuple(photo.sha256 for photo in pictures.photos)
     return ModelOutputs(photos, pictures.labels, logits, float_logits, embedding)
-
-
-def evaluate_release(release: Path, directory: Path, snapshot: DatasetSnapshot, scratch: Path) -> EvaluationReport:
-    """Measure a release on those photos of the holdout of the snapshot in `directory` whose label it knows.
-
-    Raise `ModelError` if the release folder is not whole, and `DataError` if no such photo is there or can be read.
-    """
-    return measure(subjects.of_release(release), directory, snapshot, scratch).report
 
 
 def logits_of(model: bytes, label_count: int, pixels: NDArray[np.uint8], threads: int = 1) -> NDArray[np.float32]:
