@@ -23,7 +23,7 @@ PROGRAM = (sys.executable, "-m", "training.run")
 OUTPUT = "output.log"
 TICK_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
-"""How long it may take to write a checkpoint and end, once it is asked to."""
+"""How long it may take to end, once it is asked to. What it has learned lies in its checkpoint already."""
 
 
 class TrainerFailed(Exception):

@@ -1,4 +1,4 @@
-"""Export to full-integer int8. The only module that imports TensorFlow.
+"""Export to full-integer int8, by TensorFlow's converter.
 
 Guarantees: the model takes uint8 [1, H, W, 3] in 0 to 255 with the scaling inside, gives float32 `logits` and
 `embedding`, and has no float operator in between: `float_operators` reads the file that will ship, and `integers`
