@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { guide } from "./app_state.ts";
 import { type Phone, PhoneError, type Surroundings } from "./phone/phone.ts";
 import { surroundings } from "./phone/surroundings.ts";
 import { change, read } from "./storage/database.ts";
@@ -9,6 +10,9 @@ const LASTS_MILLISECONDS = 3_600_000;
 
 /** Between two looks of a page that stays open; each phone waits a little more or less, so that not all ask at once. */
 const PERIOD_MILLISECONDS = 3 * 3_600_000;
+
+/** How long a look lasts that has reached nobody, or has left the phone without a guide; it may be a matter of minutes. */
+const SOON_MILLISECONDS = 60_000;
 
 const ANYWHERE: Surroundings = { isUnmetered: true, isCharging: true, isIdle: true };
 
@@ -21,15 +25,20 @@ let phone: Phone | null = null;
 
 /**
  * Looks for updates now, whenever somebody comes back to the app after a while or a network does, and every few hours
- * while the page is open: nobody touches it then, perhaps, which is what some updates wait for.
+ * while the page is open: nobody touches it then, perhaps, which is what some updates wait for. A city may be opened
+ * before its guide is published: until there is one, a page that stays open looks after a minute, after two more, and
+ * so on.
  */
 export async function startUpdating(connected: Phone): Promise<void> {
   phone = connected;
   lastLook.value = (await read("lastLook")) ?? null;
   document.addEventListener("visibilitychange", lookIfLongAgo);
   addEventListener("online", lookIfLongAgo);
-  planNextLook();
-  await look();
+  try {
+    await look();
+  } finally {
+    planNextLook(0);
+  }
 }
 
 /**
@@ -52,17 +61,23 @@ export async function look(isAsked = false): Promise<void> {
   }
 }
 
-function planNextLook(): void {
-  setTimeout(
-    () => {
-      planNextLook();
-      if (navigator.onLine) void look();
-    },
-    PERIOD_MILLISECONDS * (0.75 + Math.random() / 2),
-  );
+/** `looks`: how many this page has planned before. */
+function planNextLook(looks: number): void {
+  const soon = guide.value === null ? SOON_MILLISECONDS * 2 ** looks : Infinity;
+  const wait = Math.min(soon, PERIOD_MILLISECONDS) * (0.75 + Math.random() / 2);
+  setTimeout(() => void lookAndPlan(looks + 1), wait);
+}
+
+async function lookAndPlan(looks: number): Promise<void> {
+  try {
+    if (navigator.onLine) await look();
+  } finally {
+    planNextLook(looks);
+  }
 }
 
 function lookIfLongAgo(): void {
-  const { at } = lastLook.value ?? { at: 0 };
-  if (document.visibilityState === "visible" && Math.abs(Date.now() - at) > LASTS_MILLISECONDS) void look();
+  const { at, reason } = lastLook.value ?? { at: 0, reason: null };
+  const lasts = guide.value === null || reason === "unreachable" ? SOON_MILLISECONDS : LASTS_MILLISECONDS;
+  if (document.visibilityState === "visible" && Math.abs(Date.now() - at) > lasts) void look();
 }
