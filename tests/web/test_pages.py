@@ -62,6 +62,15 @@ _IS_FOCUS_COVERED = """() => {
   const top = document.elementFromPoint(x, y);
   return top === null || !(shown.contains(top) || top.contains(shown)) ? focused.outerHTML.slice(0, 120) : null;
 }"""
+_SWITCH_BOTH_AND_KEEP_THE_SECOND = """(names) => {
+  const { put } = IDBObjectStore.prototype;
+  IDBObjectStore.prototype.put = function () {
+    IDBObjectStore.prototype.put = put;
+    throw new DOMException("as the test wants it", "QuotaExceededError");
+  };
+  const labels = [...document.querySelectorAll("label")];
+  for (const name of names) labels.find((each) => each.textContent.startsWith(name)).control.click();
+}"""
 _NAMES = re.compile(r"Wastelens|Wi-Fi|Safari|Apache|English|Ti\u1ebfng Vi\u1ec7t|\b(?:kB|MB|GB)\b")
 
 
@@ -181,6 +190,14 @@ def test_whoever_only_starts_sends_nothing_and_whoever_helps_says_how(visit: Cal
 def _choices(page: Page) -> tuple[bool, bool, bool]:
     kept = resident.document(page, "settings")
     return kept["sends"], kept["allowsReview"], kept["allowsTraining"]
+
+
+def test_what_was_not_kept_is_said_also_where_something_else_was(phone: Callable[..., Visitor]) -> None:
+    page = _load(phone(), "settings")
+    page.evaluate(_SWITCH_BOTH_AND_KEEP_THE_SECOND, ["Send photos over Wi-Fi only", "Load new models over Wi-Fi only"])
+    expect(page.get_by_label("Send photos over Wi-Fi only")).not_to_be_checked()
+    expect(page.get_by_label("Load new models over Wi-Fi only")).to_be_checked()
+    expect(page.get_by_text("That did not work. Please try again.")).to_be_visible()
 
 
 def test_the_language_changes_at_once_and_stays(visit: Callable[..., Visitor]) -> None:

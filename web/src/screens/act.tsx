@@ -8,26 +8,32 @@ export interface Act {
   readonly run: (act: () => Promise<unknown>) => void;
 }
 
-/** Does one thing at a time for a screen that shows how it goes: whoever runs something shows `Failed`, or says more. */
+/**
+ * Does what a screen is asked to and tells it how that goes: whoever runs something shows `Failed`, or says more. Several
+ * may run at once; that one has failed stays told until something else is begun.
+ */
 export function useAct(): Act {
-  const [state, setState] = useState<"idle" | "busy" | "failed">("idle");
+  const [running, setRunning] = useState(0);
+  const [hasFailed, setFailed] = useState(false);
   const run = async (act: () => Promise<unknown>): Promise<void> => {
-    setState("busy");
+    setRunning((others) => others + 1);
+    setFailed(false);
     try {
       await act();
-      setState("idle");
     } catch {
-      setState("failed");
+      setFailed(true);
+    } finally {
+      setRunning((all) => all - 1);
     }
   };
   return {
-    isBusy: state === "busy",
-    hasFailed: state === "failed",
+    isBusy: running > 0,
+    hasFailed,
     run: (act) => void run(act),
   };
 }
 
-/** That the last try did not work. */
+/** That what was tried last did not work. */
 export function Failed({ act }: { readonly act: Act }) {
   return (
     <div role="alert" class="failed">
