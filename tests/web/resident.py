@@ -58,8 +58,10 @@ class Said:
     milliseconds: float
 
 
-def welcome(page: Page) -> None:
-    """Read the welcome and begin; nothing is to be sent."""
+def welcome(page: Page, *, helps: bool = False) -> None:
+    """Read the welcome and begin; nothing is to be sent, unless the resident `helps` with photos of their choice."""
+    if helps:
+        page.get_by_label("Help with photos that I choose").check()
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("Choose a photo")).to_be_visible()
 

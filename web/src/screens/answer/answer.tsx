@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { guide, isGuideRead } from "../../app_state.ts";
+import { guide, isGuideRead, settings } from "../../app_state.ts";
 import { confirm, correct } from "../../contributions/photos.ts";
 import { Button, LinkButton } from "../../parts/button.tsx";
 import { EmptyState } from "../../parts/empty_state.tsx";
@@ -127,6 +127,7 @@ function Actions(props: {
   const { shown, keeping } = props;
   const { id } = shown;
   if (id === null) return <Again />;
+  if (props.hasSaid && shown.state === "only_here" && !settings.value.sends) return <Again isMain />;
   if (props.hasSaid) {
     return (
       <>

@@ -1,3 +1,4 @@
+import { settings } from "../../app_state.ts";
 import { Button } from "../../parts/button.tsx";
 import { Icon } from "../../parts/icon.tsx";
 import { t } from "../../words/words.ts";
@@ -24,7 +25,7 @@ export function YourSay({ shown, onChange }: { readonly shown: Shown; readonly o
           {t("answer.change")}
         </Button>
       </div>
-      {shown.state === "only_here" && <p class="hint">{t("answer.share.why")}</p>}
+      {shown.state === "only_here" && settings.value.sends && <p class="hint">{t("answer.share.why")}</p>}
     </section>
   );
 }
