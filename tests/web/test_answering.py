@@ -109,12 +109,19 @@ def test_the_camera_is_off_while_nobody_looks_at_it(phone: Visitor) -> None:
     expect(page.get_by_role("button", name="Take photo")).to_be_enabled()
     page.evaluate("window.tracks = document.querySelector('video').srcObject.getTracks()")
     page.get_by_role("link", name="Search").click()
+    expect(page.locator("video")).to_have_count(0)
     assert page.evaluate("window.tracks.map((each) => each.readyState)") == ["ended"]
 
 
 def test_a_file_that_is_no_photo_is_refused_in_words(phone: Visitor) -> None:
     resident.choose(phone.page, b"no photo at all")
     expect(phone.page.get_by_text("This file could not be read as a photo.").first).to_be_visible()
+    assert resident.documents(phone.page, "photos") == []
+
+
+def test_a_photo_that_is_too_large_is_refused_in_words_and_not_decoded(phone: Visitor) -> None:
+    resident.choose(phone.page, pictures.save(Image.new("1", (9000, 6000)), "PNG"))
+    expect(phone.page.get_by_text("This photo has more than 50 megapixels").first).to_be_visible()
     assert resident.documents(phone.page, "photos") == []
 
 
@@ -159,12 +166,26 @@ def test_a_right_answer_is_confirmed_and_can_be_changed(phone: Visitor) -> None:
     assert only_photo(page)["isConfirmed"] is False
 
 
+def test_only_whoever_wants_to_help_is_asked_to_send_a_photo(phone: Visitor) -> None:
+    page = phone.page
+    resident.ask(page, GLASS)
+    answer = page.url
+    page.get_by_role("button", name="That is right").click()
+    expect(page.get_by_text("You said: that is right")).to_be_visible()
+    expect(page.get_by_role("link", name="Send it")).to_have_count(0)
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_label("Offer to send photos").check()
+    page.goto(answer)
+    expect(page.get_by_role("link", name="Send it")).to_be_visible()
+
+
 def test_what_is_covered_never_leaves_the_phone(phone: Visitor, city: City) -> None:
     page = phone.page
     resident.ask(page, with_a_name_on_it())
     page.goto(f"{page.url}/share")
     page.get_by_role("button", name="Cover something").click()
     page.get_by_role("button", name="Add a cover").click()
+    expect(page.locator(".cover-photo img")).to_have_js_property("naturalHeight", 640)  # Covers are shares of it.
     cover = page.get_by_role("button", name="Cover 1")
     cover.focus()
     before, after = cover.bounding_box(), None

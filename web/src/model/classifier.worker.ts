@@ -56,8 +56,8 @@ export class Classifier {
   }
 
   /**
-   * What is fed to the model of a photo; no other photo is in memory meanwhile. Rejects with `NotAPhoto` for what this
-   * browser cannot read.
+   * What is fed to the model of a photo; no other photo is in memory meanwhile. Rejects as `decode`
+   * does.
    */
   feed(photo: Blob): Promise<Uint8Array<ArrayBuffer>> {
     return readings.take(async () => {

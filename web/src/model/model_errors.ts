@@ -13,6 +13,11 @@ export class NotAPhoto extends Error {
   override readonly name = "NotAPhoto";
 }
 
+/** The photo has more pixels than a phone can hold. */
+export class PhotoTooLarge extends Error {
+  override readonly name = "PhotoTooLarge";
+}
+
 /** The runtime is not kept here, and there is no network to bring it. */
 export class RuntimeMissing extends Error {
   override readonly name = "RuntimeMissing";

@@ -1,5 +1,5 @@
 import type { Picture } from "./input_spec.ts";
-import { NotAPhoto } from "./model_errors.ts";
+import { NotAPhoto, PhotoTooLarge } from "./model_errors.ts";
 import { HEAD_BYTES, type PhotoSize, sizeIn } from "./photo_size.ts";
 
 /** As the server has it. */
@@ -12,8 +12,8 @@ export interface DecodedPhoto extends Picture {
 }
 
 /**
- * Rejects with `NotAPhoto` for what this browser cannot read, and for what is too large: without decoding it, where its
- * header tells so.
+ * Rejects with `NotAPhoto` for what this browser cannot read, and with `PhotoTooLarge` for what is too large: without
+ * decoding it, where its header tells so.
  */
 export async function decode(photo: Blob): Promise<DecodedPhoto> {
   const told = sizeIn(await headOf(photo));
@@ -45,7 +45,7 @@ async function headOf(photo: Blob): Promise<Uint8Array> {
 
 function checkSize({ width, height }: PhotoSize): void {
   if (width * height > MOST_PIXELS) {
-    throw new NotAPhoto(`the photo has ${width} x ${height} pixels, more than ${MOST_PIXELS}`);
+    throw new PhotoTooLarge(`the photo has ${width} x ${height} pixels, more than ${MOST_PIXELS}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { NotAPhoto, RuntimeMissing } from "../model/model_errors.ts";
+import { NotAPhoto, PhotoTooLarge, RuntimeMissing } from "../model/model_errors.ts";
 import { ServerRefused, ServerUnreachable } from "../server/outcomes.ts";
 import { UpdateRefused } from "../updates/refusals.ts";
 import { DevicePhone } from "./device_phone.worker.ts";
@@ -46,6 +46,7 @@ function called(device: Calls, method: Method, values: readonly unknown[]): Prom
 /** What is not foreseen stops the phone: it may be broken. */
 function codeOf(error: unknown): PhoneErrorCode {
   if (error instanceof NotAPhoto) return "no_photo";
+  if (error instanceof PhotoTooLarge) return "photo_too_large";
   if (error instanceof DOMException) return "storage_failed";
   const hasNoModel = [RuntimeMissing, ServerRefused, ServerUnreachable, UpdateRefused].some(
     (kind) => error instanceof kind,

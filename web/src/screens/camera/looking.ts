@@ -21,11 +21,12 @@ export async function lookAt(photo: Blob): Promise<string> {
 }
 
 /** The words for why there is no answer. */
-export type LookProblem = "camera.no_photo" | "camera.failed" | "model.unavailable.why";
+export type LookProblem = "camera.no_photo" | "camera.photo_too_large" | "camera.failed" | "model.unavailable.why";
 
 /** What to say where a photo could not be looked at. */
 export function wordsFor(error: unknown): LookProblem {
   const code = error instanceof PhoneError || error instanceof ContributionError ? error.code : "";
   if (code === "no_photo") return "camera.no_photo";
+  if (code === "photo_too_large") return "camera.photo_too_large";
   return code === "no_model" ? "model.unavailable.why" : "camera.failed";
 }

@@ -22,6 +22,8 @@ export const camera = {
   "camera.looking": "Looking at the photo",
   "camera.waiting_for_model": "Waiting for the model",
   "camera.no_photo": "This file could not be read as a photo. Try a JPEG, PNG or WebP.",
+  "camera.photo_too_large":
+    "This photo has more than 50 megapixels, which is too much for this phone. Try a smaller one.",
   "camera.failed": "The photo could not be looked at. Please try again.",
   "camera.last": "The last answer, of {time}",
   "camera.how": "How it works",

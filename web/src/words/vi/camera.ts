@@ -22,6 +22,7 @@ export const camera = {
   "camera.looking": "Đang xem ảnh",
   "camera.waiting_for_model": "Đang chờ mô hình",
   "camera.no_photo": "Không đọc được tệp này như một ảnh. Hãy thử JPEG, PNG hoặc WebP.",
+  "camera.photo_too_large": "Ảnh này có hơn 50 megapixel, quá lớn với điện thoại này. Hãy thử ảnh nhỏ hơn.",
   "camera.failed": "Không xem được ảnh. Hãy thử lại.",
   "camera.last": "Câu trả lời gần nhất, lúc {time}",
   "camera.how": "Cách dùng",

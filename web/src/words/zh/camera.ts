@@ -21,6 +21,7 @@ export const camera = {
   "camera.looking": "正在看照片",
   "camera.waiting_for_model": "正在等待模型",
   "camera.no_photo": "这个文件无法作为照片读取。请试试 JPEG、PNG 或 WebP。",
+  "camera.photo_too_large": "这张照片超过 5000 万像素，这部手机处理不了。请试试小一点的照片。",
   "camera.failed": "没能看成这张照片。请再试一次。",
   "camera.last": "上一个答案，{time}",
   "camera.how": "怎么用",
