@@ -148,12 +148,16 @@ def test_a_full_phone_keeps_its_model_and_takes_the_new_one_once_there_is_room(v
 
 
 def test_one_tab_downloads_and_the_other_answers_with_what_came(visitor: Visitor, city: City) -> None:
+    before = resident.document(visitor.page, "lastLook")["at"]
     other = visitor.another_tab()
     assert resident.ask(other, GLASS).release == 1
-    resident.looked(other)
+    resident.looked(other, before)
     asked, asked_there = _asked_models(visitor.page), _asked_models(other)
     city.publish(2)
     assert resident.look_for_update(visitor.page) == ("updated", None, 2)
+    other.get_by_role("link", name="Settings").click()
+    other.locator("a[href$='/settings/model']").click()
+    expect(other.get_by_role("heading", name="Model 2")).to_be_visible()  # It opens the new one before it uses it.
     assert resident.ask(other, GLASS).release == 2
     assert (len(asked), asked_there) == (1, [])
 
