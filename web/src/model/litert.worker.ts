@@ -28,9 +28,9 @@ let started: Promise<unknown> | undefined;
 
 /** Loads the runtime, once in this worker. Rejects with `RuntimeMissing` where its files cannot be had. */
 export function startRuntime(): Promise<unknown> {
-  started ??= load();
-  started.catch(() => {
+  started ??= load().catch((error: unknown) => {
     started = undefined; // Another try may have a network.
+    throw error;
   });
   return started;
 }

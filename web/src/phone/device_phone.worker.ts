@@ -175,9 +175,9 @@ interface Opened {
 function onceDone<Result>(work: () => Promise<Result>): () => Promise<Result> {
   let begun: Promise<Result> | null = null;
   return () => {
-    begun ??= work();
-    begun.catch(() => {
+    begun ??= work().catch((error: unknown) => {
       begun = null;
+      throw error;
     });
     return begun;
   };
