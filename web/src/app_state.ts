@@ -7,8 +7,8 @@ import type { Settings } from "./storage/tables.ts";
 import { language, preferredLanguage, speak } from "./words/words.ts";
 
 /**
- * What the screens show, as signals: whoever reads one follows it. Everything here is read again from what is kept
- * whenever this page, another tab or the service worker has changed it. The model has its own: `model_state.ts`.
+ * What the screens show, as signals: whoever reads one follows it. Photos are read again from what is kept whenever this
+ * page, another tab or the service worker has changed them. The model has its own: `model_state.ts`.
  */
 
 /** What the resident has chosen. */
@@ -52,7 +52,7 @@ export async function startState(): Promise<void> {
   try {
     settings.value = await keptSettings();
   } catch {
-    keepsNothing.value = true; // The app answers all the same, and the screens say what is missing.
+    keepsNothing.value = true; // The guide's search, the camera and the model say for themselves what they lack.
   }
   void readPhotos();
   await speak(wantedLanguage());

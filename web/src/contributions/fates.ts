@@ -5,8 +5,8 @@ import type { Fate } from "../storage/tables.ts";
 import * as ownPhotos from "./own_photos.ts";
 
 /**
- * Asks the server what became of the photos that it has, and notes it; what has changed counts as unseen. Returns whether it answered; what was known
- * before stays known where it did not.
+ * Asks the server what became of the photos that it has, and notes it; what has changed counts as unseen. Returns whether
+ * it answered; what was known before stays known where it did not.
  */
 export async function refreshFates(): Promise<boolean> {
   const known = await read("registration");
