@@ -5,9 +5,7 @@ Guarantees: what is tested is the offered file, with another port and another fo
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.services import free_port
+from tests.waiting import listens, wait_until
 
 PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 OFFERED = Path(__file__).parents[1] / "deploy" / "updates-nginx.conf"
@@ -66,16 +65,7 @@ def serving(folder: Path, data: Path, workers: int = 1) -> Iterator[tuple[str, i
     configuration = write_configuration(folder, data, port, workers)
     with subprocess.Popen(command(configuration, "-g", "daemon off;")) as process:
         try:
-            _wait_until_it_listens(port, process)
+            wait_until(lambda: listens(port), process)
             yield f"http://127.0.0.1:{port}", process.pid
         finally:
             process.terminate()
-
-
-def _wait_until_it_listens(port: int, process: "subprocess.Popen[bytes]") -> None:
-    while process.poll() is None:
-        with socket.socket() as attempt:
-            if attempt.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise RuntimeError(f"nginx ended with {process.returncode}")

@@ -12,7 +12,6 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -26,8 +25,8 @@ import pytest
 from psycopg import sql
 
 from backend import migrations
+from tests.waiting import wait_until
 
-START_SECONDS = 60
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _PORTS = 500
 _first_port = 10_000 + _PORTS * ((os.getppid() + _WORKER) % 44)
@@ -94,7 +93,7 @@ def run_postgres() -> Iterator[Postgres]:
         command: list[str | Path] = [binaries / "postgres", "-D", folder / "data", *listen, *options]
         with _running(command, folder, **user) as process:
             postgres = Postgres(folder)
-            _wait_until(lambda: _accepts(postgres), process)
+            wait_until(lambda: _accepts(postgres), process)
             yield postgres
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -128,7 +127,7 @@ def run_redis() -> Iterator[str]:
     ]
     try:
         with _running([server, *options], folder) as process:
-            _wait_until(lambda: _ask_redis(port, b"PING") == b"+PONG", process)
+            wait_until(lambda: _ask_redis(port, b"PING") == b"+PONG", process)
             yield f"redis://127.0.0.1:{port}/0"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -182,16 +181,6 @@ def _running(command: Sequence[str | Path], folder: Path, **user: object) -> Ite
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not ready():
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{process.args!r} was not ready after {START_SECONDS} seconds")
-        time.sleep(0.02)
 
 
 def _package_folder(name: str) -> Path:

@@ -3,9 +3,7 @@
 import gzip
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from backend.api.web_app_headers import HEADERS
 from backend.settings import Settings
 from tests.backend.world import running
 from tests.services import free_port
+from tests.waiting import listens, wait_until
 
 CADDYFILE = Path(__file__).parents[2] / "deploy" / "Caddyfile"
 CADDY = shutil.which("caddy")
@@ -49,20 +48,11 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         known = environment(folder, f"http://127.0.0.1:{port}")
         with subprocess.Popen(command("run", folder / "Caddyfile"), env=known, stderr=subprocess.DEVNULL) as process:
             try:
-                _wait_until_it_listens(port, process)
+                wait_until(lambda: listens(port), process)
                 with httpx.Client(base_url=f"http://127.0.0.1:{port}") as through:
                     yield through
             finally:
                 process.terminate()
-
-
-def _wait_until_it_listens(port: int, process: "subprocess.Popen[bytes]") -> None:
-    while process.poll() is None:
-        with socket.socket() as attempt:
-            if attempt.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise RuntimeError(f"Caddy ended with {process.returncode}")
 
 
 def test_caddy_takes_the_configuration_as_it_is_offered(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
@@ -68,13 +69,14 @@ class Host:
     def check_health(self, name: str) -> subprocess.CompletedProcess[str]:
         kind, *command = self.compose["services"][name]["healthcheck"]["test"]
         assert kind == "CMD"
-        return self.run(name, command, timeout=30)
+        return self.run(name, command)
 
-    def wait_until_healthy(self, name: str, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while (checked := self.check_health(name)).returncode != 0:
-            assert time.monotonic() < deadline, f"{name}: {checked.stdout}{checked.stderr}\n{self.log(name)}"
-            time.sleep(0.5)
+    def wait_until_healthy(self, name: str) -> None:
+        wait_until(lambda: self.check_health(name).returncode == 0, explain=lambda: self._ails(name))
+
+    def _ails(self, name: str) -> str:
+        checked = self.check_health(name)
+        return f"{name}: {checked.stdout}{checked.stderr}\n{self.log(name)}"
 
     @contextmanager
     def started(self, names: list[str]) -> Iterator[None]:

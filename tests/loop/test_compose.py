@@ -18,8 +18,8 @@ from phone.client import Phone, UpdateState
 from phone.submission import Submission
 from tests import pictures
 from tests.loop import compose
-from tests.loop.waiting import wait_for
 from tests.services import free_port
+from tests.waiting import wait_until
 
 PHOTOS_PER_LABEL = 40
 PASSWORD = "a password of the first administrator"
@@ -102,7 +102,7 @@ def test_the_services_play_the_loop_and_two_people_sign(
     with closing(Phone(tmp_path / "phone", city, root, bundled.newest())) as phone:
         _resident_corrects_a_photo(phone)
         _reviewer_agrees(anna)
-        wait_for(lambda: anna.get("/v1/review/queue")["awaiting_inspection"] == 0, 60, lambda: host.log("inspect"))
+        _wait_until_it_is_inspected(anna, host)
         version = _retrain(anna, host)
         _two_people_approve_and_sign(anna, ben, version, phone, keys, host)
 
@@ -118,13 +118,13 @@ def _two_people_approve_and_sign(
     anna.post(f"/v1/releases/{version}/approve", rollout_percent=100, reason="better")
     assert _state(anna, version) == "proposed", "one approval is not enough"
     ben.post(f"/v1/releases/{version}/approve", rollout_percent=100, reason="I have read the report")
-    wait_for(lambda: _state(anna, version) == "awaiting_signatures", 60, lambda: host.log("publish"))
+    wait_until(lambda: _state(anna, version) == "awaiting_signatures", explain=lambda: host.log("publish"))
 
     _sign(anna, version, keys / "targets-1.pem")
-    wait_for(lambda: len(anna.get(f"/v1/releases/{version}")["signed_by"]) == 1, 10)
+    wait_until(lambda: len(anna.get(f"/v1/releases/{version}")["signed_by"]) == 1)
     assert phone.update() is not UpdateState.UPDATED, "the worker and one person must not be enough"
     _sign(ben, version, keys / "targets-2.pem")
-    wait_for(lambda: _state(anna, version) == "published", 60, lambda: host.log("publish"))
+    wait_until(lambda: _state(anna, version) == "published", explain=lambda: host.log("publish"))
 
 
 def test_production_refuses_to_start_without_keys_that_people_made(host: compose.Host, keys: Path) -> None:
@@ -193,8 +193,15 @@ def _resident_corrects_a_photo(phone: Phone) -> None:
     assert phone.send().delivered == 1
 
 
+def _wait_until_it_is_inspected(reviewer: Staff, host: compose.Host) -> None:
+    def nothing_waits() -> bool:
+        return reviewer.get("/v1/review/queue")["awaiting_inspection"] == 0
+
+    wait_until(nothing_waits, explain=lambda: host.log("inspect"))
+
+
 def _reviewer_agrees(reviewer: Staff) -> None:
-    wait_for(lambda: reviewer.get("/v1/review/queue")["waiting"] == 1, 60)
+    wait_until(lambda: reviewer.get("/v1/review/queue")["waiting"] == 1)
     (item,) = reviewer.post("/v1/review/claims", count=5)["items"]
     assert item["shown_label"] == "metal"
     said = reviewer.post(f"/v1/review/photos/{item['photo_id']}/verdict", verdict="agree", label="metal")
@@ -204,7 +211,11 @@ def _reviewer_agrees(reviewer: Staff) -> None:
 def _retrain(engineer: Staff, host: compose.Host) -> int:
     run = engineer.post("/v1/training-runs", recipe="tiny", weights="random", seed=1)
     path = f"/v1/training-runs/{run['id']}"
-    wait_for(lambda: engineer.get(path)["state"] not in ("requested", "running"), 300, lambda: host.log("train"))
+
+    def has_ended() -> bool:
+        return engineer.get(path)["state"] not in ("requested", "running")
+
+    wait_until(has_ended, seconds=300, explain=lambda: host.log("train"))
     ended = engineer.get(path)
     assert ended["state"] == "blessed", (ended["error"], host.log("train"))
     assert ended["progress"]["epoch"] == ended["progress"]["epochs"]

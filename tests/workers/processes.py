@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from backend.settings import PREFIX, Settings
+from tests.waiting import PATIENCE_SECONDS, wait_until
 from training import child
 from workers import retrain
 
-SOON = 60.0
 STAND_IN_TRAINER = Path(__file__).with_name("stand_in_trainer.py")
 _ARRANGED = Path(__file__).with_name("arranged_worker.py")
 _DOOMED = Path(__file__).with_name("doomed_act.py")
@@ -47,7 +46,10 @@ class WorkerProcess:
     def stop(self) -> int:
         """SIGTERM; return the exit code."""
         self.process.terminate()
-        return self.process.wait(SOON)
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def poll(self) -> int | None:
+        return self.process.poll()
 
 
 @contextmanager
@@ -115,15 +117,6 @@ def _running(command: list[str], settings: Settings) -> Iterator[WorkerProcess]:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-
-
-def wait_until(what: Callable[[], bool], *needed: WorkerProcess, seconds: float = SOON) -> None:
-    """Fail if it does not happen in time, or if a process that is needed for it ends before."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, f"it did not happen within {seconds} seconds"
-        assert all(each.process.poll() is None for each in needed), "a process ended by itself"
-        time.sleep(0.05)
 
 
 def use_stand_in_trainer(monkeypatch: pytest.MonkeyPatch) -> None:

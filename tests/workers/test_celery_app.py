@@ -10,7 +10,8 @@ from sqlmodel import select
 from backend.doorbell import QUEUES
 from backend.settings import Settings
 from backend.tables import Job, JobKind, Release, TrainingRunState
-from tests.workers.processes import STAND_IN_TRAINER, beat, wait_until, worker
+from tests.waiting import wait_until
+from tests.workers.processes import STAND_IN_TRAINER, beat, worker
 from tests.workers.world import add_gold, ask_for_freeze, ask_for_training, epochs, read_run
 from workers.celery_app import app, configuration
 from workers.workplace import Workplace

@@ -15,7 +15,7 @@ from backend.database import now, transaction
 from backend.errors import Conflict, Unavailable
 from backend.job_queue import MAX_ATTEMPTS, LeaseLost
 from backend.tables import Job, JobKind, JobState, Schedule
-from tests.workers.processes import wait_until
+from tests.waiting import wait_until
 from tests.workers.world import Bell
 from workers.claim import CannotBeDone, NotYet, Outcome, Settle, Task, Work, work, work_through
 from workers.workplace import Workplace

@@ -6,7 +6,8 @@ from backend import job_queue
 from backend.settings import Settings
 from backend.tables import Job, JobKind, JobState, Opinionated, Photo, PhotoId, PhotoState, Prediction
 from tests.pictures import COLOURS, draw
-from tests.workers.processes import beat, frozen_mark, wait_until, worker, worker_that_freezes_at
+from tests.waiting import wait_until
+from tests.workers.processes import beat, frozen_mark, worker, worker_that_freezes_at
 from tests.workers.world import end_leases, publish_release, receive
 from workers.workplace import Workplace
 

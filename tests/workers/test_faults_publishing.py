@@ -10,7 +10,8 @@ from backend.tables import JobKind, Release, ReleaseState
 from mobile_models.updates.keys import signing_keys
 from mobile_models.updates.publishing import repository
 from mobile_models.updates.publishing.repository import Published
-from tests.workers.processes import beat, frozen_mark, wait_until, worker, worker_that_freezes_at
+from tests.waiting import wait_until
+from tests.workers.processes import beat, frozen_mark, worker, worker_that_freezes_at
 from tests.workers.world import add_release, end_leases
 from workers.claim import Outcome, work
 from workers.publish import PUBLISH

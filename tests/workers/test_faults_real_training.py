@@ -12,11 +12,12 @@ from backend.settings import Settings
 from backend.tables import TrainingRunState
 from mobile_models.classifier import Classifier
 from mobile_models.manifest import ReleaseManifest
-from tests.workers.processes import beat, wait_until, worker
+from tests.waiting import wait_until
+from tests.workers.processes import beat, worker
 from tests.workers.world import add_gold, ask_for_freeze, ask_for_training, end_leases, read_run, run_directory
 from workers.workplace import Workplace
 
-PATIENCE_SECONDS = 240.0
+TRAINED_SECONDS = 240.0
 ENDED = (TrainingRunState.BLESSED, TrainingRunState.BLOCKED, TrainingRunState.FAILED)
 
 
@@ -34,12 +35,12 @@ def test_a_killed_worker_costs_no_epoch_that_was_done(
     with beat(installation) as schedule:
         with worker(installation) as doomed:
             run_id = ask_for_training(installed, ask_for_freeze(installed), epochs=12)
-            wait_until(lambda: epoch(installed, run_id) >= 2, doomed, schedule, seconds=PATIENCE_SECONDS)
+            wait_until(lambda: epoch(installed, run_id) >= 2, doomed, schedule, seconds=TRAINED_SECONDS)
             doomed.kill()
             end_leases(installed)
         done = epoch(installed, run_id)
         with worker(installation, "second") as second:
-            wait_until(lambda: read_run(installed, run_id).state in ENDED, second, schedule, seconds=PATIENCE_SECONDS)
+            wait_until(lambda: read_run(installed, run_id).state in ENDED, second, schedule, seconds=TRAINED_SECONDS)
     run = read_run(installed, run_id)
     assert run.state == TrainingRunState.BLESSED, run.error
     output = (run_directory(installed, run_id) / "output.log").read_text()

@@ -17,8 +17,9 @@ from mobile_models.updates.keys import signing_keys
 from mobile_models.updates.publishing import repository
 from mobile_models.updates.publishing.repository import Published
 from mobile_models.updates.update_channel import ChannelPointer
+from tests.waiting import wait_until
 from tests.workers.conftest import installation_of
-from tests.workers.processes import kill_while, wait_until
+from tests.workers.processes import kill_while
 from tests.workers.rollout_world import HOUR, NEW, field_says, under_way
 from tests.workers.world import add_release, end_leases, find_rollout
 from workers import widen_rollout

@@ -8,7 +8,8 @@ from sqlmodel import select
 
 from backend.settings import Settings
 from backend.tables import Job, JobState, Release, ReleaseState, TrainingRunState
-from tests.workers.processes import STAND_IN_TRAINER, beat, wait_until, worker
+from tests.waiting import wait_until
+from tests.workers.processes import STAND_IN_TRAINER, beat, worker
 from tests.workers.world import add_gold, ask_for_freeze, ask_for_training, end_leases, epochs, read_run
 from workers.workplace import Workplace
 

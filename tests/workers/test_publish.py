@@ -20,7 +20,7 @@ from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, Re
 from mobile_models.updates.keys import signing_keys
 from mobile_models.updates.publishing import repository
 from mobile_models.updates.publishing.repository import StagedSignature
-from tests.workers.processes import wait_until
+from tests.waiting import wait_until
 from tests.workers.world import add_release
 from workers.claim import Outcome, work
 from workers.publish import PUBLISH

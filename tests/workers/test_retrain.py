@@ -32,7 +32,8 @@ from mobile_models.classifier import Classifier
 from mobile_models.document import Sha256, sha256
 from mobile_models.evaluation import Verdict
 from mobile_models.manifest import ReleaseManifest
-from tests.workers.processes import use_stand_in_trainer, wait_until
+from tests.waiting import wait_until
+from tests.workers.processes import use_stand_in_trainer
 from tests.workers.world import (
     add_gold,
     ask_for_freeze,
