@@ -26,6 +26,7 @@ from workers.workplace import Workplace
 log = logging.getLogger(__name__)
 
 FIRST_RETRY = timedelta(seconds=5)
+HEARTBEATS_PER_LEASE = 3
 
 
 class CannotBeDone(Exception):
@@ -178,10 +179,10 @@ def _kept_alive(job: Work) -> Iterator[None]:
 
 
 def _beat(job: Work, ended: threading.Event) -> None:
-    """Extend the lease every third of it. A database that is away is asked again until the lease has run out."""
+    """Extend the lease long before it ends. A database that is away is asked again until the lease has run out."""
     lease = job.place.settings.job_lease
     good_until = time.monotonic() + lease.total_seconds()
-    while not ended.wait(lease.total_seconds() / 3):
+    while not ended.wait(lease.total_seconds() / HEARTBEATS_PER_LEASE):
         asked_at = time.monotonic()
         try:
             with job.transaction():

@@ -30,12 +30,7 @@ def bundled_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(migrated_database_url: str, tmp_path: Path, bundled_release: Path) -> Settings:
-    return Settings(
-        data_dir=tmp_path,
-        database_url=migrated_database_url,
-        bundled_release=bundled_release,
-        job_lease_seconds=0.9,
-    )
+    return Settings(data_dir=tmp_path, database_url=migrated_database_url, bundled_release=bundled_release)
 
 
 @pytest.fixture

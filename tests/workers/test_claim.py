@@ -15,12 +15,10 @@ from backend.database import now, transaction
 from backend.errors import Conflict, Unavailable
 from backend.job_queue import MAX_ATTEMPTS, LeaseLost
 from backend.tables import Job, JobKind, JobState, Schedule
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 from tests.workers.world import Bell
 from workers.claim import CannotBeDone, NotYet, Outcome, Settle, Task, Work, work, work_through
 from workers.workplace import Workplace
-
-SOON = 60.0
 
 
 @pytest.fixture
@@ -32,9 +30,9 @@ def job_id(place: Workplace) -> int:
 
 
 @pytest.fixture
-def patient(place: Workplace) -> Workplace:
-    """A workplace whose lease outlasts a busy processor, for work that must keep it."""
-    return replace(place, settings=place.settings.model_copy(update={"job_lease_seconds": 3.0}))
+def quick_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A heartbeat every 0.3 seconds, and a lease that outlasts any wait for a busy processor."""
+    monkeypatch.setattr("workers.claim.HEARTBEATS_PER_LEASE", 200)
 
 
 def write(session: Session, name: str) -> None:
@@ -67,6 +65,12 @@ def written(engine: Engine) -> list[str]:
 def job_of(place: Workplace, job_id: int) -> Job:
     with place.transaction() as session:
         return session.get_one(Job, job_id)
+
+
+def lease_until(place: Workplace, job_id: int) -> datetime:
+    until = job_of(place, job_id).lease_until
+    assert until is not None
+    return until
 
 
 def make_due(place: Workplace, job_id: int) -> None:
@@ -104,23 +108,20 @@ def test_of_many_who_hear_the_bell_one_works(place: Workplace, job_id: int) -> N
     assert sorted(outcomes) == [Outcome.DONE] + [Outcome.NOT_OURS] * 5
 
 
-def test_the_heart_beats_for_longer_than_the_lease(patient: Workplace, job_id: int) -> None:
+@pytest.mark.usefixtures("quick_heart")
+def test_the_heart_beats_as_long_as_the_work_goes_on(place: Workplace, job_id: int) -> None:
     """A broker that redelivers while the work still goes on starts nothing twice."""
     redelivered: list[Outcome] = []
 
-    def lease_until() -> datetime:
-        until = job_of(patient, job_id).lease_until
-        assert until is not None
-        return until
+    def takes_three_heartbeats(job: Work) -> None:
+        for _ in range(3):
+            before = lease_until(place, job_id)
+            wait_until(lambda before=before: lease_until(place, job_id) > before)
+        redelivered.append(work(place, job_id, doing(lambda job: None)))
 
-    def takes_two_leases(job: Work) -> None:
-        first = lease_until()
-        wait_until(lambda: lease_until() > first + patient.settings.job_lease)
-        redelivered.append(work(patient, job_id, doing(lambda job: None)))
-
-    assert work(patient, job_id, doing(takes_two_leases)) == Outcome.DONE
+    assert work(place, job_id, doing(takes_three_heartbeats)) == Outcome.DONE
     assert redelivered == [Outcome.NOT_OURS]
-    assert written(patient.engine) == ["result"]
+    assert written(place.engine) == ["result"]
 
 
 def steal(place: Workplace, job_id: int) -> None:
@@ -129,12 +130,13 @@ def steal(place: Workplace, job_id: int) -> None:
         assert job_queue.claim(session, job_id, timedelta(minutes=5)) is not None
 
 
+@pytest.mark.usefixtures("quick_heart")
 def test_who_lost_the_lease_is_told_and_settles_nothing(place: Workplace, job_id: int) -> None:
     told = threading.Event()
 
     def is_robbed(job: Work) -> None:
         steal(place, job_id)
-        assert job.lost.wait(SOON)
+        assert job.lost.wait(PATIENCE_SECONDS)
         with pytest.raises(LeaseLost):
             job.check()
         told.set()
@@ -228,7 +230,8 @@ def test_long_work_is_given_back_when_the_process_is_told_to_end(place: Workplac
     assert work(place, job_id, doing(lambda job: None)) == Outcome.DONE
 
 
-def test_a_database_that_hiccups_does_not_end_the_work(patient: Workplace, job_id: int) -> None:
+@pytest.mark.usefixtures("quick_heart")
+def test_a_database_that_hiccups_does_not_end_the_work(place: Workplace, job_id: int) -> None:
     hiccups: list[str] = []
 
     def fail_once(*_: object) -> None:
@@ -237,26 +240,28 @@ def test_a_database_that_hiccups_does_not_end_the_work(patient: Workplace, job_i
             raise OperationalError("heartbeat", None, Exception("connection reset"))
 
     def waits(job: Work) -> None:
-        until = job_of(patient, job_id).lease_until
-        event.listen(patient.engine, "before_cursor_execute", fail_once)
-        wait_until(lambda: bool(hiccups) and job_of(patient, job_id).lease_until != until)
+        before = lease_until(place, job_id)
+        event.listen(place.engine, "before_cursor_execute", fail_once)
+        wait_until(lambda: bool(hiccups) and lease_until(place, job_id) > before)
         assert not job.lost.is_set()
 
-    assert work(patient, job_id, doing(waits)) == Outcome.DONE
+    assert work(place, job_id, doing(waits)) == Outcome.DONE
     assert hiccups == ["hiccup"]
 
 
 def test_a_database_that_stays_away_for_a_lease_ends_the_work(place: Workplace, job_id: int) -> None:
+    short = replace(place, settings=place.settings.model_copy(update={"job_lease_seconds": 0.9}))
+
     def fail(*_: object) -> None:
         if threading.current_thread().name.startswith("heart"):
             raise OperationalError("heartbeat", None, Exception("no route"))
 
     def waits(job: Work) -> None:
         event.listen(place.engine, "before_cursor_execute", fail)
-        assert job.lost.wait(SOON)
+        assert job.lost.wait(PATIENCE_SECONDS)
         job.check()
 
-    assert work(place, job_id, doing(waits)) == Outcome.LEASE_LOST
+    assert work(short, job_id, doing(waits)) == Outcome.LEASE_LOST
     assert written(place.engine) == []
 
 

@@ -1,6 +1,7 @@
 """A photo that came in is inspected once and whole, or quarantined with the reason."""
 
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def test_a_stored_file_that_is_no_photo_is_quarantined(place: Workplace) -> None
 def test_a_missing_file_is_waited_for_and_at_last_quarantined(
     place: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.claim.FIRST_RETRY", 0 * MAX_ATTEMPTS * place.settings.job_lease)
+    monkeypatch.setattr("workers.claim.FIRST_RETRY", timedelta())
     photo_id = receive(place, draw("glass"))
     photo_store.delete(place.storage, photo_id)
     for _ in range(MAX_ATTEMPTS - 1):
