@@ -105,13 +105,13 @@ def test_nobody_waits_for_a_row_while_holding_the_end_of_the_chain(engine: Engin
             session.flush()
             late.start()
             if engine.dialect.name == "postgresql":  # On SQLite the other one cannot even begin.
-                assert changed.wait(10)
+                assert changed.wait(60)
                 time.sleep(0.3)
             audit_log.record(session, "early", "test.done", "device/shared")
 
     late = threading.Thread(target=change_late)
     change_early(late)
-    late.join(30)
+    late.join(60)
     found = verdict(engine)
     assert (found.intact, found.events) == (True, 2)
 

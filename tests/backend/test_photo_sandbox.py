@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
@@ -76,7 +75,7 @@ def test_a_helper_that_was_killed_is_replaced(sandbox: PhotoSandbox) -> None:
     sandbox.clean(pictures.jpeg())
     first = helper_pid(sandbox)
     os.kill(first, signal.SIGKILL)
-    time.sleep(0.1)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
     assert sandbox.clean(pictures.jpeg()).width == 96
     assert helper_pid(sandbox) != first
 

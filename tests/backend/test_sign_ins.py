@@ -149,14 +149,15 @@ def test_a_password_that_changed_while_it_was_looked_at_lets_nobody_in(session: 
 
 def test_at_most_two_passwords_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     busy, most = 0, 0
-    counting = threading.Lock()
+    counting, both_there = threading.Lock(), threading.Barrier(2, timeout=60)
 
     def verify(*_: object) -> bool:
         nonlocal busy, most
         with counting:
             busy += 1
             most = max(most, busy)
-        time.sleep(0.02)
+        both_there.wait()
+        time.sleep(0.02)  # Time for a third one to come in, where nobody holds it back.
         with counting:
             busy -= 1
         return False
