@@ -41,8 +41,10 @@ def of_model(measured: MeasuredModel, most: int = 30) -> Suspicions:
         return Suspicions(tuple(sure[:most]), basis)
     probabilities, basis = _probabilities(measured)
     found = [*sure, *_look_alikes(measured), *_doubts(measured, probabilities)]
-    unique = {each.photo or f"{each.path} {each.label}": each for each in reversed(found)}
-    return Suspicions(tuple(reversed(unique.values()))[:most], basis)
+    unique: dict[str, Suspicion] = {}
+    for each in found:
+        unique.setdefault(each.photo or f"{each.path} {each.label}", each)
+    return Suspicions(tuple(unique.values())[:most], basis)
 
 
 def _contradictions(measured: MeasuredModel) -> list[Suspicion]:
