@@ -5,6 +5,7 @@ from mobile_models.manifest import ReleaseManifest
 from mobile_models.quantization import QuantizationAttempt
 from training.dataset import DatasetSnapshot
 from training.recipe import Recipe
+from training.reporting import findings
 from training.run_directory import Forgetting
 
 
@@ -132,17 +133,7 @@ def _forgotten(forgetting: Forgetting | None) -> str:
 
 
 def _confusions(report: EvaluationReport) -> str:
-    ids = report.label_set.ids
-    cells = [
-        (count, ids[gold], ids[predicted])
-        for gold, row in enumerate(report.confusion_matrix)
-        for predicted, count in enumerate(row)
-        if gold != predicted and count
-    ]
-    lines = [
-        f"- {gold} taken for {predicted}: {count} of {report.per_class[gold].support}"
-        for count, gold, predicted in sorted(cells, reverse=True)[:5]
-    ]
+    lines = [f"- {each.words()}" for each in findings.confusions(report, most=5)]
     return "## Most frequent confusions\n\n" + ("\n".join(lines) or "None.")
 
 
