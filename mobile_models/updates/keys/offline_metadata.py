@@ -88,8 +88,13 @@ def file_name(content: bytes) -> str:
 
 
 def describe(content: bytes, before: bytes | None = None) -> list[str]:
-    """Say in words what a signature of `content` means, compared with the file `before` that it replaces."""
-    signed = parse(content).signed
+    """Say in words what a signature of `content` means, compared with the file `before` that it replaces.
+
+    Raise `KeyProblem` for what nobody is let sign.
+    """
+    metadata = parse(content)
+    _check_confined(metadata)
+    signed = metadata.signed
     lines = [f"{signed.type} {signed.version}, holds until {signed.expires:%Y-%m-%d}"]
     earlier = parse(before).signed if before is not None else None
     if isinstance(signed, Root):

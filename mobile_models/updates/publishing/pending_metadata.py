@@ -6,6 +6,7 @@ new list of models says what the published one says; it may be signed by other k
 What cannot be taken up waits, and the reason is told.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,11 +78,12 @@ def take_up(edit: RepositoryEdit) -> tuple[str, ...]:
 
 
 def clear(edit: RepositoryEdit) -> None:
-    """Take away what has been published."""
+    """Take away what has been published. What cannot be read stays, and `take_up` has told of it."""
     for role in (UpdateRole.ROOT, UpdateRole.TARGETS):
-        content = repository_files.find_pending(edit.store, role)
-        if content is not None and content == _numbered_like(edit, role, content):
-            repository_files.remove_pending(edit.store, role)
+        with suppress(NotTakenUp, KeyProblem):
+            waiting = _pending(edit, role)
+            if waiting is not None and _was_published(edit, role, waiting):
+                repository_files.remove_pending(edit.store, role)
 
 
 def _find_root(edit: RepositoryEdit, found: _Found) -> _Found:
@@ -162,9 +164,12 @@ def _confined(targets: Targets) -> dict[str, Any]:
 def _pending(edit: RepositoryEdit, role: UpdateRole) -> Metadata[Any] | None:
     content = repository_files.find_pending(edit.store, role)
     try:
-        return None if content is None else _parsed(content)
+        metadata = None if content is None else _parsed(content)
     except KeyProblem as error:
         raise NotTakenUp(f"pending/{role}.json: {error}") from error
+    if metadata is not None and metadata.signed.type != role:
+        raise NotTakenUp(f"pending/{role}.json: this is {metadata.signed.type}; give it to `wastelens keys publish`")
+    return metadata
 
 
 def _is_published(edit: RepositoryEdit, role: UpdateRole, metadata: Metadata[Any]) -> bool:
@@ -172,10 +177,13 @@ def _is_published(edit: RepositoryEdit, role: UpdateRole, metadata: Metadata[Any
     return bool(published.signed == metadata.signed)
 
 
-def _numbered_like(edit: RepositoryEdit, role: UpdateRole, content: bytes) -> bytes | None:
-    published = edit.chain.signed(role).version
-    version = _parsed(content).signed.version
-    return repository_files.find_numbered(edit.store, role, version) if version <= published else None
+def _was_published(edit: RepositoryEdit, role: UpdateRole, metadata: Metadata[Any]) -> bool:
+    """Whoever signed it: the same list may have come with more signatures than were needed."""
+    version = metadata.signed.version
+    if version > edit.chain.signed(role).version:
+        return False
+    content = repository_files.find_numbered(edit.store, role, version)
+    return content is not None and bool(_parsed(content).signed == metadata.signed)
 
 
 def _parsed(content: bytes) -> Metadata[Any]:

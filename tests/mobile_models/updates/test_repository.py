@@ -448,6 +448,16 @@ def _widen_channels(targets: Targets) -> None:
     targets.delegations.roles["channels"].paths = ["channels/*", "models/*/*"]
 
 
+def _rename_channels(targets: Targets) -> None:
+    assert targets.delegations is not None and targets.delegations.roles is not None
+    targets.delegations.roles = {"helper": targets.delegations.roles["channels"]}
+    targets.delegations.roles["helper"].name = "helper"
+
+
+def _name_no_release(targets: Targets) -> None:
+    targets.targets["models/x/manifest.json"] = TargetFile(1, {"sha256": "0" * 64}, "models/x/manifest.json")
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -455,6 +465,8 @@ def _widen_channels(targets: Targets) -> None:
         (_halve_release, "models/4/manifest.json"),
         (_add_role, "role helper"),
         (_widen_channels, "role channels"),
+        (_rename_channels, "role helper"),
+        (_name_no_release, "models/x/manifest.json"),
     ],
 )
 def test_a_server_that_was_taken_over_lets_nobody_sign_more_than_is_shown(
@@ -467,6 +479,8 @@ def test_a_server_that_was_taken_over_lets_nobody_sign_more_than_is_shown(
         repository.sign_staged(metadata.to_bytes(), signer)
     with pytest.raises(KeyProblem, match="do not sign this"):
         offline_metadata.sign(metadata.to_bytes(), [signing_keys.load(city).trusted_root], [signer])
+    with pytest.raises(KeyProblem, match="do not sign this"):
+        offline_metadata.describe(metadata.to_bytes())
     repository.sign_staged(staged, signer)
 
 

@@ -1,5 +1,6 @@
 """Keys are replaced, and phones come through: those that are up to date and those of the first root."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from mobile_models.updates.keys.rotation import KeyChange
 from mobile_models.updates.keys.signing_keys import KeyProblem
 from mobile_models.updates.publishing import pending_metadata, rehearsal, repository, stored_files
 from mobile_models.updates.publishing.published_updates import open_client
-from mobile_models.updates.publishing.repository_files import find_numbered, read_chain
+from mobile_models.updates.publishing.repository_files import find_numbered, put_pending, read_chain
 from mobile_models.updates.update_channel import ChannelPointer
 from mobile_models.updates.update_roles import UpdateRole
 from tests import updates
@@ -304,6 +305,24 @@ def test_a_list_with_a_release_that_nobody_approved_is_refused(city: City) -> No
     signed = offline_metadata.sign(changed.to_bytes(), [city.publisher.trusted_root], [city.anna, city.bert])
     with pytest.raises(KeyProblem, match="from another list than the published one"):
         pending_metadata.hand_in(city.store, signed)
+
+
+@pytest.mark.parametrize("kind", ["half a file", "another role"])
+def test_what_waits_and_cannot_be_taken_up_holds_up_nothing_else(city: City, kind: str) -> None:
+    waiting = b'{"signed": {"_ty' if kind == "half a file" else city.published(UpdateRole.TARGETS)
+    put_pending(city.store, UpdateRole.ROOT, waiting)
+    state = replace(STATE, channels={**STATE.channels, "beta": ChannelPointer(current=1)})
+    keys = replace(city.publisher, signers=(city.online_key, city.channels_key))
+    outcome = repository.reconcile(city.store, keys, state)
+    assert outcome.changed and set(outcome.channels) == {"stable", "beta"}
+    assert outcome.warnings[0].startswith("pending/root.json: this is ")
+    assert pending_metadata.waits(city.store), "people have to look at it"
+
+
+def test_what_people_wrote_in_another_form_is_taken_away_once_it_is_published(city: City, new: CryptoSigner) -> None:
+    root = json.dumps(json.loads(city.rotate_online(new)), indent=4).encode()
+    assert city.hand_over(root, signers=(city.online_key, new, city.channels_key)).warnings == ()
+    assert not pending_metadata.waits(city.store)
 
 
 # What a person is told.
