@@ -20,7 +20,6 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Signed, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
-from mobile_models.document import sha256
 from mobile_models.updates.publishing import stored_files
 from mobile_models.updates.update_roles import UpdateRole
 
@@ -240,8 +239,7 @@ def put_target(store: ObjectStore, target: TargetFile, content: bytes) -> None:
 
 def has_target(store: ObjectStore, target: TargetFile) -> bool:
     """Whether the file is there and intact; half of one may be left after a power cut."""
-    content = stored_files.find(store, target_file(target))
-    return content is not None and sha256(content) == target.hashes["sha256"]
+    return stored_files.find_sha256(store, target_file(target)) == target.hashes["sha256"]
 
 
 def read_target(store: ObjectStore, target: TargetFile) -> bytes:

@@ -3,6 +3,7 @@
 Guarantees: a file is written whole, and in a folder through to the disk; caches are told which files never change.
 """
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from obstore.exceptions import AlreadyExistsError, PreconditionError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from mobile_models import durable_file
+from mobile_models.document import Sha256
 
 if TYPE_CHECKING:
     from obstore import PutMode
@@ -27,6 +29,18 @@ def find(store: ObjectStore, path: str) -> bytes | None:
         return read(store, path)
     except FileNotFoundError:
         return None
+
+
+def find_sha256(store: ObjectStore, path: str) -> Sha256 | None:
+    """Return the digest of a file, None if there is none. It is read in pieces: a model may be large."""
+    try:
+        found = obstore.get(store, path)
+    except FileNotFoundError:
+        return None
+    digest = hashlib.sha256()
+    for piece in found:
+        digest.update(piece)
+    return Sha256(digest.hexdigest())
 
 
 def read_tagged(store: ObjectStore, path: str) -> tuple[bytes, str | None]:
