@@ -34,8 +34,10 @@ def publish(
     with problems_in_words():
         outcome = publishing_folder.publish(folder, open_repository(to), signing_keys.load(keys))
     _tell(outcome, folder)
-    if outcome.refused:
-        refuse("\n".join(f"Release {version} cannot be published: {why}." for version, why in outcome.refused.items()))
+    refused = {f"Release {version}": why for version, why in outcome.refused.items()}
+    refused |= {f"The guide of {city}": why for city, why in outcome.guides_refused.items()}
+    if refused:
+        refuse("\n".join(f"{what} cannot be published: {why}." for what, why in refused.items()))
 
 
 @app.command()
@@ -59,7 +61,7 @@ def check(
 def _tell(outcome: "Outcome", folder: Path) -> None:
     if outcome.published:
         typer.echo(f"Published: {', '.join(map(str, outcome.published))}.")
-    elif not outcome.awaiting and not outcome.refused:
+    elif not outcome.awaiting and not outcome.refused and not outcome.guides_refused:
         typer.echo("Signed anew." if outcome.changed else "Nothing to do: phones are told what the folder says.")
     for version, waiting in outcome.awaiting.items():
         staged = folder / "staged" / f"{version}.json"

@@ -1,5 +1,6 @@
 """`wastelens updates`: the publisher alone, as the maker of another app uses it."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from obstore.store import LocalStore
 from typer.testing import CliRunner
 
 from cli.main import app
+from mobile_models.guide import EXAMPLE
+from mobile_models.updates import guide_file
 from mobile_models.updates.keys import signing_keys
 from mobile_models.updates.publishing import publishing_folder, repository
 from mobile_models.updates.publishing.repository_files import read_chain
@@ -120,6 +123,18 @@ def test_a_model_that_is_not_the_one_of_its_manifest_is_refused(flowers: Path, t
     result = publish(flowers, to, keys)
     assert result.exit_code == 1
     assert "Release 1 cannot be published: its model is not the one that its manifest names" in result.output
+
+
+def test_a_guide_that_is_too_large_for_phones_is_told_and_holds_up_nothing(
+    flowers: Path, to: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guide_file, "SIZE_LIMIT_BYTES", 100)
+    (flowers / "guides").mkdir()
+    shutil.copy(EXAMPLE, flowers / "guides" / "example.json")
+    result = publish(flowers, to, keys)
+    assert result.exit_code == 1
+    assert "Published: 1." in result.output
+    assert "The guide of example cannot be published: a guide may have 100 bytes" in result.output
 
 
 @pytest.mark.parametrize(
