@@ -13,7 +13,6 @@ from types import ModuleType
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
 import backend.api
@@ -24,8 +23,8 @@ from backend.api.body_limit import BodyLimit
 from backend.api.dependencies import Parts
 from backend.api.web_app_headers import WebAppHeaders
 from backend.console import problem_pages
-from backend.console.pages import STATIC
 from backend.console.service import calls
+from backend.console.static_files import PREFIX, ConsoleFiles
 from backend.doorbell import BackgroundDoorbell
 from backend.intake import photo_store
 from backend.intake.photo_sandbox import PhotoSandbox
@@ -53,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
         max_bytes=settings.max_photo_bytes + MULTIPART_OVERHEAD_BYTES,
         larger=dict.fromkeys(calls.TAKE_FOLDERS, settings.max_folder_bytes),
     )
-    app.add_middleware(WebAppHeaders)
+    app.add_middleware(WebAppHeaders, updates_url=settings.web_updates_url)
     problems.install(app)
     problem_pages.install(app)
     # Routes are tried in order, and phones ask for updates far more often than for anything else.
@@ -63,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         router = getattr(importlib.import_module(module), "router", None)
         if router is not None:
             app.include_router(router)
-    app.mount("/console/static", StaticFiles(directory=STATIC))
+    app.mount(PREFIX, ConsoleFiles())
     return app
 
 

@@ -13,16 +13,14 @@ from urllib.parse import unquote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from backend.console import safety
+from backend.console import safety, static_files
 from backend.console.language import LANGUAGES, Language
 from backend.console.visitor import SAID, THEMES, Reader, Visitor
 from backend.database import now
 from backend.people.permissions import Permission
 from backend.settings import Settings
-from mobile_models.document import sha256
 
-FOLDER = Path(__file__).parent
-STATIC = FOLDER / "static"
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def _(text: str) -> str:
@@ -80,15 +78,9 @@ def here(path: str) -> str:
 
 
 @cache
-def static_url(name: str) -> str:
-    """Return the address of a file in `static/`, which changes with its content."""
-    return f"/console/static/{name}?{sha256((STATIC / name).read_bytes())[:12]}"
-
-
-@cache
 def _environment(language: Language) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
+        loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -104,5 +96,5 @@ def _environment(language: Language) -> Environment:
         "percent": language.percent,
         "isoformat": datetime.isoformat,
     }
-    environment.globals |= {"static": static_url}
+    environment.globals |= {"static": static_files.address}
     return environment
