@@ -30,7 +30,7 @@ from backend.intake import photo_store
 from backend.intake.photo_sandbox import PhotoSandbox
 from backend.people import identity_provider, sign_ins
 from backend.people.single_sign_on import SingleSignOn
-from backend.rate_limit import RateLimit
+from backend.rate_limit import RateLimit, customer
 from backend.releasing.current_model import CurrentModel
 from backend.releasing.update_files import UpdateFiles
 from backend.settings import Settings
@@ -94,8 +94,8 @@ def parts_of(settings: Settings) -> Parts:
         sandbox=sandbox,
         photo_threads=CapacityLimiter(sandbox.processes),
         current_model=CurrentModel(engine, storage),
-        registrations=RateLimit(settings.registrations_per_address_per_hour, 3600),
-        sign_ins=RateLimit(settings.sign_ins_per_address_per_minute, 60),
+        registrations=RateLimit(settings.registrations_per_address_per_hour, 3600, key_of=customer),
+        sign_ins=RateLimit(settings.sign_ins_per_address_per_minute, 60, key_of=customer),
         single_sign_on=SingleSignOn(settings, provider) if provider else None,
         classifications=RateLimit(settings.classifications_per_device_per_minute, 60),
         field_reports=RateLimit(settings.field_reports_per_device_per_hour, 3600),

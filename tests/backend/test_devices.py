@@ -4,7 +4,7 @@ from sqlmodel import Session, select
 
 from backend import devices
 from backend.errors import NotSignedIn, TooMany
-from backend.rate_limit import MOST_KEYS, RateLimit
+from backend.rate_limit import MOST_KEYS, RateLimit, customer
 from backend.tables import Device
 
 
@@ -50,6 +50,19 @@ def test_a_limit_holds_in_any_window_and_for_each_key() -> None:
     limit.check("anna")
     with pytest.raises(TooMany):
         limit.check("anna")
+
+
+def test_who_changes_addresses_within_a_network_of_ipv6_is_one_and_the_same() -> None:
+    limit = RateLimit(1, 60, Clock(), key_of=customer)
+    for first, same, other in (
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
+        ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"),
+        ("", "", "unix"),
+    ):
+        limit.check(first)
+        with pytest.raises(TooMany):
+            limit.check(same)
+        limit.check(other)
 
 
 def test_a_limit_takes_no_more_memory_however_many_ask() -> None:
