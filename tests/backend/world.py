@@ -1,6 +1,7 @@
 """The people and things of the small world in which the backend is tested."""
 
 import asyncio
+import functools
 import json
 import socket
 import ssl
@@ -9,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,13 @@ from sqlmodel import Session, col, select
 from backend.api.dependencies import Parts
 from backend.database import transaction
 from backend.intake import photo_store
+from backend.intake.photo_sandbox import PhotoSandbox
 from backend.releasing import channels
 from backend.releasing.release_files import release_key
 from backend.server import configuration
 from backend.settings import Settings
 from backend.tables import Photo, PhotoId, Release, ReleaseState
+from mobile_models.photo import PhotoLimits
 from tests import pictures, tiny_model
 
 _MOMENT_SECONDS = 0.005
@@ -53,10 +56,25 @@ class PromptServer(uvicorn.Server):
         await self.lifespan.shutdown()
 
 
+class KeptSandbox(PhotoSandbox):
+    """Stays open from test to test: its helper takes longer to start than most tests take."""
+
+    def close(self) -> None:
+        """The helper ends with this process."""
+
+
+@functools.cache
+def kept_sandbox(limits: PhotoLimits, longest_edge: int) -> KeptSandbox:
+    return KeptSandbox(limits, longest_edge)
+
+
 @contextmanager
 def running(settings: Settings, **changes: Any) -> Iterator[tuple[httpx.Client, Parts]]:
     """A real server on this machine, on a free port unless `changes` name one."""
     config = configuration(settings, **({"port": 0, "host": "127.0.0.1"} | changes))
+    parts: Parts = config.app.state.parts  # type: ignore[union-attr]  # It is our own application.
+    sandbox = kept_sandbox(parts.sandbox._limits, parts.sandbox._longest_edge)
+    config.app.state.parts = parts = replace(parts, sandbox=sandbox)  # type: ignore[union-attr]
     server = PromptServer(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -66,7 +84,7 @@ def running(settings: Settings, **changes: Any) -> Iterator[tuple[httpx.Client, 
             time.sleep(_MOMENT_SECONDS)
         port = server.servers[0].sockets[0].getsockname()[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=_TLS) as client:
-            yield client, config.app.state.parts  # type: ignore[union-attr]  # It is our own application.
+            yield client, parts
     finally:
         server.should_exit = True
         thread.join(30)
