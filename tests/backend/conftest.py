@@ -1,6 +1,5 @@
 """A small world: a real server on a real database made by the real migrations, with people in front of it."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,42 +10,16 @@ from obstore.store import ObjectStore
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from backend import migrations
 from backend.api.dependencies import Parts
 from backend.database import connect, transaction
 from backend.intake import photo_store
 from backend.settings import Settings
 from tests.backend.world import Resident, publish_release, register, running
-from tests.services import Postgres
-
-
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("migrated") / "database.sqlite3"
-    migrations.upgrade(f"sqlite:///{file}")
-    return file
 
 
 @pytest.fixture
-def migrated_postgres_url(postgres: Postgres) -> Iterator[str]:
-    name = postgres.create_from("migrated", migrations.upgrade)
-    yield postgres.url(name)
-    postgres.drop(name)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database with all tables and no row: the test runs once on each kind."""
-    if request.param == "postgresql":
-        return str(request.getfixturevalue("migrated_postgres_url"))
-    file = tmp_path / "database.sqlite3"
-    shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
-    return f"sqlite:///{file}"
-
-
-@pytest.fixture
-def settings(migrated_url: str, tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "var", database_url=migrated_url)
+def settings(migrated_database_url: str, tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "var", database_url=migrated_database_url)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 
 @pytest.fixture
-def migrated_url(migrated_sqlite_url: str) -> str:
+def migrated_database_url(migrated_sqlite_url: str) -> str:
     """The docs do not depend on the database."""
     return migrated_sqlite_url
 

@@ -26,7 +26,7 @@ from tests.backend.world import Resident, register, running
 
 
 @pytest.fixture
-def migrated_url(migrated_sqlite_url: str) -> str:
+def migrated_database_url(migrated_sqlite_url: str) -> str:
     """What is counted is the same on both databases (test_field_reports.py); here it comes over HTTP."""
     return migrated_sqlite_url
 

@@ -21,7 +21,7 @@ CANDIDATE, AWAITED, CURRENT = use(NEW, Arm.CANDIDATE, answers=1), use(OLD, Arm.A
 
 
 @pytest.fixture
-def migrated_url(migrated_sqlite_url: str) -> str:
+def migrated_database_url(migrated_sqlite_url: str) -> str:
     """What is counted is the same on both databases (test_field_reports.py); here it is judged."""
     return migrated_sqlite_url
 

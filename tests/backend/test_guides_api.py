@@ -16,11 +16,9 @@ SIGN_IN = {"name": "gina", "password": staff_world.PASSWORD}
 
 
 @pytest.fixture
-def migrated_url(migrated_sqlite: Any, tmp_path: Any) -> str:
+def migrated_database_url(migrated_sqlite_url: str) -> str:
     """What it answers from is tested on both kinds of database below it."""
-    file = tmp_path / "database.sqlite3"
-    file.write_bytes(migrated_sqlite.read_bytes())
-    return f"sqlite:///{file}"
+    return migrated_sqlite_url
 
 
 @pytest.fixture

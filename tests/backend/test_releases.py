@@ -27,7 +27,7 @@ from tests.updates import ANNA, BERT, embedded_keys, production_keys
 
 
 @pytest.fixture
-def migrated_url(migrated_sqlite_url: str) -> str:
+def migrated_database_url(migrated_sqlite_url: str) -> str:
     """Decisions take the same lock on both databases (test_rollouts.py); here is what they decide."""
     return migrated_sqlite_url
 

@@ -17,7 +17,7 @@ from tests.updates import embedded_keys
 
 
 @pytest.fixture
-def migrated_url(migrated_sqlite_url: str) -> str:
+def migrated_database_url(migrated_sqlite_url: str) -> str:
     """Rows are read alike on both databases (test_rollouts.py); here is what is kept of them."""
     return migrated_sqlite_url
 

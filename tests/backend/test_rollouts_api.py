@@ -23,7 +23,7 @@ Ask = Callable[..., httpx.Response]
 
 
 @pytest.fixture
-def migrated_url(migrated_sqlite_url: str) -> str:
+def migrated_database_url(migrated_sqlite_url: str) -> str:
     """The domain is tested on both databases (test_rollouts.py); here it is asked over HTTP."""
     return migrated_sqlite_url
 

@@ -1,9 +1,7 @@
 """Every route, asked for by everybody: nobody, a phone, and each role of the staff. The table is `routes_table`."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -31,11 +29,9 @@ ASKED = [(method, path, who) for (method, path), who in ROUTES.items() if method
 
 
 @pytest.fixture
-def migrated_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+def migrated_database_url(migrated_sqlite_url: str) -> str:
     """Who may do what is the same on every database."""
-    file = tmp_path / "database.sqlite3"
-    shutil.copyfile(migrated_sqlite, file)
-    return f"sqlite:///{file}"
+    return migrated_sqlite_url
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """`wastelens audit` on a database with a history."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner
@@ -13,11 +11,9 @@ from tests.backend.test_audit_log import meddle
 
 
 @pytest.fixture
-def engine(migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    file = tmp_path / "database.sqlite3"
-    file.write_bytes(migrated_sqlite.read_bytes())
-    monkeypatch.setenv("WASTELENS_DATABASE_URL", f"sqlite:///{file}")
-    engine = connect(f"sqlite:///{file}")
+def engine(migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    monkeypatch.setenv("WASTELENS_DATABASE_URL", migrated_sqlite_url)
+    engine = connect(migrated_sqlite_url)
     for number in range(3):
         with transaction(engine) as session:
             audit_log.record(session, "ada", "test.done", f"thing/{number}")

@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend import migrations
 from backend.api.dependencies import Parts
 from backend.database import transaction
 from backend.releasing import update_files
@@ -24,10 +23,9 @@ from tests.updates import desired
 
 
 @pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Parts]]:
+def office(tmp_path: Path, migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Parts]]:
     monkeypatch.setattr(update_files, "LIFETIME_SECONDS", 0.0)  # The server may be a second behind its repository.
-    settings = Settings(data_dir=tmp_path / "var")
-    migrations.upgrade(settings.resolved_database_url)
+    settings = Settings(data_dir=tmp_path / "var", database_url=migrated_sqlite_url)
     with running(settings) as (client, parts):
         yield str(client.base_url), parts
 

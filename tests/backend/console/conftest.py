@@ -1,6 +1,5 @@
 """The console in a real browser, and people of the city in front of it."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +22,9 @@ SCREENSHOTS = Path("build/screenshots/console")
 
 
 @pytest.fixture
-def migrated_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+def migrated_database_url(migrated_sqlite_url: str) -> str:
     """Pages are looked at on one kind of database; what they show is tested on both kinds below them."""
-    file = tmp_path / "database.sqlite3"
-    shutil.copyfile(migrated_sqlite, file)
-    return f"sqlite:///{file}"
+    return migrated_sqlite_url
 
 
 @pytest.fixture(scope="module")

@@ -26,11 +26,13 @@ PAYLOAD = "<img src=x onerror='window.hurt=1'>\"'{{7*7}}"
 
 
 @pytest.fixture
-def settings(migrated_url: str, tmp_path: Path) -> Settings:
+def settings(migrated_database_url: str, tmp_path: Path) -> Settings:
     """A city in which two people approve."""
     folder = release_folder(tmp_path / "bundled" / "1")
     SeenPhotos(train=(), validation=(), holdout=()).write(folder / "dataset.json")
-    return Settings(data_dir=tmp_path / "var", database_url=migrated_url, bundled_release=folder, approvals_needed=2)
+    return Settings(
+        data_dir=tmp_path / "var", database_url=migrated_database_url, bundled_release=folder, approvals_needed=2
+    )
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ LABELS = ("glass", "metal", "paper")
 
 
 @pytest.fixture
-def settings(migrated_url: str, tmp_path: Path) -> Settings:
+def settings(migrated_database_url: str, tmp_path: Path) -> Settings:
     """With a configured folder of folders, and recipes that start without downloaded weights."""
     root = tmp_path / "folders"
     for label in LABELS:
@@ -53,7 +53,7 @@ def settings(migrated_url: str, tmp_path: Path) -> Settings:
     (tmp_path / "elsewhere" / "secret.jpg").write_bytes(pictures.jpeg("trash"))
     (root / "way-out").symlink_to(tmp_path / "elsewhere")
     return Settings(
-        data_dir=tmp_path / "var", database_url=migrated_url, folders_dir=root, recipe="tiny", weights="random"
+        data_dir=tmp_path / "var", database_url=migrated_database_url, folders_dir=root, recipe="tiny", weights="random"
     )
 
 
