@@ -15,53 +15,38 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend import migrations
 from backend.server import SlowClientProtocol
 from backend.settings import Settings
 from tests import pictures
 from tests.backend.test_submissions import multipart, raw_request
 from tests.backend.world import register, running
 from tests.services import free_port
+from tests.waiting import PATIENCE_SECONDS, listens, wait_until
 
 MEGABYTES = 1024
-PATIENCE_SECONDS = 60
 BEGINNING = multipart(b"")[: -len(b"\r\n--b--\r\n")]
 """Of an upload, up to the first byte of the photo."""
 
 
 @pytest.fixture
-def process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def process(settings: Settings, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """`python -m backend.server`, as production starts it."""
     port = free_port()
-    settings = Settings(data_dir=tmp_path)
-    migrations.upgrade(settings.resolved_database_url)
     # Only tests install boto3 (for moto), and securesystemslib loads it wherever it is.
     (tmp_path / "as_installed").mkdir()
     (tmp_path / "as_installed" / "boto3.py").write_text('raise ImportError("not installed in production")')
     environment = {
         **os.environ,
-        "WASTELENS_DATA_DIR": str(tmp_path),
+        "WASTELENS_DATA_DIR": str(settings.data_dir),
         "WASTELENS_PORT": str(port),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(tmp_path / "as_installed"), os.environ.get("PYTHONPATH")))),
     }
     with subprocess.Popen([sys.executable, "-m", "backend.server"], env=environment) as started:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(url, started)
-        yield started, url
-        started.kill()
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    ends_at = time.monotonic() + 120
-    while time.monotonic() < ends_at:
-        assert process.poll() is None, "the server ended by itself"
         try:
-            httpx.get(f"{url}/healthz")
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the server did not answer within two minutes")
+            wait_until(lambda: listens(port), started)
+            yield started, f"http://127.0.0.1:{port}"
+        finally:
+            started.kill()
 
 
 def memory_kilobytes(pid: int, name: str = "VmRSS") -> int:
@@ -102,10 +87,7 @@ def test_what_is_half_uploaded_waits_on_disk_in_the_data_folder(
     with httpx.Client(base_url=url, timeout=60) as client:
         resident = register(client)
         with raw_request(client, resident, BEGINNING + bytes(3 * 1024 * 1024), 10 * 1024 * 1024):
-            ends_at = time.monotonic() + 60
-            while not has_opened(started.pid, tmp_path / "uploads") and time.monotonic() < ends_at:
-                time.sleep(0.05)
-            assert has_opened(started.pid, tmp_path / "uploads")
+            wait_until(lambda: has_opened(started.pid, tmp_path / "uploads"), started)
             assert list((tmp_path / "uploads").iterdir()) == [], "it has no name, so nothing of it can be left behind"
 
 
@@ -122,7 +104,7 @@ def test_sigterm_ends_it_although_somebody_holds_a_connection(process: tuple[sub
     with socket.create_connection((httpx.URL(url).host, httpx.URL(url).port or 0)) as idle:
         idle.sendall(b"GET /healthz HTTP/1.1\r\n")
         started.send_signal(signal.SIGTERM)
-        started.wait(28)
+        started.wait(PATIENCE_SECONDS)
     assert started.returncode in (0, -signal.SIGTERM)
 
 
@@ -213,11 +195,12 @@ def test_an_honest_phone_on_a_bad_network_gets_through(impatient: httpx.Client) 
 
 def test_a_client_that_does_not_take_its_answer_is_cut(impatient: httpx.Client) -> None:
     with socket.socket() as connection:
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE_SECONDS)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect((impatient.base_url.host, impatient.base_url.port or 80))
-        for _ in range(400):
-            connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+        with suppress(ConnectionError):  # On a busy machine it is cut before it has asked for all.
+            for _ in range(400):
+                connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
         assert is_cut(connection)
 
 
