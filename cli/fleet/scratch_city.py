@@ -147,10 +147,15 @@ def _put_off_own_look(session: Session) -> None:
 
 
 def _date_arrivals(session: Session, arrived_from: datetime, day_begins: datetime) -> None:
-    """Date what has come in since the last evening to the city's day that has just been lived."""
-    session.execute(
-        update(FieldBlock).where(col(FieldBlock.received_at) >= arrived_from).values(received_at=day_begins)
-    )
+    """Date what has come in since the last evening to the city's day that has just been lived.
+
+    Where a midnight of ours fell into it, it came in two blocks; they stay two.
+    """
+    arrived = col(FieldBlock.received_at)
+    blocks = session.exec(select(arrived).where(arrived >= arrived_from).distinct().order_by(arrived)).all()
+    for number, block in enumerate(blocks):
+        dated = day_begins + timedelta(seconds=number)
+        session.execute(update(FieldBlock).where(arrived == block).values(received_at=dated))
 
 
 def _date_rollout(session: Session, candidate: Candidate, moment: datetime) -> int:
