@@ -27,6 +27,7 @@ TEXTS: Mapping[str, str] = {
     "bad_password": _("A password has 12 to 200 characters."),
     "bad_name": _("This cannot be a name here."),
     "name_taken": _("Somebody has this name already."),
+    "no_areas": _("Name at least one area, or choose everywhere."),
     "bad_areas": _("Too many areas, or one with too long a name."),
     "last_administrator": _("The last administrator has to stay one. Add another one first."),
     "role_needed": _("Your role does not allow this. Ask your administrator."),

@@ -65,7 +65,7 @@ def add(
     areas: Sequence[str] | None = None,
     subject: str | None = None,
 ) -> Person:
-    """Raise `Conflict` if the name is taken, `DomainError` for a name or password that is not fit.
+    """Raise `Conflict` if the name is taken, `DomainError` for a name, password or list of areas that is not fit.
 
     Without a password nobody signs in with one until a link (`password_links`) has given one.
     """
@@ -202,9 +202,12 @@ def _check_not_last(row: Staff, administrators: list[int | None]) -> None:
 
 
 def _areas(given: Sequence[str] | None) -> list[str] | None:
+    """Everywhere is said by None alone: a list that was left empty is a mistake, and must not open everything."""
     if given is None:
         return None
     areas = sorted({each.strip() for each in given} - {""})
+    if not areas:
+        raise DomainError("Name at least one area, or choose everywhere.", code="no_areas")
     if len(areas) > MOST_AREAS or any(len(each) > 80 for each in areas):
         raise DomainError(f"At most {MOST_AREAS} areas with names of up to 80 characters.", code="bad_areas")
     return areas

@@ -112,6 +112,16 @@ def test_a_change_that_changes_nothing_leaves_sessions_and_history_alone(session
     assert session.exec(select(AuditEvent)).all() == []
 
 
+@pytest.mark.parametrize("areas", [[], [""], [" ", "\t"]])
+def test_a_list_of_areas_that_was_left_empty_opens_nothing(session: Session, areas: list[str]) -> None:
+    boss, ada = person(session, "boss", Role.ADMINISTRATOR), person(session, "ada", areas=["A"])
+    with pytest.raises(DomainError, match="at least one area"):
+        staff.change(session, ada.id, Role.REVIEWER, areas, by=boss)
+    with pytest.raises(DomainError, match="at least one area"):
+        staff.add(session, "bob", Role.REVIEWER, None, by="boss", areas=areas)
+    assert session.get_one(Staff, ada.id).areas == ["A"]
+
+
 def test_who_is_let_in_again_has_no_session_of_before(session: Session, settings: Settings) -> None:
     boss, ada = person(session, "boss", Role.ADMINISTRATOR), person(session)
     token = opened(session, settings, ada)

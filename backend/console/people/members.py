@@ -4,7 +4,8 @@ Guarantees: no administrator ever learns or chooses somebody's password; what is
 for it, and nowhere kept in readable form.
 """
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request, Response
 from sqlmodel import Session, col
@@ -32,6 +33,9 @@ ROLES = {
 }
 _HINTED_AREAS = 40
 _SHOWN_EVENTS = 20
+_Where = Annotated[Literal["everywhere", "areas"], Form()]
+"""Always to be said: nobody gets all areas by leaving a field empty."""
+_Areas = Annotated[Text, Form(max_length=20_000)]
 
 
 @router.get(PEOPLE)
@@ -46,11 +50,12 @@ def add(
     parts: PartsOfServer,
     name: Annotated[Text, Form(max_length=80)],
     role: Annotated[Role, Form()],
-    areas: Annotated[Text, Form(max_length=20_000)] = "",
+    where: _Where,
+    areas: _Areas = "",
 ) -> Response:
     try:
         with transaction_of(parts) as session:
-            person = staff.add(session, name, role, None, by=visitor.person.name, areas=_areas(areas))
+            person = staff.add(session, name, role, None, by=visitor.person.name, areas=_areas(where, areas))
             token = password_links.make(session, person.id, by=visitor.person)
     except DomainError as refused:
         return _list(visitor, parts, refused)
@@ -68,14 +73,13 @@ def change(
     visitor: Administrator,
     parts: PartsOfServer,
     role: Annotated[Role, Form()],
-    areas: Annotated[Text, Form(max_length=20_000)] = "",
+    where: _Where,
+    areas: _Areas = "",
 ) -> Response:
-    try:
-        with transaction_of(parts) as session:
-            staff.change(session, staff_id, role, _areas(areas), by=visitor.person)
-    except DomainError as refused:
-        return _person(staff_id, visitor, parts, refused)
-    return _done(staff_id, visitor.language.texts.gettext("Changed. Open sessions have ended."))
+    def act(session: Session) -> None:
+        staff.change(session, staff_id, role, _areas(where, areas), by=visitor.person)
+
+    return _act(staff_id, visitor, parts, act, visitor.language.texts.gettext("Changed. Open sessions have ended."))
 
 
 @router.post(f"{PEOPLE}/{{staff_id}}/password-link")
@@ -92,44 +96,52 @@ def make_link(request: Request, staff_id: RowNumber, visitor: Administrator, par
 @router.post(f"{PEOPLE}/{{staff_id}}/reset-factors")
 def reset_factors(staff_id: RowNumber, visitor: Administrator, parts: PartsOfServer) -> Response:
     """Somebody has lost the phone: second factor and passkeys go, and sessions end."""
-    with transaction_of(parts) as session:
+
+    def act(session: Session) -> None:
         staff_sessions.revoke_all(session, staff_id, by=visitor.person, reason="factors reset")
         second_factor.remove(session, staff_id, by=visitor.person.name)
         passkeys.remove_all(session, staff_id, by=visitor.person.name)
-    return _done(staff_id, visitor.language.texts.gettext("Second factor and passkeys are removed."))
+
+    said = visitor.language.texts.gettext("Second factor and passkeys are removed.")
+    return _act(staff_id, visitor, parts, act, said)
 
 
 @router.post(f"{PEOPLE}/{{staff_id}}/revoke-sessions")
 def revoke_sessions(staff_id: RowNumber, visitor: Administrator, parts: PartsOfServer) -> Response:
-    with transaction_of(parts) as session:
+    def act(session: Session) -> None:
         staff_sessions.revoke_all(session, staff_id, by=visitor.person)
-    return _done(staff_id, visitor.language.texts.gettext("All sessions have ended."))
+
+    return _act(staff_id, visitor, parts, act, visitor.language.texts.gettext("All sessions have ended."))
 
 
 @router.post(f"{PEOPLE}/{{staff_id}}/disable")
 def disable(staff_id: RowNumber, visitor: Administrator, parts: PartsOfServer) -> Response:
-    try:
-        with transaction_of(parts) as session:
-            staff.disable(session, staff_id, by=visitor.person)
-    except DomainError as refused:
-        return _person(staff_id, visitor, parts, refused)
-    return _done(staff_id, visitor.language.texts.gettext("This person may sign in no more."))
+    def act(session: Session) -> None:
+        staff.disable(session, staff_id, by=visitor.person)
+
+    return _act(staff_id, visitor, parts, act, visitor.language.texts.gettext("This person may sign in no more."))
 
 
 @router.post(f"{PEOPLE}/{{staff_id}}/enable")
 def enable(staff_id: RowNumber, visitor: Administrator, parts: PartsOfServer) -> Response:
-    with transaction_of(parts) as session:
+    def act(session: Session) -> None:
         staff.enable(session, staff_id, by=visitor.person)
-    return _done(staff_id, visitor.language.texts.gettext("This person may sign in again."))
+
+    return _act(staff_id, visitor, parts, act, visitor.language.texts.gettext("This person may sign in again."))
 
 
-def _done(staff_id: int, said: str) -> Response:
+def _act(staff_id: int, visitor: Visitor, parts: Parts, act: Callable[[Session], None], said: str) -> Response:
+    try:
+        with transaction_of(parts) as session:
+            act(session)
+    except DomainError as refused:
+        return _person(staff_id, visitor, parts, refused)
     return pages.redirect(f"{PEOPLE}/{staff_id}", said=said)
 
 
-def _areas(text: str) -> list[str] | None:
-    """One in each line; nothing at all means everywhere."""
-    return text.splitlines() if text.strip() else None
+def _areas(where: str, text: str) -> list[str] | None:
+    """One in each line."""
+    return text.splitlines() if where == "areas" else None
 
 
 def _list(visitor: Visitor, parts: Parts, refused: DomainError | None = None) -> Response:

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from backend.console import safety
 from backend.database import transaction
 from backend.records import audit_log
 from backend.tables import AuditEvent, Role, Staff, StaffSession
@@ -97,6 +98,41 @@ def test_an_administrator_changes_shuts_out_and_lets_in_again(
     expect(page.get_by_text("Second factor and passkeys are removed.")).to_be_visible()
     page.get_by_role("button", name="New password by link").click()
     expect(page.locator("h1")).to_have_text("Link for ada")
+
+
+def test_all_areas_are_given_by_name_and_never_by_an_empty_field(
+    sign_in: Callable[..., Visit], client: httpx.Client, engine: Engine
+) -> None:
+    boss = sign_in("boss", Role.ADMINISTRATOR)
+    page = boss.open("/console/people")
+    page.fill("#name", "Linh")
+    page.fill("#areas", " \n ")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("alert")).to_have_text("Name at least one area, or choose everywhere.")
+    with transaction(engine) as session:
+        ada = staff_world.person(session, "ada", areas=["Northside"])
+    boss.open(f"/console/people/{ada.id}")
+    expect(page.get_by_label("only in these areas")).to_be_checked()
+    page.fill("#areas", "")
+    page.get_by_role("button", name="Change").click()
+    expect(page.get_by_role("alert")).to_have_text("Name at least one area, or choose everywhere.")
+    assert staff_row(engine, "ada").areas == ["Northside"]
+    page.get_by_label("everywhere").check()
+    page.get_by_role("button", name="Change").click()
+    expect(page.get_by_text("Changed.")).to_be_visible()
+    assert staff_row(engine, "ada").areas is None
+    expect(page.get_by_label("everywhere")).to_be_checked()
+
+
+def test_a_program_that_says_nothing_of_areas_is_refused(client: httpx.Client, engine: Engine) -> None:
+    with transaction(engine) as session:
+        staff_world.person(session, "boss", Role.ADMINISTRATOR)
+        ada = staff_world.person(session, "ada", areas=["Northside"])
+    client.post("/console/sign-in", data={"name": "boss", "password": staff_world.PASSWORD})
+    secret = {"csrf": safety.secret_of(client.cookies["wastelens"])}
+    for path, form in (("", {"name": "Linh", "role": "reviewer"}), (f"/{ada.id}/change", {"role": "reviewer"})):
+        assert client.post(f"/console/people{path}", data=secret | form).status_code == 422
+    assert staff_row(engine, "ada").areas == ["Northside"]
 
 
 def test_the_last_administrator_is_told_why_not(sign_in: Callable[..., Visit], engine: Engine) -> None:
