@@ -4,10 +4,12 @@ Guarantees: whoever has looked at a photo's details may note something; covering
 permission to change data. No page tells which device a photo came from.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Response
+from sqlmodel import Session
 
 from backend import device_blocks, known_labels
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
@@ -37,12 +39,11 @@ def one(photo_id: UUID, visitor: DataReader, parts: PartsOfServer) -> Response:
 
 @router.post(f"{_ONE}/notes")
 def note(photo_id: UUID, visitor: DataReader, parts: PartsOfServer, text: Annotated[Note, Form()]) -> Response:
-    try:
-        with transaction_of(parts) as session:
-            moderation.add_note(session, visitor.person, PhotoId(str(photo_id)), text)
-    except DomainError as refused:
-        return _page(photo_id, visitor, parts, refused)
-    return _done(photo_id, visitor.language.texts.gettext("The note is kept."))
+    def act(session: Session, wanted: PhotoId) -> str:
+        moderation.add_note(session, visitor.person, wanted, text)
+        return visitor.language.texts.gettext("The note is kept.")
+
+    return _act(photo_id, visitor, parts, act)
 
 
 @router.post(f"{_ONE}/redact")
@@ -65,22 +66,20 @@ def redact(
 
 @router.post(f"{_ONE}/hide")
 def hide(photo_id: UUID, visitor: DataKeeper, parts: PartsOfServer, reason: Annotated[Reason, Form()]) -> Response:
-    try:
-        with transaction_of(parts) as session:
-            moderation.hide(session, visitor.person, PhotoId(str(photo_id)), reason)
-    except DomainError as refused:
-        return _page(photo_id, visitor, parts, refused)
-    return _done(photo_id, visitor.language.texts.gettext("The photo is hidden."))
+    def act(session: Session, wanted: PhotoId) -> str:
+        moderation.hide(session, visitor.person, wanted, reason)
+        return visitor.language.texts.gettext("The photo is hidden.")
+
+    return _act(photo_id, visitor, parts, act)
 
 
 @router.post(f"{_ONE}/show")
 def show(photo_id: UUID, visitor: DataKeeper, parts: PartsOfServer) -> Response:
-    try:
-        with transaction_of(parts) as session:
-            moderation.show(session, visitor.person, PhotoId(str(photo_id)))
-    except DomainError as refused:
-        return _page(photo_id, visitor, parts, refused)
-    return _done(photo_id, visitor.language.texts.gettext("The photo is shown again."))
+    def act(session: Session, wanted: PhotoId) -> str:
+        moderation.show(session, visitor.person, wanted)
+        return visitor.language.texts.gettext("The photo is shown again.")
+
+    return _act(photo_id, visitor, parts, act)
 
 
 @router.post(f"{_ONE}/block-device")
@@ -91,18 +90,17 @@ def block_device(
     reason: Annotated[Reason, Form()],
     hide_earlier: Annotated[bool, Form()] = False,
 ) -> Response:
-    try:
-        with transaction_of(parts) as session:
-            hidden = moderation.block_device(
-                session, visitor.person, PhotoId(str(photo_id)), reason, hide_earlier=hide_earlier
-            )
-    except DomainError as refused:
-        return _page(photo_id, visitor, parts, refused)
-    texts = visitor.language.texts
-    said = texts.ngettext(
-        "The device is blocked, %(num)s photo is hidden.", "The device is blocked, %(num)s photos are hidden.", hidden
-    )
-    return _done(photo_id, said % {"num": hidden})
+    def act(session: Session, wanted: PhotoId) -> str:
+        hidden = moderation.block_device(session, visitor.person, wanted, reason, hide_earlier=hide_earlier)
+        texts = visitor.language.texts
+        said = texts.ngettext(
+            "The device is blocked, %(num)s photo is hidden.",
+            "The device is blocked, %(num)s photos are hidden.",
+            hidden,
+        )
+        return said % {"num": hidden}
+
+    return _act(photo_id, visitor, parts, act)
 
 
 @router.get(_BLOCKS)
@@ -117,6 +115,16 @@ def lift(block_id: RowNumber, visitor: DataKeeper, parts: PartsOfServer) -> Resp
     with transaction_of(parts) as session:
         moderation.lift_block(session, visitor.person, block_id)
     return pages.redirect(_BLOCKS, said=visitor.language.texts.gettext("The block is lifted."))
+
+
+def _act(photo_id: UUID, visitor: Visitor, parts: Parts, act: Callable[[Session, PhotoId], str]) -> Response:
+    """`act` returns what is said afterwards."""
+    try:
+        with transaction_of(parts) as session:
+            said = act(session, PhotoId(str(photo_id)))
+    except DomainError as refused:
+        return _page(photo_id, visitor, parts, refused)
+    return _done(photo_id, said)
 
 
 def _done(photo_id: UUID, said: str) -> Response:
