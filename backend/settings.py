@@ -75,6 +75,11 @@ class Settings(BaseSettings):
         default=_REPOSITORY_ROOT / "web" / "dist", description="the residents' app, as `make web` builds it"
     )
     web_channel: Literal["stable", "beta"] = Field(default="stable", description="that the residents' app follows")
+    web_updates_url: str = Field(
+        default="",
+        pattern=r"^$|^https?://[^\s/;,]+(/[^\s;,]*)?$",
+        description="where the residents' app fetches updates, such as https://updates.example.org; empty: here",
+    )
     city: str = Field(
         default="example", pattern="^$|^[a-z][a-z0-9_]{0,39}$", description="whose guide the residents' app follows"
     )

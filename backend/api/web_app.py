@@ -23,6 +23,7 @@ router = APIRouter()
 
 _FOR_EVER, _EACH_TIME = "public, max-age=31536000, immutable", "no-cache"
 _CHUNK_BYTES = 256 * 1024
+_UPDATES = "/updates"
 _FIRST_ROOT = "metadata/1.root.json"
 _ALWAYS_WHOLE = ConfigDict(json_schema_serialization_defaults_required=True)
 _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Wastelens</title>
@@ -51,7 +52,8 @@ class Installation(BaseModel):
     city: str | None
     """Whose guide is followed (`guides/<city>.json`); null: none."""
     channel: str
-    updates_url: str = "/updates"
+    updates_url: str
+    """The folder of the update repository: an address, or a path of this server."""
     root: str = f"{APP}/trusted/root.json"
     """The first root of the update repository (TUF), which all trust begins with."""
     bundled: BundledRelease
@@ -70,6 +72,7 @@ def tell_installation(request: Request, settings: CurrentSettings, session: Tran
         name=installation.name(session, settings),
         city=settings.city or None,
         channel=settings.web_channel,
+        updates_url=settings.web_updates_url or _UPDATES,
         bundled=BundledRelease.model_validate(installation.bundled_release(settings), from_attributes=True),
     )
     return _document(request, told.model_dump_json().encode())

@@ -1,22 +1,25 @@
 """What every answer below `/app` says to browsers.
 
 Guarantees: the app runs isolated from other origins, which gives its model shared memory and threads; it loads nothing
-from anywhere else and is framed by nobody. Errors say the same as files.
+from anywhere else but the signed updates, where the city serves those elsewhere, and is framed by nobody. Errors say
+the same as files.
 """
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 APP = "/app"
+_CONNECT = "connect-src 'self' blob:"
 _POLICY = (
     "default-src 'none'",
     "script-src 'self' 'wasm-unsafe-eval'",
     "style-src 'self'",
     "img-src 'self' blob: data:",
     "media-src 'self' blob:",
-    "connect-src 'self' blob:",
+    _CONNECT,
     "worker-src 'self' blob:",
     "manifest-src 'self'",
     "font-src 'self'",
@@ -35,11 +38,21 @@ HEADERS: Final = {
 }
 
 
+def headers(updates_url: str) -> dict[str, str]:
+    """Return `HEADERS` for an app that fetches updates from this address, too; empty: from this server alone."""
+    if not updates_url:
+        return HEADERS
+    address = urlsplit(updates_url)
+    policy = HEADERS["Content-Security-Policy"].replace(_CONNECT, f"{_CONNECT} {address.scheme}://{address.netloc}")
+    return HEADERS | {"Content-Security-Policy": policy}
+
+
 class WebAppHeaders:
     """ASGI middleware. An answer that says nothing of caches is asked for anew each time."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, updates_url: str) -> None:
         self._app = app
+        self._headers = headers(updates_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not (scope["path"] == APP or scope["path"].startswith(f"{APP}/")):
@@ -48,9 +61,9 @@ class WebAppHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
-                headers.setdefault("Cache-Control", "no-cache")
+                answered = MutableHeaders(scope=message)
+                answered.update(self._headers)
+                answered.setdefault("Cache-Control", "no-cache")
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import obstore
 import pytest
+from pydantic import ValidationError
 
 from backend import migrations
 from backend.api.web_app_headers import HEADERS
@@ -162,6 +163,24 @@ def test_every_answer_isolates_the_app(web: httpx.Client, path: str) -> None:
     answer = web.get(path)
     assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
     assert "'unsafe-inline'" not in answer.headers["content-security-policy"]
+
+
+def test_the_app_may_fetch_updates_from_where_the_city_serves_them_and_from_nowhere_else(settings: Settings) -> None:
+    with serving(settings, web_updates_url="https://cdn.example.org:8443/waste/updates") as (client, _):
+        assert (
+            client.get("/app/installation.json").json()["updates_url"] == "https://cdn.example.org:8443/waste/updates"
+        )
+        policy = client.get("/app/").headers["content-security-policy"].split("; ")
+    changed = [each for each in policy if each not in HEADERS["Content-Security-Policy"].split("; ")]
+    assert changed == ["connect-src 'self' blob: https://cdn.example.org:8443"]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["/updates", "ftp://cdn.example.org", "https://cdn.example.org; script-src *", "https://"]
+)
+def test_an_address_of_updates_that_is_none_stops_the_start(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="web_updates_url"):
+        Settings(web_updates_url=wrong)
 
 
 def test_nothing_else_is_isolated(web: httpx.Client) -> None:

@@ -6,6 +6,7 @@ import { ServerRefused, ServerUnreachable } from "../server/outcomes.ts";
 import { registration } from "../server/registration.ts";
 import { settings } from "../storage/settings.ts";
 import type { Answer } from "../storage/tables.ts";
+import type { DownloadConditions } from "../updates/channel_pointer.ts";
 import { indexedMetadata } from "../updates/metadata_store.ts";
 import { UpdateRefused } from "../updates/refusals.ts";
 import type { UpdateSource } from "../updates/update_source.ts";
@@ -102,18 +103,17 @@ export class DevicePhone implements Calls {
   private async follow(phone: Opened, surroundings: Surroundings): Promise<Followed> {
     const { parts, source } = phone;
     const { updatesOnUnmeteredOnly } = await settings();
-    const followed = await follow(
-      {
-        ...parts,
-        source,
-        runtimeVersion,
-        channel: parts.installation.channel,
-        city: parts.installation.city,
-        cohortId: await cohortId(),
-        allows: (conditions) => allows(conditions, surroundings, updatesOnUnmeteredOnly),
-        onProgress: this.tellProgress,
-      },
-      phone.model,
+    const following = {
+      ...parts,
+      runtimeVersion,
+      channel: parts.installation.channel,
+      city: parts.installation.city,
+      cohortId: await cohortId(),
+      allows: (conditions: DownloadConditions) => allows(conditions, surroundings, updatesOnUnmeteredOnly),
+      onProgress: this.tellProgress,
+    };
+    const followed = await followedFrom(source.updatesUrl, (updatesUrl) =>
+      follow({ ...following, source: { ...source, updatesUrl } }, phone.model),
     );
     this.use(phone, followed.model);
     if (allows(NO_CONDITIONS, surroundings, updatesOnUnmeteredOnly)) await this.renewBundled(phone);
@@ -181,6 +181,21 @@ function onceDone<Result>(work: () => Promise<Result>): () => Promise<Result> {
     });
     return begun;
   };
+}
+
+/**
+ * Follows what lies at `updatesUrl`, else what the server of the app has, which is the same: where the address that the
+ * city names does not answer, has moved, or is not yet one that the policy of this version of the app allows.
+ */
+async function followedFrom(updatesUrl: string, from: (address: string) => Promise<Followed>): Promise<Followed> {
+  const own = new URL("/updates", location.origin).href;
+  try {
+    return await from(updatesUrl);
+  } catch (error) {
+    const isReached = !(error instanceof UpdateRefused) || error.reason !== "unreachable";
+    if (isReached || updatesUrl === own) throw error;
+    return from(own);
+  }
 }
 
 async function sourceOf({ installation, downloads }: PhoneParts, bundledAt: Date): Promise<UpdateSource> {
