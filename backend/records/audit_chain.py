@@ -26,15 +26,18 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Verification:
-    """What a walk along the whole chain found."""
+    """What a walk along the chain found."""
 
     events: int
+    """Number of the last link that holds."""
     last: Sha256
     """Of the last link that holds. Keep it elsewhere: it stands for everything before it."""
     broken_at: int | None = None
     """Number of the first link that does not hold."""
     why: str = ""
     """A word for it: missing, changed, unchained, other_history."""
+    is_end: bool = True
+    """Whether there is nothing behind it that has not been walked along."""
 
     @property
     def intact(self) -> bool:
@@ -76,21 +79,37 @@ def end(session: Session) -> tuple[int, Sha256]:
     return (0, BEGINNING) if found is None else (found[0], Sha256(found[1]))
 
 
-def verify(transaction: Transaction, kept: tuple[int, str] | None = None) -> Verification:
-    """Walk along the whole chain. `kept` is a link (number and SHA-256) that somebody has written down before.
+def verify(
+    transaction: Transaction, kept: tuple[int, str] | None = None, *, after: int = 0, most: int | None = None
+) -> Verification:
+    """Walk along the chain. `kept` is a link (number and SHA-256) that somebody has written down before.
 
-    Each stretch is read in a transaction of its own, so that nobody who writes waits for the end of the walk.
+    `after` a link whose past was proven by an earlier walk, and along at most about `most` links: an answer that
+    somebody waits for. Each page is read in a transaction of its own, so that nobody who writes waits for the end.
     """
-    found = Verification(0, BEGINNING)
-    while True:
+    found = _start(transaction, after)
+    while found.intact:
         with transaction() as session:
             page = _page(session, found.events)
             if not page:
                 return _ended(session, found, kept)
+            if most is not None and found.events - after >= most:
+                return replace(found, is_end=False)
             for link, event in page:
                 found = _step(found, link, event, kept)
                 if not found.intact:
-                    return found
+                    break
+    return found
+
+
+def _start(transaction: Transaction, after: int) -> Verification:
+    if after == 0:
+        return Verification(0, BEGINNING)
+    with transaction() as session:
+        link = session.get(AuditLink, after)
+    if link is None:
+        return Verification(0, BEGINNING, after, "missing")
+    return Verification(after, Sha256(link.sha256))
 
 
 def _step(

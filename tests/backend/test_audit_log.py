@@ -68,6 +68,23 @@ def test_what_is_rolled_back_leaves_neither_event_nor_link(engine: Engine) -> No
     assert verdict(engine).events == 2
 
 
+def test_a_long_chain_is_walked_along_in_stretches(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_chain, "_AT_ONCE", 2)
+    write(engine, 7)
+
+    def stretch(after: int) -> audit_chain.Verification:
+        return audit_chain.verify(lambda: transaction(engine), after=after, most=4)
+
+    first = stretch(0)
+    assert (first.intact, first.events, first.is_end) == (True, 4, False)
+    assert stretch(first.events) == verdict(engine)
+    assert (stretch(7).intact, stretch(7).is_end) == (True, True)
+    assert (stretch(8).broken_at, stretch(8).why) == (8, "missing")
+    meddle(engine, "UPDATE audit_events SET actor = 'bob' WHERE id = 6")
+    assert stretch(0).intact
+    assert (stretch(4).broken_at, stretch(4).why) == (6, "changed")
+
+
 def test_a_rolled_back_part_of_a_transaction_is_not_chained(engine: Engine) -> None:
     with transaction(engine) as session:
         audit_log.record(session, "ada", "test.done", "thing/1")

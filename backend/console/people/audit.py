@@ -24,6 +24,8 @@ from backend.tables import AuditEvent
 router = APIRouter(include_in_schema=False)
 AUDIT = "/console/audit"
 _PAGE = 50
+_PROVEN_AT_ONCE = 20_000
+"""Links that are walked along while somebody waits: some seconds."""
 _COLUMNS = ("id", "at", "actor", "action", "subject", "detail")
 _Words = Annotated[Text, Query(max_length=200)]
 _AskedDay = Annotated[Day, Query()]
@@ -73,10 +75,10 @@ def events(visitor: Auditor, parts: PartsOfServer, asked: AskedFor, before: RowN
 
 
 @router.get(f"{AUDIT}/chain")
-def chain(visitor: Auditor, parts: PartsOfServer) -> Response:
-    """Walk along the whole chain now."""
-    found = audit_chain.verify(lambda: transaction_of(parts))
-    return pages.render("people/audit_chain.html", visitor, parts.settings, found=found)
+def chain(visitor: Auditor, parts: PartsOfServer, after: Annotated[RowNumber | None, Query()] = None) -> Response:
+    """Walk along the chain now, from a link that was proven onwards: the rest waits for the next look."""
+    found = audit_chain.verify(lambda: transaction_of(parts), after=after or 0, most=_PROVEN_AT_ONCE)
+    return pages.render("people/audit_chain.html", visitor, parts.settings, found=found, after=after or 0)
 
 
 @router.post(f"{AUDIT}/export")

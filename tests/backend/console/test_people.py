@@ -13,8 +13,9 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from backend.console import safety
+from backend.console.people import audit
 from backend.database import transaction
-from backend.records import audit_log
+from backend.records import audit_chain, audit_log
 from backend.tables import AuditEvent, Role, Staff, StaffSession
 from tests.backend import staff_world
 from tests.backend.console.conftest import Visit
@@ -158,7 +159,9 @@ def test_whatever_is_typed_stays_text(sign_in: Callable[..., Visit], engine: Eng
         assert XSS in page.inner_text("main") or XSS in page.input_value("#actor")
 
 
-def test_the_history_is_searched_and_its_chain_proven(sign_in: Callable[..., Visit], engine: Engine) -> None:
+def test_the_history_is_searched_and_its_chain_proven(
+    sign_in: Callable[..., Visit], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with transaction(engine) as session:
         for number in range(60):
             audit_log.record(session, "ada", "review.agree", f"photo/{number}", label="glass", gold=None)
@@ -181,6 +184,15 @@ def test_the_history_is_searched_and_its_chain_proven(sign_in: Callable[..., Vis
     page.get_by_role("link", name="Prove that it is whole").click()
     expect(page.get_by_text("63 events, each chained")).to_be_visible()
     auditor.look("history-whole")
+    monkeypatch.setattr(audit_chain, "_AT_ONCE", 20)
+    monkeypatch.setattr(audit, "_PROVEN_AT_ONCE", 40)
+    page.reload()
+    expect(page.get_by_text("40 events, each chained")).to_be_visible()
+    page.get_by_role("link", name="Go on from here").click()
+    expect(page.get_by_text("23 events, each chained")).to_be_visible()
+    expect(page.get_by_text("Up to number 40, whatever an earlier look has proven still counts.")).to_be_visible()
+    auditor.look("history-whole-from-40")
+    auditor.open("/console/audit/chain")
     meddle(engine, "UPDATE audit_events SET actor = 'bob' WHERE id = 7")
     page.reload()
     expect(page.get_by_text("Event number 7 was changed.")).to_be_visible()
