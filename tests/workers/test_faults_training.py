@@ -14,10 +14,10 @@ from tests.workers.world import add_gold, ask_for_freeze, ask_for_training, end_
 from workers.workplace import Workplace
 
 
-def ask(place: Workplace, count: int) -> str:
+def ask(place: Workplace, count: int, behaviour: str) -> str:
     """What a person asks for: freeze what there is, and train on it."""
     add_gold(place)
-    return ask_for_training(place, ask_for_freeze(place), epochs=count)
+    return ask_for_training(place, ask_for_freeze(place), behaviour, epochs=count)
 
 
 def has_trained(place: Workplace, run_id: str, count: int) -> Callable[[], bool]:
@@ -50,7 +50,7 @@ def assert_done_once(place: Workplace, run_id: str, count: int) -> None:
 
 def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint(installation: Settings, installed: Workplace) -> None:
     with worker(installation, trainer=STAND_IN_TRAINER) as doomed, beat(installation) as schedule:
-        run_id = ask(installed, count=30)
+        run_id = ask(installed, 5, "hang once at 3")
         wait_until(has_trained(installed, run_id, 3), doomed, schedule)
         doomed.kill()
         trainers = {process for process, _ in epochs(installed, run_id)}
@@ -58,7 +58,7 @@ def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint(installation: 
         end_leases(installed)
         with worker(installation, "second", trainer=STAND_IN_TRAINER) as second:
             wait_until(has_ended(installed, run_id), second, schedule)
-    assert_done_once(installed, run_id, 30)
+    assert_done_once(installed, run_id, 5)
     assert len({process for process, _ in epochs(installed, run_id)}) == 2
 
 
@@ -67,20 +67,20 @@ def test_a_run_whose_trainer_is_killed_goes_on_from_its_checkpoint(
     installation: Settings, installed: Workplace
 ) -> None:
     with worker(installation, trainer=STAND_IN_TRAINER) as only, beat(installation) as schedule:
-        run_id = ask(installed, count=8)
+        run_id = ask(installed, 5, "hang once at 3")
         wait_until(has_trained(installed, run_id, 3), only, schedule)
         os.kill(epochs(installed, run_id)[0][0], 9)
         wait_until(has_ended(installed, run_id), only, schedule)
-    assert_done_once(installed, run_id, 8)
+    assert_done_once(installed, run_id, 5)
     assert len({process for process, _ in epochs(installed, run_id)}) == 2
 
 
 @pytest.mark.parametrize("installation", ["production"], indirect=True)
 def test_a_run_is_handed_over_when_its_worker_is_told_to_end(installation: Settings, installed: Workplace) -> None:
     with worker(installation, trainer=STAND_IN_TRAINER) as first, beat(installation) as schedule:
-        run_id = ask(installed, count=12)
+        run_id = ask(installed, 4, "hang once at 2")
         wait_until(has_trained(installed, run_id, 2), first, schedule)
         assert first.stop() == 0
         with worker(installation, "second", trainer=STAND_IN_TRAINER) as second:
             wait_until(has_ended(installed, run_id), second, schedule)
-    assert_done_once(installed, run_id, 12)
+    assert_done_once(installed, run_id, 4)
