@@ -4,6 +4,7 @@ Guarantees: a folder that is handed out is whole, and each photo in it has the d
 disk is not fetched again.
 """
 
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -81,9 +82,7 @@ def _fetch_photo(storage: ObjectStore, photo_id: PhotoId, digest: Sha256, folder
     content = photo_store.read(storage, photo_id)
     if sha256(content) != digest:
         raise CannotBeDone(f"The stored file of photo {photo_id} is not the one that was frozen.")
-    partial = file.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(file)
+    _put_whole(file, content)
 
 
 def fetch_release(place: Workplace, version: int) -> Path:
@@ -97,11 +96,18 @@ def fetch_release(place: Workplace, version: int) -> Path:
         raise CannotBeDone(f"The files of release {version} are not in storage.")
     folder.mkdir(parents=True, exist_ok=True)
     for name in manifest_last(names):
-        content = bytes(obstore.get(place.storage, prefix + name).bytes())
-        partial = folder / f"{name}.partial"
-        partial.write_bytes(content)
-        partial.replace(folder / name)
+        _put_whole(folder / name, bytes(obstore.get(place.storage, prefix + name).bytes()))
     return folder
+
+
+def _put_whole(file: Path, content: bytes) -> None:
+    """Also where two workers of one host fetch the same file at once."""
+    partial = file.with_name(f"{file.name}.{uuid.uuid4().hex}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def store_log(storage: ObjectStore, run_id: str, run: Path) -> None:

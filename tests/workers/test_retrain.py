@@ -46,6 +46,7 @@ from tests.workers.world import (
 )
 from training.feature_cache.feature_store import FeatureStore, Source
 from training.fitting.checkpoints import STATE_FILE, FitState
+from workers import artefacts
 from workers.claim import Outcome, work
 from workers.freeze_snapshot import FREEZE_SNAPSHOT
 from workers.retrain import RETRAIN
@@ -182,7 +183,7 @@ def test_progress_is_on_the_row_while_it_runs(place: Workplace, snapshot_id: int
 
 
 def test_a_cancelled_run_ends_its_trainer(place: Workplace, snapshot_id: int) -> None:
-    run_id = ask_for_training(place, snapshot_id, epochs=200)
+    run_id = ask_for_training(place, snapshot_id, "hang once at 1")
 
     def cancel() -> None:
         wait_until(lambda: len(epochs(place, run_id)) > 0)
@@ -207,7 +208,7 @@ def assert_nothing_trains(place: Workplace, run_id: str) -> None:
 def test_a_worker_that_is_told_to_end_gives_the_run_back_and_it_goes_on_later(
     place: Workplace, snapshot_id: int
 ) -> None:
-    run_id = ask_for_training(place, snapshot_id, epochs=5)
+    run_id = ask_for_training(place, snapshot_id, "hang once at 2", epochs=5)
 
     def tell() -> None:
         wait_until(lambda: len(epochs(place, run_id)) >= 2)
@@ -225,7 +226,7 @@ def test_a_worker_that_is_told_to_end_gives_the_run_back_and_it_goes_on_later(
 
 
 def test_a_worker_that_lost_the_lease_ends_its_trainer(place: Workplace, snapshot_id: int) -> None:
-    run_id = ask_for_training(place, snapshot_id, epochs=200)
+    run_id = ask_for_training(place, snapshot_id, "hang once at 1")
 
     def steal() -> None:
         wait_until(lambda: len(epochs(place, run_id)) > 0)
@@ -258,6 +259,23 @@ def test_the_champion_goes_with_it_and_is_written_down(place: Workplace, snapsho
     assert run.champion_version == 40
     reasons = (run_directory(place, run_id) / "result.json").read_text()
     assert str(place.settings.work_dir / "releases" / "40") in reasons
+
+
+def test_a_release_that_another_worker_of_the_host_fetches_meanwhile_is_whole(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_release(place, version=40)
+    put = Path.replace
+
+    def meanwhile(partial: Path, file: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", put)
+        artefacts.fetch_release(place, 40)
+        return put(partial, file)
+
+    monkeypatch.setattr(Path, "replace", meanwhile)
+    folder = artefacts.fetch_release(place, 40)
+    assert Classifier.load(folder).manifest.version == 40
+    assert not list(folder.glob("*.partial"))
 
 
 @pytest.mark.parametrize(
