@@ -149,7 +149,7 @@ class SharedLooks:
     def look_alone(self, way: httpx.BaseTransport, looker: Looker) -> Looked:
         """Look without sharing anything: for phones that somebody plays tricks on."""
         self._count(really=True)
-        with self._folder() as directory, httpx.Client(transport=_Kept(way), trust_env=False) as http:
+        with self._folder() as directory, _client(way) as http:
             looker.memory.write(directory)
             source = UpdateSource(self._url, self._trusted_root, directory, http, clock=lambda: looker.clock)
             try:
@@ -233,6 +233,11 @@ class _Played(httpx.BaseTransport):
 @functools.lru_cache
 def _pointer(content: bytes) -> ChannelPointer:
     return ChannelPointer.model_validate_json(content)
+
+
+def _client(way: httpx.BaseTransport) -> httpx.Client:
+    """As patient as `_ask`, so that who looks alone finds what others do."""
+    return httpx.Client(transport=_Kept(way), trust_env=False, timeout=_TIMEOUT)
 
 
 class _Kept(httpx.BaseTransport):

@@ -59,7 +59,7 @@ def run(tmp_path: Path, web: StaticServer, keys: KeyRing, client: list[str]) -> 
 
     def run(*arguments: str) -> int:
         url = ["--metadata-url", f"{web.url}/updates/metadata"]
-        return subprocess.run([*client, *metadata, *url, *arguments], timeout=60, check=False).returncode
+        return subprocess.run([*client, *metadata, *url, *arguments], timeout=120, check=False).returncode
 
     subprocess.run([*client, *metadata, "init", tmp_path / "root.json"], check=True)
     assert [path.name for path in (tmp_path / "metadata").glob("*.json")] == ["root.json"]

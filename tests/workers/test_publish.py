@@ -20,7 +20,7 @@ from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, Re
 from mobile_models.updates.keys import signing_keys
 from mobile_models.updates.publishing import repository
 from mobile_models.updates.publishing.repository import StagedSignature
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 from tests.workers.world import add_release
 from workers.claim import Outcome, work
 from workers.publish import PUBLISH
@@ -227,20 +227,20 @@ def test_a_decision_and_the_publishers_settling_never_wait_for_each_other(
     def pause_after(*given: Any, **options: Any) -> repository.Outcome:
         outcome = reconcile(*given, **options)
         reconciled.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE_SECONDS)
         return outcome
 
     monkeypatch.setattr(repository, "reconcile", pause_after)
     outcomes: list[Outcome] = []
     publishing = threading.Thread(target=lambda: outcomes.append(publish(place)))
     publishing.start()
-    assert reconciled.wait(30)
+    assert reconciled.wait(PATIENCE_SECONDS)
     with place.transaction() as session:
         channels.lock(session)
         go_on.set()
         wait_until(lambda: somebody_waits(place))
         rollouts.halt(session, "ada", rollouts.meant(session, 2), "glass goes wrong")
-    publishing.join(30)
+    publishing.join()
     assert outcomes == [Outcome.DONE]
     with place.transaction() as session:
         assert rollouts.meant(session, 2).state == RolloutState.HALTED

@@ -123,7 +123,7 @@ def test_two_duties_at_once_widen_once(place: Workplace) -> None:
     for each in duties:
         each.start()
     for each in duties:
-        each.join(30)
+        each.join()
     assert find_rollout(place, NEW).rollout_percent == 50
     assert actions(place) == ["rollout.widened"]
 

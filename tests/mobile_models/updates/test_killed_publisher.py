@@ -59,7 +59,7 @@ class Publishers:
         return int(self._parent.stdout.readline())
 
     def close(self) -> None:
-        self._parent.communicate(timeout=60)
+        self._parent.communicate()
 
 
 @pytest.fixture(scope="module")

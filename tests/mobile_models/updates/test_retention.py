@@ -20,7 +20,7 @@ from tests import updates
 from tests.updates import StaticServer, desired, serving
 
 NOW = datetime.now(UTC)
-LATER = NOW + retention.GRACE + timedelta(hours=1)
+LATER = NOW + retention.GRACE + timedelta(days=1)
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,8 @@ def test_frozen_metadata_is_believed_until_it_expires_and_no_longer(city: SmallC
     assert live(city, phone, 0).refused is None
     city.publish(desired(1, 2, current=2))
     frozen = mirrors.Freezes.freezes_on
-    assert [live(city, phone, frozen + late).refused for late in (0, 1, 2, 3, 4)] == [
+    # After three days it is a matter of the second in which it was signed.
+    assert [live(city, phone, frozen + late).refused for late in (0, 1, 2, 4, 5)] == [
         None,
         None,
         None,
