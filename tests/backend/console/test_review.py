@@ -220,6 +220,21 @@ def test_what_cannot_be_seen_is_not_decided(
     wait_for_reviews(engine, 1)
 
 
+def test_photos_come_again_once_a_server_that_could_not_answer_does(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    photos(2)
+    visitor = sign_in()
+    visitor.page.route("**/review/batch", lambda route: route.fulfill(status=503))
+    page = begin(visitor)
+    clear(page, 1)
+    wait_for_reviews(engine, 1)
+    expect(page.locator("#waiting")).to_be_visible()
+    page.unroute("**/review/batch")
+    clear(page, 1)
+    wait_for_reviews(engine, 2)
+
+
 def test_a_verdict_that_was_not_sent_outlives_a_reload(
     sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
 ) -> None:

@@ -64,11 +64,13 @@ class ReviewPage {
         method: "POST",
         headers: { "X-CSRF-Token": this.root.dataset.csrf, "HX-Request": "true" },
         body: new URLSearchParams({ count: READY + 1 + this.outbox.entries.length }),
+        signal: AbortSignal.timeout(20000),
       });
       if (answer.ok) this.take(await answer.text());
-      else if (answer.status === 401) this.outbox.signedOut = true;
+      else if (answer.status === 401 || answer.status === 403) this.outbox.signedOut = true;
+      else throw new Error(`${answer.status}`);
     } catch {
-      setTimeout(() => this.refill(), 2000);
+      setTimeout(() => this.refill(), 2000); // Without a network, or where the server cannot answer now.
     } finally {
       this.loading = false;
       this.showPending();
