@@ -13,6 +13,7 @@ from cli.labelled_data import (
     LayoutOption,
     NamesOption,
     print_left_out,
+    print_warnings,
 )
 from cli.train import RUNS, SeedOption, ThreadsOption, WeightsOption, absolute
 
@@ -68,6 +69,7 @@ def _crossvalidate(plan: "Plan") -> None:
     check_weights(plan.order.recipe, plan.order.weights)
     prepared = crossvalidation.prepare(plan)
     print_left_out(prepared.left_out, plan.folder / dataset.LEFT_OUT_FILE)
+    print_warnings(prepared.warnings)
     try:
         with progress.shown_many(plan.parallel) as watch:
             summary = crossvalidation.run(plan, prepared, watch)

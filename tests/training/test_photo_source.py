@@ -61,6 +61,15 @@ def test_another_reading_of_what_is_frozen_is_refused(tmp_path: Path) -> None:
         photo_source.prepare(mapped, target)
 
 
+def test_a_folder_without_photos_is_warned_of(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "photos")
+    (folder / "eggshell" / "later").mkdir(parents=True)
+    (folder / ".cache").mkdir()
+    prepared = photo_source.prepare_to_train(PhotoSource(folder), tmp_path / "snapshot")
+    about_folders = [warning for warning in prepared.warnings if "folder" in warning]
+    assert about_folders == ["The folder eggshell holds no photo, so it adds no label."]
+
+
 def test_groups_of_labels_are_trained_on_through_a_map_or_as_fine_labels(tmp_path: Path) -> None:
     folder = photos(tmp_path / "photos")
     grouped = PhotoSource(folder, label_map="four_groups_to_waste_groups", label_set="waste_groups")

@@ -78,6 +78,8 @@ class Reading:
     layout: str
     files: tuple[LabelledFile, ...]
     left_out: tuple[LeftOut, ...] = ()
+    empty_folders: tuple[str, ...] = ()
+    """Those that a label would be named after, if they held a photo."""
     read_as: Mapping[str, str] = field(default_factory=dict)
     """What was asked of the reader, where anything was: it is kept beside what is frozen of the reading."""
 

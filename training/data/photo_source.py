@@ -87,7 +87,7 @@ def prepare_to_train(source: PhotoSource, target: Path, plan: SplitPlan | None =
     """
     prepared = prepare(source, target, plan)
     try:
-        return replace(prepared, warnings=tuple(dataset.check(prepared.snapshot)))
+        return replace(prepared, warnings=(*prepared.warnings, *dataset.check(prepared.snapshot)))
     except DataError as error:
         if prepared.directory == target:
             (target / SNAPSHOT_FILE).unlink()
@@ -107,7 +107,8 @@ def prepare(source: PhotoSource, target: Path, plan: SplitPlan | None = None) ->
         return Prepared(target, _read(target))
     reading = source.read()
     frozen = dataset.freeze(reading, target, source.label_set_of(reading), plan)
-    return Prepared(target, frozen.snapshot, frozen.left_out)
+    empty = (f"The folder {name} holds no photo, so it adds no label." for name in reading.empty_folders)
+    return Prepared(target, frozen.snapshot, frozen.left_out, tuple(empty))
 
 
 def measured(source: PhotoSource, target: Path, known: LabelSet | None = None) -> Prepared:

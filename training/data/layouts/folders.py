@@ -26,7 +26,7 @@ def read(directory: Path, names: Sequence[str] | None = None) -> Reading:
     left_out += [LeftOut(file, Reason.NO_SINGLE_LABEL, "lies deeper than <label>/<photo>") for file in deeper]
     groups = object_groups(directory, [_name(file, directory) for file in files])
     labelled = (LabelledFile(file, file.parent.name, _group(file, directory, groups)) for file in files)
-    return Reading(directory, "folders", tuple(labelled), tuple(left_out))
+    return Reading(directory, "folders", tuple(labelled), tuple(left_out), _empty(directory.glob("*")))
 
 
 def read_nested(directory: Path, names: Sequence[str] | None = None) -> Reading:
@@ -37,7 +37,7 @@ def read_nested(directory: Path, names: Sequence[str] | None = None) -> Reading:
         LabelledFile(file, file.parent.name, _group(file, directory, groups), label_group=file.parent.parent.name)
         for file in files
     )
-    return Reading(directory, "groups", tuple(labelled), tuple(left_out))
+    return Reading(directory, "groups", tuple(labelled), tuple(left_out), _empty(directory.glob("*/*")))
 
 
 def _sorted_out(paths: Iterable[Path]) -> tuple[list[Path], list[LeftOut]]:
@@ -46,6 +46,11 @@ def _sorted_out(paths: Iterable[Path]) -> tuple[list[Path], list[LeftOut]]:
     return [file for file in files if is_photo(file.name)], [
         no_photo(file) for file in files if not is_photo(file.name)
     ]
+
+
+def _empty(folders: Iterable[Path]) -> tuple[str, ...]:
+    visible = sorted(path for path in folders if path.is_dir() and not path.name.startswith("."))
+    return tuple(path.name for path in visible if not any(is_photo(file.name) for file in path.rglob("*")))
 
 
 def _name(file: Path, directory: Path) -> str:
