@@ -81,7 +81,7 @@ def bucket_settings() -> Iterator[dict[str, str]]:
     server.start()
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
-    httpx.put(f"{address}/wastelens").raise_for_status()
+    httpx.put(f"{address}/wastelens", timeout=60).raise_for_status()
     yield {
         "storage_url": "s3://wastelens/storage",
         "updates_url": "s3://wastelens/updates",
