@@ -1,7 +1,5 @@
 """`/v1/history`: the permanent history of releases, rollouts and channels, in pages and as a file."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,6 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from backend import spreadsheet
 from backend.api.dependencies import Parts, PartsOfServer, Transaction, transaction_of
 from backend.api.staff_dependencies import Engineer
 from backend.database import Text
@@ -21,7 +20,6 @@ router = APIRouter(prefix="/v1/history", tags=["history"])
 
 _AT_ONCE = 500
 _COLUMNS = ("id", "at", "actor", "action", "subject", "detail")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Subject = Annotated[Text | None, Query(max_length=100, description="for example release/3 or channel/stable")]
 
@@ -80,21 +78,12 @@ def _all(parts: Parts, subject: str | None) -> Iterator[HistoryEvent]:
 
 
 def _csv_lines(parts: Parts, subject: str | None) -> Iterator[str]:
-    yield _csv_line(_COLUMNS)
-    for event in _all(parts, subject):
-        row = event.model_dump(mode="json") | {"detail": json.dumps(event.detail, sort_keys=True, ensure_ascii=False)}
-        yield _csv_line([_no_formula(row[name]) for name in _COLUMNS])
+    return spreadsheet.lines(_COLUMNS, map(_cells, _all(parts, subject)))
 
 
-def _csv_line(cells: Any) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
-
-
-def _no_formula(cell: Any) -> Any:
-    """A spreadsheet computes what begins so, and a name may have been chosen to make it."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+def _cells(event: HistoryEvent) -> dict[str, Any]:
+    detail = json.dumps(event.detail, sort_keys=True, ensure_ascii=False)
+    return event.model_dump(mode="json") | {"detail": detail}
 
 
 def _event(row: AuditEvent) -> HistoryEvent:

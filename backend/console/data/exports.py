@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Response
 from fastapi.responses import StreamingResponse
 
+from backend import spreadsheet
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.console import safety, spreadsheet
+from backend.console import safety
 from backend.console.data.filters import AskedFor
 from backend.console.data.photos import DATA
 from backend.console.data.snapshots import SNAPSHOTS

@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Query, Response
 from fastapi.responses import StreamingResponse
 
+from backend import spreadsheet
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
-from backend.console import days, pages, safety, spreadsheet
+from backend.console import days, pages, safety
 from backend.console.days import Day
 from backend.console.visitor import Auditor, Visitor
 from backend.database import RowNumber, Text

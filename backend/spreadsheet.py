@@ -1,6 +1,7 @@
 """Tables as CSV files that spreadsheets open.
 
-Guarantees: no text is taken for a formula. A file is made while it is sent, row by row.
+Guarantees: no text is taken for a formula: a name may have been chosen to be one. A file is made while it is sent, row
+by row.
 """
 
 import csv
