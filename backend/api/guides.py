@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from backend.api import etags
 from backend.api.dependencies import Transaction
 from backend.api.staff_dependencies import GuideEditor
 from backend.database import RowNumber, Text, now
@@ -99,7 +100,7 @@ def one(city: City, request: Request, session: Transaction) -> Response:
     if row is None:
         raise NotFound(f"The guide of {city} is not published yet.")
     headers = _HEADERS | {"ETag": f'"{city}.{row.number}"'}
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
+    if etags.names(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(guidance.guide_of(row).to_bytes(), media_type="application/json", headers=headers)
 

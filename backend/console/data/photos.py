@@ -12,6 +12,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session
 
+from backend.api import etags
 from backend.api.dependencies import Parts, PartsOfServer, transaction_of
 from backend.console import pages, safety
 from backend.console.data.filters import AskedFor, Choices
@@ -98,6 +99,6 @@ def _thumbnail(parts: Parts, row: Photo) -> bytes:
 
 def _picture(request: Request, tag: str, read: Callable[[], bytes]) -> Response:
     headers = safety.headers() | {"Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    if etags.names(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(read(), media_type="image/jpeg", headers=headers)
