@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import obstore
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
@@ -133,9 +132,11 @@ def report_files(run_id: UUID, _: Engineer, parts: PartsOfServer) -> ReportFiles
 
 @router.get("/{run_id}/report/{file:path}", response_class=Response)
 def report_file(run_id: UUID, file: str, _: Engineer, parts: PartsOfServer) -> Response:
-    if file not in run_files.names(parts.storage, str(run_id)):
+    content = None
+    if file in run_files.names(parts.storage, str(run_id)):
+        content = run_files.read(parts.storage, run_files.run_key(str(run_id), file))
+    if content is None:
         raise NotFound("The run has no such file.")
-    content = bytes(obstore.get(parts.storage, run_files.run_key(str(run_id), file)).bytes())
     kind = next((kind for ending, kind in _MEDIA_TYPES.items() if file.endswith(ending)), "text/plain; charset=utf-8")
     return Response(content, media_type=kind, headers={"X-Content-Type-Options": "nosniff"})
 
