@@ -9,8 +9,9 @@ import os
 from functools import cache
 from pathlib import Path
 
-from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
 from mobile_models.document import sha256
@@ -33,12 +34,20 @@ class ConsoleFiles(StaticFiles):
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        answer = super().file_response(full_path, stat_result, scope, status_code)
-        is_named_by_content = scope["query_string"].decode("latin-1") == _digest(Path(full_path))
-        answer.headers["Cache-Control"] = _FOR_EVER if is_named_by_content else _EACH_TIME
-        answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        answer.headers["X-Content-Type-Options"] = "nosniff"
-        return answer
+        digest = _digest(Path(full_path))
+        is_named_by_content = scope["query_string"].decode("latin-1") == digest
+        headers = {
+            "Cache-Control": _FOR_EVER if is_named_by_content else _EACH_TIME,
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "ETag": f'"{digest}"',
+            "X-Content-Type-Options": "nosniff",
+        }
+        answer = FileResponse(full_path, status_code, headers, stat_result=stat_result)
+        return (
+            NotModifiedResponse(answer.headers)
+            if self.is_not_modified(answer.headers, Headers(scope=scope))
+            else answer
+        )
 
 
 @cache
