@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { MetadataStore } from "../src/updates/metadata_store.ts";
 
@@ -19,7 +19,6 @@ export function fileStore(folder: string): MetadataStore {
       await replace(join(folder, name), content);
       if (KEPT_ROOT.test(name)) await replace(join(folder, "root.json"), content);
     },
-    remove: (name) => rm(join(folder, name), { force: true }),
     async names() {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true });
       return entries

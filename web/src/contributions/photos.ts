@@ -139,12 +139,6 @@ export async function own(): Promise<OwnPhoto[]> {
   return all.sort((one, other) => other.keptAt - one.keptAt);
 }
 
-/** Undefined where there is no such photo (any more). */
-export async function ownPhoto(id: string): Promise<OwnPhoto | undefined> {
-  const one = await ownPhotos.find(id);
-  return one && { ...one.row, ...one.pictures };
-}
-
 /** What counts: only what reviewers accepted, never how much was sent. */
 export interface Tally {
   readonly accepted: number;

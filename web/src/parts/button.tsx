@@ -14,18 +14,15 @@ interface Looks {
 
 export interface ButtonProps extends Looks {
   readonly onClick?: () => void;
-  readonly type?: "button" | "submit";
   /** It has been pressed and the work goes on: it cannot be pressed again, and keeps its place and focus. */
   readonly isBusy?: boolean;
-  readonly isDisabled?: boolean;
 }
 
-export function Button({ onClick, type = "button", isBusy = false, isDisabled = false, ...looks }: ButtonProps) {
+export function Button({ onClick, isBusy = false, ...looks }: ButtonProps) {
   return (
     <button
-      type={type}
+      type="button"
       class={classOf(looks)}
-      disabled={isDisabled}
       aria-disabled={isBusy}
       aria-busy={isBusy}
       onClick={isBusy ? undefined : onClick}

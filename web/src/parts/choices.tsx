@@ -22,7 +22,6 @@ export function Toggle(props: {
   readonly label: string;
   readonly hint?: string;
   readonly isOn: boolean;
-  readonly isDisabled?: boolean;
   readonly onChange: (isOn: boolean) => void;
 }) {
   const id = useId();
@@ -41,7 +40,6 @@ export function Toggle(props: {
         role="switch"
         class="switch"
         checked={props.isOn}
-        disabled={props.isDisabled}
         aria-describedby={props.hint === undefined ? undefined : id}
         onChange={(event) => {
           props.onChange(event.currentTarget.checked);

@@ -11,7 +11,6 @@ export function guardedStore(store: MetadataStore): MetadataStore {
   return {
     read: (name) => refusingStorageErrors(() => store.read(name)),
     write: (name, content) => refusingStorageErrors(() => store.write(name, content)),
-    remove: (name) => refusingStorageErrors(() => store.remove(name)),
     names: () => refusingStorageErrors(() => store.names()),
     exclusively: (work) => store.exclusively(work),
   };

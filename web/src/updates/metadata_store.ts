@@ -9,8 +9,6 @@ export interface MetadataStore {
   /** Null where there is no such file. */
   read(name: string): Promise<Uint8Array<ArrayBuffer> | null>;
   write(name: string, content: Uint8Array): Promise<void>;
-  /** Removes a file if there is one. */
-  remove(name: string): Promise<void>;
   names(): Promise<readonly string[]>;
   /**
    * Runs `work` while nobody else who shares this store runs theirs, so that no slower tab writes older metadata over
@@ -30,9 +28,6 @@ export const indexedMetadata: MetadataStore = {
   async write(name, content) {
     const transaction = (await database()).transaction("metadata", "readwrite", { durability: "strict" });
     await Promise.all([transaction.store.put(content, name), transaction.done]);
-  },
-  async remove(name) {
-    await (await database()).delete("metadata", name);
   },
   async names() {
     return (await database()).getAllKeys("metadata");

@@ -23,11 +23,6 @@ export class MemoryStore implements MetadataStore {
     this.contents.set(name, new Uint8Array(content));
   }
 
-  async remove(name: string): Promise<void> {
-    await Promise.resolve();
-    this.contents.delete(name);
-  }
-
   async names(): Promise<readonly string[]> {
     await Promise.resolve();
     return [...this.contents.keys()];

@@ -152,7 +152,7 @@ function Actions(props: {
   }
   return (
     <>
-      <Button icon="cross" onClick={props.onWrong}>
+      <Button icon="close" onClick={props.onWrong}>
         {t("answer.wrong")}
       </Button>
       <Button
