@@ -45,9 +45,11 @@ class Progress(Document):
     updated_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
     def describe(self) -> str:
-        metrics = ", ".join(f"{name} {value:.4f}" for name, value in self.metrics.items())
+        done = f"epoch {self.epoch} of {self.epochs}" if self.epochs else ""
         left = "" if self.seconds_left is None else f", {self.seconds_left:.0f} s left"
-        return f"{self.stage}: epoch {self.epoch} of {self.epochs}{left}; {metrics}"
+        metrics = ", ".join(f"{name} {value:.4f}" for name, value in self.metrics.items())
+        said = "; ".join(filter(None, (done + left, metrics)))
+        return f"{self.stage}: {said}" if said else self.stage
 
 
 class Forgetting(Document):

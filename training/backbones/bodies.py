@@ -63,7 +63,8 @@ def build(name: Backbone, shape: Shape, weights: str) -> keras.Model:
             weight_files.load(body, name, weights)
     except (OSError, ValueError) as error:
         hint = " Without a network, give a weights file or 'random'." if weights == IMAGENET else ""
-        raise DataError(f"The weights {weights} do not fit {name} or cannot be had: {error}.{hint}") from error
+        reason = str(error).rstrip(".")
+        raise DataError(f"The weights {weights} do not fit {name} or cannot be had: {reason}.{hint}") from error
     return body
 
 
