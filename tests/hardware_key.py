@@ -12,11 +12,15 @@ SCHEME = "testhsm"
 PIN = "1234"
 
 
-class HardwareSigner(Signer):
-    """Like securesystemslib's signers for services, it believes the public key that it is told."""
+class PinIncorrect(Exception):
+    """As of PKCS#11, without a word."""
 
-    def __init__(self, token: CryptoSigner, public_key: Key, pin: str) -> None:
-        self._token, self._public_key, self._pin = token, public_key, pin
+
+class HardwareSigner(Signer):
+    """Like securesystemslib's for hardware, it believes the public key that it is told and asks at each signature."""
+
+    def __init__(self, token: CryptoSigner, public_key: Key, ask: SecretsHandler) -> None:
+        self._token, self._public_key, self._ask = token, public_key, ask
 
     @classmethod
     def from_priv_key_uri(
@@ -25,11 +29,11 @@ class HardwareSigner(Signer):
         if secrets_handler is None:
             raise ValueError("a PIN is needed")
         token = Path(priv_key_uri.removeprefix(f"{SCHEME}:"))
-        return cls(signing_keys.load_signer(token), public_key, secrets_handler("pin"))
+        return cls(signing_keys.load_signer(token), public_key, secrets_handler)
 
     def sign(self, payload: bytes) -> Signature:
-        if self._pin != PIN:
-            raise PermissionError("wrong PIN")
+        if self._ask("pin") != PIN:
+            raise PinIncorrect
         return Signature(self._public_key.keyid, self._token.sign(payload).signature)
 
     @property

@@ -2,11 +2,13 @@
 
 Guarantees: all sign with ECDSA P-256, the one curve that every phone and browser verifies. A key is named by a file or
 by a URI of securesystemslib (`hsm:`, `awskms:`, `gcpkms:`, `azurekms:`, `hv:`, `file2:` ...). What lies behind a URI
-must prove that it is a key of ours before it signs anything: it signs a sentence that is no metadata.
+must prove that it is a key of ours before it signs anything: it signs a sentence that is no metadata. A PIN is asked
+for once and tried once: hardware locks itself after a few wrong ones.
 """
 
+import functools
 import getpass
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
@@ -55,9 +57,11 @@ def load_file(file: Path) -> CryptoSigner:
 
 def load_uri(uri: str, known: Iterable[Key], secrets: SecretsHandler | None = None) -> Signer:
     """Open the key behind `uri`. Raise `KeyProblem` if it cannot be reached or is none of `known`."""
-    for key in known:
-        if _is_behind(uri, key, secrets):
-            return _open(uri, key, secrets)
+    keys, asked_once = list(known), None if secrets is None else functools.cache(secrets)
+    proof = _proof(uri, keys, asked_once)
+    for key in keys:
+        if proof is not None and _has_signed(key, proof):
+            return _open(uri, key, asked_once)
     raise KeyProblem(f"the key behind {uri} is none of those that the metadata names; is it the right one?")
 
 
@@ -85,13 +89,23 @@ def ask_at_the_terminal(name: str) -> str:
     return getpass.getpass(f"{name}: ")
 
 
-def _is_behind(uri: str, key: Key, secrets: SecretsHandler | None) -> bool:
-    """Services believe whatever public key they are told, so let the key sign something that may be seen by all."""
+def _proof(uri: str, known: Sequence[Key], secrets: SecretsHandler | None) -> Signature | None:
+    """Services believe whatever public key they are told, so let the key sign something that may be seen by all.
+
+    Files look at what they are told: None if it is none of `known`.
+    """
+    for key in known:
+        try:
+            return _signature(_open(uri, key, secrets), uri)
+        except KeyMismatchError:
+            continue
+    return None
+
+
+def _has_signed(key: Key, proof: Signature) -> bool:
     try:
-        made = _open(uri, key, secrets)
-        proof = _signature(made, uri, _PROOF)
         key.verify_signature(Signature(key.keyid, proof.signature), _PROOF)
-    except (KeyMismatchError, UnverifiedSignatureError):
+    except UnverifiedSignatureError:
         return False
     return True
 
@@ -104,14 +118,19 @@ def _open(uri: str, key: Key, secrets: SecretsHandler | None) -> Signer:
     except UnsupportedLibraryError as error:
         raise KeyProblem(f"{uri} needs a library that is not installed: {error}") from error
     except Exception as error:  # Each service has errors of its own, and documents none.
-        raise KeyProblem(f"{uri} cannot be opened: {error}") from error
+        raise KeyProblem(f"{uri} cannot be opened: {_in_words(error)}") from error
 
 
-def _signature(signer: Signer, uri: str, payload: bytes) -> Signature:
+def _signature(signer: Signer, uri: str) -> Signature:
     try:
-        return signer.sign(payload)
+        return signer.sign(_PROOF)
     except Exception as error:  # As above.
-        raise KeyProblem(f"the key behind {uri} does not sign: {error}") from error
+        raise KeyProblem(f"the key behind {uri} does not sign: {_in_words(error)}") from error
+
+
+def _in_words(error: Exception) -> str:
+    """Those of PKCS#11 have a name and no text."""
+    return str(error) or type(error).__name__
 
 
 def _of_our_curve(signer: CryptoSigner, name: str) -> CryptoSigner:

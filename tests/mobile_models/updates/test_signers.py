@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from obstore.store import MemoryStore
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import CryptoSigner, SecretsHandler
 
 from mobile_models.updates.keys import offline_metadata, signers, signing_keys
 from mobile_models.updates.keys.signing_keys import KeyProblem
@@ -64,8 +64,25 @@ def test_a_key_without_its_pin_says_where_to_write_it(keys: Path) -> None:
 
 def test_a_key_that_does_not_sign_is_named(keys: Path) -> None:
     (keys / "online" / "online.pin").write_text("9999")
-    with pytest.raises(KeyProblem, match="does not sign: wrong PIN"):
+    with pytest.raises(KeyProblem, match="does not sign: PinIncorrect"):
         signing_keys.load(keys)
+
+
+def test_a_person_is_asked_for_the_pin_once_and_a_wrong_one_is_tried_once(keys: Path) -> None:
+    uri = (keys / "online" / "online.uri").read_text().strip()
+    others = [CryptoSigner.generate_ecdsa().public_key for _ in range(2)]
+    own = signing_keys.load_signer(Path(uri.partition(":")[2])).public_key
+    asked: list[str] = []
+
+    def person(pin: str) -> SecretsHandler:
+        return lambda name: (asked.append(name), pin)[1]
+
+    signer = signers.load(uri, [*others, own], person(PIN))
+    signer.sign(b"a release")
+    assert (signer.public_key, asked) == (own, ["pin"])
+    with pytest.raises(KeyProblem, match="PinIncorrect"):
+        signers.load(uri, [*others, own], person("9999"))
+    assert asked == ["pin"] * 2
 
 
 def test_a_service_that_is_away_is_named(keys: Path, tmp_path: Path) -> None:
