@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests import pictures
+
 _READ = """async ([store, key]) => {
   const opened = await new Promise((resolve, reject) => {
     const asked = indexedDB.open("wastelens");
@@ -78,6 +80,42 @@ def ask(page: Page, photo: bytes, name: str = "photo.jpg") -> Said:
 
 def choose(page: Page, photo: bytes, name: str = "photo.jpg") -> None:
     page.get_by_label("Choose a photo").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": photo})
+
+
+def correct(page: Page, label: str = "Metal", seed: int = 0) -> None:
+    """Photograph a thing of glass and say that the answer is wrong."""
+    ask(page, pictures.jpeg("glass", seed))
+    page.get_by_role("button", name="That is wrong").click()
+    page.get_by_role("dialog").get_by_role("button", name=label).click()
+    page.get_by_role("button", name="Done").click()
+
+
+def send(page: Page) -> None:
+    """Send the photo whose answer is on the screen, with the choices as they stand."""
+    page.get_by_role("link", name="Send it", exact=True).click()
+    page.get_by_role("button", name="Send", exact=True).click()
+    page.wait_for_url("**/app/mine/*")
+
+
+def share(page: Page) -> None:
+    """Say that an answer is wrong, and send it."""
+    correct(page)
+    send(page)
+
+
+def state(page: Page) -> str:
+    """Return what has become of the only photo."""
+    (row,) = documents(page, "photos")
+    return str(row["state"])
+
+
+def wait_for_state(page: Page, wanted: str) -> None:
+    """Wait until that has become of the only photo."""
+    for _ in range(_PATIENCE):
+        if state(page) == wanted:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"the photo is {state(page)}, not {wanted}")
 
 
 def can_go_offline(page: Page) -> None:

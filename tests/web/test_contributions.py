@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from backend.tables import Photo, PhotoState
 from tests import pictures
@@ -58,39 +58,6 @@ def alone(visit: Visit) -> Callable[..., Visitor]:
     return start
 
 
-def _correct(page: Page, label: str = "Metal", seed: int = 0) -> None:
-    """Photograph a thing and say that the answer is wrong."""
-    resident.ask(page, pictures.jpeg("glass", seed))
-    page.get_by_role("button", name="That is wrong").click()
-    page.get_by_role("dialog").get_by_role("button", name=label).click()
-    page.get_by_role("button", name="Done").click()
-
-
-def _share(page: Page) -> None:
-    """Say that an answer is wrong, and send it."""
-    _correct(page)
-    _send(page)
-
-
-def _send(page: Page) -> None:
-    page.get_by_role("link", name="Send it", exact=True).click()
-    page.get_by_role("button", name="Send", exact=True).click()
-    page.wait_for_url("**/app/mine/*")
-
-
-def _state(page: Page) -> str:
-    (row,) = resident.documents(page, "photos")
-    return str(row["state"])
-
-
-def _wait_for_state(page: Page, state: str) -> None:
-    for _ in range(600):
-        if _state(page) == state:
-            return
-        page.wait_for_timeout(50)
-    pytest.fail(f"the photo is {_state(page)}, not {state}")
-
-
 def _only(city: City) -> Photo:
     (photo,) = city.photos()
     return photo
@@ -98,7 +65,7 @@ def _only(city: City) -> Photo:
 
 def test_nothing_leaves_the_phone_before_it_is_shared(begin: Callable[..., Visitor], city: City) -> None:
     page = begin().page
-    _correct(page)
+    resident.correct(page)
     page.reload()
     page.get_by_role("link", name="My photos").click()
     expect(page.get_by_text("Only on this phone")).to_be_visible()
@@ -107,15 +74,15 @@ def test_nothing_leaves_the_phone_before_it_is_shared(begin: Callable[..., Visit
 
 def test_a_correction_made_offline_arrives_once_after_reconnecting(begin: Callable[..., Visitor], city: City) -> None:
     visitor = begin()
-    _correct(visitor.page)
+    resident.correct(visitor.page)
     visitor.context.set_offline(True)
-    _send(visitor.page)
+    resident.send(visitor.page)
     visitor.page.get_by_role("link", name="My photos").click()
     expect(visitor.page.get_by_text("Waits for a network")).to_be_visible()
     visitor.page.reload()
-    assert (_state(visitor.page), city.photos()) == ("waiting", [])
+    assert (resident.state(visitor.page), city.photos()) == ("waiting", [])
     visitor.context.set_offline(False)
-    _wait_for_state(visitor.page, "sent")
+    resident.wait_for_state(visitor.page, "sent")
     photo = _only(city)
     assert (photo.predicted_label, photo.corrected_label, photo.id) == (
         "glass",
@@ -126,12 +93,12 @@ def test_a_correction_made_offline_arrives_once_after_reconnecting(begin: Callab
 
 def test_a_city_that_was_away_is_tried_again(begin: Callable[..., Visitor], city: City) -> None:
     page = begin().page
-    _correct(page)
+    resident.correct(page)
     city.stop()
-    _send(page)
-    _wait_for_state(page, "waiting")
+    resident.send(page)
+    resident.wait_for_state(page, "waiting")
     city.start()
-    _wait_for_state(page, "sent")
+    resident.wait_for_state(page, "sent")
     assert _only(city).corrected_label == "metal"
 
 
@@ -147,8 +114,8 @@ def test_what_arrived_although_the_answer_was_lost_is_one_submission(alone: Call
             route.fallback()
 
     visitor.context.route(SUBMISSIONS, lose_one)
-    _share(visitor.page)
-    _wait_for_state(visitor.page, "sent")
+    resident.share(visitor.page)
+    resident.wait_for_state(visitor.page, "sent")
     assert len(lost) == 1
     assert _only(city).corrected_label == "metal"
 
@@ -167,13 +134,13 @@ def test_a_tab_that_was_killed_while_it_sent_is_continued_by_the_next(
             route.fallback()
 
     visitor.context.route(SUBMISSIONS, hold_one)
-    _share(visitor.page)
+    resident.share(visitor.page)
     while not held:
         visitor.page.wait_for_timeout(50)
-    assert (_state(visitor.page), len(city.photos())) == ("sending", 1)
+    assert (resident.state(visitor.page), len(city.photos())) == ("sending", 1)
     visitor.page.close()
     page = visitor.another_tab("mine")
-    _wait_for_state(page, "sent")
+    resident.wait_for_state(page, "sent")
     assert _only(city).corrected_label == "metal"
 
 
@@ -181,14 +148,14 @@ def test_two_tabs_and_the_service_worker_send_one_photo_once(begin: Callable[...
     visitor = begin()
     put: list[str] = []
     visitor.context.on("request", lambda asked: put.append(asked.url) if asked.method == "PUT" else None)
-    _correct(visitor.page)
+    resident.correct(visitor.page)
     visitor.context.set_offline(True)
     other = visitor.another_tab("mine")
-    _send(visitor.page)
+    resident.send(visitor.page)
     expect(other.get_by_text("Waits for a network").first).to_be_visible()
     visitor.context.set_offline(False)
     expect(other.get_by_text("Arrived").first).to_be_visible()
-    _wait_for_state(visitor.page, "sent")
+    resident.wait_for_state(visitor.page, "sent")
     assert len(city.photos()) == 1
     assert len(put) <= 1, "none if the service worker was first"
 
@@ -200,14 +167,14 @@ def test_photos_wait_for_wifi_where_the_resident_wants_it(alone: Callable[..., V
     page.reload()
     page.get_by_role("link", name="Settings").click()
     page.get_by_label("Send photos over Wi-Fi only").check()
-    _share(page)
+    resident.share(page)
     page.get_by_role("link", name="My photos").click()
     expect(page.get_by_text("Waits for Wi-Fi")).to_be_visible()
     page.reload()
-    assert (_state(page), city.photos()) == ("waiting", [])
+    assert (resident.state(page), city.photos()) == ("waiting", [])
     visitor.context.add_init_script(_METERED.format("wifi"))
     page.reload()
-    _wait_for_state(page, "sent")
+    resident.wait_for_state(page, "sent")
     assert len(city.photos()) == 1
 
 
@@ -216,8 +183,8 @@ def test_a_withdrawn_photo_is_gone_here_at_once_and_there_when_the_city_is_reach
 ) -> None:
     visitor = begin()
     page = visitor.page
-    _share(page)
-    _wait_for_state(page, "sent")
+    resident.share(page)
+    resident.wait_for_state(page, "sent")
     visitor.context.set_offline(True)
     page.get_by_role("button", name="Withdraw it").click()
     page.get_by_role("dialog").get_by_role("button", name="Withdraw it").click()
@@ -232,8 +199,8 @@ def test_a_withdrawn_photo_is_gone_here_at_once_and_there_when_the_city_is_reach
 
 def test_consent_can_be_given_and_taken_back_after_it_was_sent(begin: Callable[..., Visitor], city: City) -> None:
     page = begin().page
-    _share(page)
-    _wait_for_state(page, "sent")
+    resident.share(page)
+    resident.wait_for_state(page, "sent")
     assert not _only(city).allow_training
     for wanted in (True, False):
         page.get_by_label("The model may learn from it").set_checked(wanted)
@@ -243,12 +210,12 @@ def test_consent_can_be_given_and_taken_back_after_it_was_sent(begin: Callable[.
 
 def test_the_resident_sees_what_became_of_a_photo(begin: Callable[..., Visitor], city: City) -> None:
     page = begin().page
-    _correct(page)
+    resident.correct(page)
     page.get_by_role("link", name="Send it", exact=True).click()
     page.get_by_label("Staff of the city may look at it").check()
     page.get_by_label("The model may learn from it").check()
     page.get_by_role("button", name="Send", exact=True).click()
-    _wait_for_state(page, "sent")
+    resident.wait_for_state(page, "sent")
     city.work()
     city.review(_only(city).id, "metal")
     city.publish(2)
@@ -277,9 +244,9 @@ def test_all_that_is_known_of_the_resident_can_be_taken_along(
     begin: Callable[..., Visitor], city: City, tmp_path: Path
 ) -> None:
     page = begin().page
-    _share(page)
-    _wait_for_state(page, "sent")
-    _correct(page, seed=1)
+    resident.share(page)
+    resident.wait_for_state(page, "sent")
+    resident.correct(page, seed=1)
     page.get_by_role("link", name="Settings").click()
     page.locator("a[href$='/settings/privacy']").click()
     page.get_by_role("button", name="Take my data along").click()
@@ -301,8 +268,8 @@ def test_a_phone_that_is_to_be_forgotten_leaves_nothing_here_and_no_photo_there(
     begin: Callable[..., Visitor], city: City
 ) -> None:
     page = begin().page
-    _share(page)
-    _wait_for_state(page, "sent")
+    resident.share(page)
+    resident.wait_for_state(page, "sent")
     page.get_by_role("link", name="Settings").click()
     page.locator("a[href$='/settings/privacy']").click()
     page.get_by_role("button", name="Forget this phone").click()
