@@ -81,6 +81,7 @@ class RunRecord(Document):
     weights: str = Field(description="imagenet, random, champion, or the file they came from")
     weights_digest: Sha256 | None = Field(default=None, description="of that file")
     champion: str | None = None
+    champion_model: Sha256 | None = Field(default=None, description="digest of its model.tflite")
     teacher: Sha256 | None = Field(default=None, description="digest of the checkpoint that it learned from")
     starts: tuple[Start, ...] = Field(min_length=1)
     finished_at: AwareDatetime | None = None
@@ -93,6 +94,7 @@ def begin(request: RunRequest, recipe: Recipe, snapshot: DatasetSnapshot, enviro
     directory = RunDirectory(request.run)
     earlier = RunRecord.read(directory.record).starts if directory.record.is_file() else ()
     weights = Path(request.weights)
+    to_beat = None if request.champion is None else request.champion / "model.tflite"
     record = RunRecord(
         recipe=recipe.name,
         recipe_digest=recipe.digest,
@@ -102,6 +104,7 @@ def begin(request: RunRequest, recipe: Recipe, snapshot: DatasetSnapshot, enviro
         weights=request.weights,
         weights_digest=file_sha256(weights) if weights.is_file() else None,
         champion=None if request.champion is None else str(request.champion),
+        champion_model=file_sha256(to_beat) if to_beat is not None and to_beat.is_file() else None,
         teacher=None if request.teacher is None else file_sha256(request.teacher / "checkpoint.keras"),
         starts=(*earlier, Start(at=datetime.now(UTC), code=CodeVersion.present(), environment=environment)),
     )

@@ -169,6 +169,7 @@ def test_a_challenger_goes_on_from_the_champion_and_is_measured_beside_it(
     assert not blessing.rubber_stamped
     assert len(blessing.p_values) == 13
     assert ReleaseManifest.read(run.release / "manifest.json").lineage.parent_version == 3
+    assert RunRecord.read(run.record).champion_model == champion.model
     assert challenger.accuracy > 0.6, "one epoch from random weights would be near chance"
 
 
