@@ -16,8 +16,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.rootpath == Path(__file__).parents[1]:
         from hypothesis import HealthCheck, settings  # noqa: PLC0415
 
-        from tests import services  # noqa: PLC0415
+        from tests import quick_passwords, services  # noqa: PLC0415
 
+        config.pluginmanager.register(quick_passwords)
         config.pluginmanager.register(services)
         # The same examples everywhere, however long a busy machine takes for one.
         settings.register_profile("calm", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -1,14 +1,12 @@
 """The staff's side of the small world: people, photos that were inspected, runs that were blessed."""
 
-import functools
 import uuid
 from typing import Any
 
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlmodel import Session
 
 from backend.database import now
+from backend.people import passwords
 from backend.people.staff import Person
 from backend.runs import training_runs
 from backend.settings import Settings
@@ -38,17 +36,11 @@ PASSWORD = "a long enough password"
 
 def person(session: Session, name: str = "ada", role: Role = Role.REVIEWER, areas: list[str] | None = None) -> Person:
     """Somebody whose password is `PASSWORD`."""
-    row = Staff(name=name, role=role, password_hash=_hash(), areas=areas)
+    row = Staff(name=name, role=role, password_hash=passwords.hashed(PASSWORD), areas=areas)
     session.add(row)
     session.flush()
     assert row.id is not None
     return Person(row.id, name, role, None if areas is None else tuple(areas))
-
-
-@functools.cache
-def _hash() -> str:
-    """A hash says what it costs to look at: this one little, since almost every test signs somebody in."""
-    return PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),)).hash(PASSWORD)
 
 
 def device(session: Session) -> str:

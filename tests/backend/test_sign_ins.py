@@ -1,5 +1,8 @@
 """Signing in with a password and a second factor, and how sessions end; on SQLite and PostgreSQL."""
 
+import re
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -84,6 +87,13 @@ def test_an_unknown_name_costs_a_password_hash_too(
     assert not attempt.fits(PASSWORD)
     assert looked_at == [passwords.nobodys_hash()]
     assert looked_at[0].startswith("$argon2")
+
+
+def test_a_stored_password_costs_whoever_guesses_it_64_mebibytes_each_time() -> None:
+    """In a process of its own: in this one hashes are made to cost little (tests/quick_passwords.py)."""
+    code = f"from backend.people import passwords; print(passwords.hashed({PASSWORD!r}))"
+    stored = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert re.match(r"\$argon2id\$v=19\$m=65536,t=[3-9],p=\d\$", stored)
 
 
 def test_after_ten_failures_even_the_right_password_waits(session: Session, settings: Settings) -> None:
