@@ -24,9 +24,10 @@ WIDE = {"COLUMNS": "200", "NO_COLOR": "1"}
 
 
 @pytest.fixture
-def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
+def parts(tmp_path: Path, migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
     """A city on this disk with release 2 proposed, and a token that the commands find."""
     monkeypatch.setenv("WASTELENS_DATA_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("WASTELENS_DATABASE_URL", migrated_sqlite_url)
     monkeypatch.setenv("WASTELENS_BUNDLED_RELEASE", str(tiny_model.release_folder(tmp_path / "bundled")))
     settings = Settings()
     first_start.prepare(settings)

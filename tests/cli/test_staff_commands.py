@@ -35,10 +35,11 @@ import_app.command()(import_gold.import_gold)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A city on this disk, which the commands find by their environment."""
     bundled = tiny_model.release_folder(tmp_path / "bundled")
     monkeypatch.setenv("WASTELENS_DATA_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("WASTELENS_DATABASE_URL", migrated_sqlite_url)
     monkeypatch.setenv("WASTELENS_BUNDLED_RELEASE", str(bundled))
     settings = Settings()
     first_start.prepare(settings)
