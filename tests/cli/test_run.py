@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from tests.services import free_port
 from tests.tiny_model import release_folder
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [str(Path(sys.executable).parent / "wastelens"), "run"]
@@ -41,43 +41,42 @@ def running(port: int, data: Path, release: Path) -> Iterator["subprocess.Popen[
         text=True,
     )
     try:
-        _wait_until_ready(process, port)
+        wait_until(lambda: _is_ready(port), process, explain=lambda: _last_words(process))
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def stop(process: "subprocess.Popen[str]") -> str:
     """Press Ctrl-C and return all that was printed."""
     process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, printed
     return printed
 
 
-def _wait_until_ready(process: "subprocess.Popen[str]", port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, process.stdout and process.stdout.read()
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.2)
-    raise AssertionError("not ready after 60 seconds")
+def _is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _last_words(process: "subprocess.Popen[str]") -> str:
+    return process.stdout.read() if process.poll() is not None and process.stdout is not None else ""
 
 
 def sign_in(port: int, password: str) -> httpx.Response:
     credentials = {"name": "administrator", "password": password}
-    return httpx.post(f"http://127.0.0.1:{port}/v1/staff/sign-in", json=credentials, timeout=30)
+    return httpx.post(f"http://127.0.0.1:{port}/v1/staff/sign-in", json=credentials, timeout=PATIENCE_SECONDS)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_it_starts_stops_on_ctrl_c_and_goes_on_with_what_it_left(tmp_path: Path, release: Path) -> None:
     port, data = free_port(), tmp_path / "var"
     with running(port, data, release) as first:
-        device = httpx.post(f"http://127.0.0.1:{port}/v1/devices", timeout=30).json()
+        device = httpx.post(f"http://127.0.0.1:{port}/v1/devices", timeout=PATIENCE_SECONDS).json()
         printed = stop(first)
     assert f"http://127.0.0.1:{port}/docs" in printed
     assert printed.rstrip().endswith("Stopped.")
@@ -88,14 +87,15 @@ def test_it_starts_stops_on_ctrl_c_and_goes_on_with_what_it_left(tmp_path: Path,
         assert sign_in(port, shown[1]).is_success
         assert sign_in(port, "another password").status_code == 401
         headers = {"Authorization": f"Bearer {device['token']}"}
-        assert httpx.get(f"http://127.0.0.1:{port}/v1/submissions", headers=headers, timeout=30).is_success
+        own = httpx.get(f"http://127.0.0.1:{port}/v1/submissions", headers=headers, timeout=PATIENCE_SECONDS)
+        assert own.is_success
         refused = subprocess.run(
             [*COMMAND, "--port", str(free_port()), "--data-dir", str(data)],
             env=environment(release),
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         printed = stop(second)
@@ -109,7 +109,7 @@ def test_it_ends_and_says_why_when_a_part_ends_by_itself(tmp_path: Path, release
     with running(port, data, release) as process:
         server = _process_id_of_the_server(process.pid)
         os.kill(server, signal.SIGKILL)
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1
     assert "The server ended by itself" in printed
 
