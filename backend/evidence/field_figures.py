@@ -1,7 +1,8 @@
 """What engineers see of a release in the field.
 
-Guarantees: sums of many phones only. A figure of fewer phones than `smallest_cell_phones` is left out; phone models
-that are rarer than that are shown together as `other`.
+Guarantees: of a day, or of a kind of phone, nothing is told where fewer phones than `smallest_cell_phones` ran the
+release; phone models that are rarer than that are shown together as `other`. The sums of a release are told from the
+first phone on: whoever brings it out must see the first that fails.
 """
 
 import math
