@@ -152,6 +152,15 @@ class SeenPhotos(Document):
         seen = {split: tuple(photo.origin_sha256 or photo.sha256 for photo in photos[split]) for split in Split}
         return cls(train=seen[Split.TRAIN], validation=seen[Split.VALIDATION], holdout=seen[Split.HOLDOUT])
 
+    def after(self, earlier: Self) -> Self:
+        """As it is for a model that was trained on from one that had seen `earlier`: it brings what that one learned.
+
+        What it was measured on is its own.
+        """
+        train = {*self.train, *earlier.train}
+        validation = {*self.validation, *earlier.validation} - train
+        return type(self)(train=tuple(sorted(train)), validation=tuple(sorted(validation)), holdout=self.holdout)
+
     def splits(self) -> dict[Sha256, Split]:
         return {
             digest: split

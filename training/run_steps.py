@@ -57,8 +57,9 @@ class Run:
     recipe: Recipe
     directory: RunDirectory
     snapshot: DatasetSnapshot
-
     lesson: Lesson
+    known: SeenPhotos | None
+    """What the champion has seen; None where there is none, or it does not say."""
 
     def pictures(self, split: Split) -> Pictures:
         return self.load(self.snapshot.of(split))
@@ -106,8 +107,8 @@ def _train(request: RunRequest, directory: RunDirectory) -> RunResult:
     champion = _evaluate_champion(run)
     _say(directory, "gate")
     blessing = gate.judge(challenger, champion, request.policy, has_champion=request.champion is not None)
-    seen, forgotten = SeenPhotos.of(run.snapshot, _learned(run)), _forgetting(run, champion, challenger)
-    evidence = release_folder.Evidence(challenger, blessing, seen, forgotten)
+    forgotten = _forgetting(run, champion, challenger)
+    evidence = release_folder.Evidence(challenger, blessing, _seen(run), forgotten)
     release_folder.write(directory.release, request, model, exported, run.snapshot, evidence)
     shutil.rmtree(directory.path / "pixels")
     _say(directory, "report")
@@ -116,15 +117,15 @@ def _train(request: RunRequest, directory: RunDirectory) -> RunResult:
     return RunResult(outcome=outcome, reasons=blessing.reasons, forgetting=forgotten)
 
 
-def _learned(run: Run) -> tuple[SnapshotPhoto, ...]:
-    """What the model has learned from; a champion that is trained on brings all that it knew."""
-    return run.lesson.train if run.request.learn_from is LearnFrom.NEW else run.snapshot.of(Split.TRAIN)
+def _seen(run: Run) -> SeenPhotos:
+    own = SeenPhotos.of(run.snapshot, run.lesson.train)
+    return own if run.request.weights != CHAMPION or run.known is None else own.after(run.known)
 
 
 def _forgetting(run: Run, champion: EvaluationReport | None, challenger: EvaluationReport) -> Forgetting | None:
-    if champion is None or run.request.champion is None or not (run.request.champion / rehearsal.SEEN_FILE).is_file():
+    if champion is None or run.known is None:
         return None
-    found = rehearsal.forgetting(champion, challenger, rehearsal.seen_by(run.request.champion), run.snapshot)
+    found = rehearsal.forgetting(champion, challenger, run.known, run.snapshot)
     if found is not None:
         log.info("%s", found.describe())
     return found
@@ -173,15 +174,18 @@ def _begin(request: RunRequest, directory: RunDirectory) -> Run:
     champions.check(request.champion, request.weights, recipe, snapshot.label_set)
     if request.outside is not None:
         outside.read(request.outside, snapshot.label_set)  # A wrong folder is found before hours are spent.
-    lesson = _lesson(request, recipe, snapshot)
+    known = _known(request)
+    lesson = rehearsal.choose(snapshot, known, request.learn_from, recipe.rehearsal_photos, request.seed)
     log.info("learning from %d photos, %d of them old", len(lesson.train), lesson.rehearsed)
-    return Run(request, recipe, directory, snapshot, lesson)
+    return Run(request, recipe, directory, snapshot, lesson, known)
 
 
-def _lesson(request: RunRequest, recipe: Recipe, snapshot: DatasetSnapshot) -> Lesson:
-    champion = None if request.learn_from is LearnFrom.ALL else request.champion
-    seen = None if champion is None else rehearsal.seen_by(champion)
-    return rehearsal.choose(snapshot, seen, request.learn_from, recipe.rehearsal_photos, request.seed)
+def _known(request: RunRequest) -> SeenPhotos | None:
+    """What the champion has seen. Raise `DataError` where it does not say, and the photos to learn from hang on it."""
+    champion = request.champion
+    if champion is None or (request.learn_from is LearnFrom.ALL and not (champion / rehearsal.SEEN_FILE).is_file()):
+        return None
+    return rehearsal.seen_by(champion)
 
 
 def _digest(run: Run) -> Sha256:

@@ -195,6 +195,14 @@ def test_a_release_remembers_the_split_of_each_photo_by_the_bytes_that_first_cam
     assert seen.splits() == {each.origin_sha256: each.split for each in read.photos}
 
 
+def test_a_model_that_goes_on_from_another_has_seen_what_that_one_learned() -> None:
+    one, two, three, four, five = (sha256(bytes([number])) for number in range(5))
+    earlier = SeenPhotos(train=(one, two), validation=(three,), holdout=(five,))
+    later = SeenPhotos(train=(three,), validation=(two, four), holdout=()).after(earlier)
+    assert set(later.train) == {one, two, three}
+    assert (later.validation, later.holdout) == ((four,), ())
+
+
 def test_labels_make_a_label_set() -> None:
     assert dataset.label_set_of(reversed(TRASHNET.ids)) == TRASHNET
     assert dataset.label_set_of(["stone", "green_glass"]).ids == ("green_glass", "stone")

@@ -13,7 +13,7 @@ import pytest
 
 from mobile_models import self_tests
 from mobile_models.classifier import Classifier
-from mobile_models.document import file_sha256
+from mobile_models.document import file_sha256, sha256
 from mobile_models.evaluation import Blessing, EvaluationReport, Verdict
 from mobile_models.label_set import TRASHNET
 from mobile_models.manifest import ReleaseManifest
@@ -180,7 +180,8 @@ def test_a_champion_learns_from_new_photos_and_rehearses_old_ones(
     champion, run, features = tmp_path / "champion", RunDirectory(tmp_path / "run"), FeatureStore(tmp_path / "features")
     shutil.copytree(finished.release, champion)
     seen = SeenPhotos.read(champion / "dataset.json")
-    seen.model_copy(update={"train": seen.train[24:]}).write(champion / "dataset.json")
+    elsewhere = sha256(b"a photo of the champion's that is not in this data set")
+    seen.model_copy(update={"train": (*seen.train[24:], elsewhere)}).write(champion / "dataset.json")
     half = quick.stages[0].model_dump() | {"epochs": 2, "trainable_layers": 6, "cached_views": 1}
     wanted = quick.with_changes(stages=[half], rehearsal_photos=12)
     options = {"weights": "champion", "champion": champion, "version": 4, "learn_from": "rehearsal"}
@@ -192,7 +193,9 @@ def test_a_champion_learns_from_new_photos_and_rehearses_old_ones(
     assert result.forgetting.before == EvaluationReport.read(run.champion_evaluation).accuracy
     assert result.forgetting.after == EvaluationReport.read(run.release / "evaluation.json").accuracy
     assert len(features.photos()) == 24 + 12 + sum(validation["validation"].values())
-    assert SeenPhotos.read(run.release / "dataset.json") == seen
+    learned = SeenPhotos.read(run.release / "dataset.json")
+    assert set(learned.train) == {*seen.train, elsewhere}
+    assert (learned.validation, learned.holdout) == (seen.validation, seen.holdout)
 
 
 def test_a_challenger_that_lost_is_blocked_and_the_run_still_ends_well(
