@@ -72,11 +72,6 @@ def phone(playwright: Playwright, profile: Path) -> Iterator[BrowserContext]:
         context.close()
 
 
-def wait_for_model(page: Page) -> None:
-    expect(page.get_by_text("Getting ready")).to_be_hidden(timeout=120_000)
-    expect(page.get_by_text("Loading the model")).to_be_hidden(timeout=120_000)
-
-
 def print_first_visit(playwright: Playwright, profile: Path, road: Road) -> None:
     with phone(playwright, profile) as context:
         page, began = context.pages[0], time.perf_counter()

@@ -189,12 +189,6 @@ class City:
             for file, content in before.items():
                 _put(file, content)
 
-    def ask_publisher(self) -> None:
-        """Let the publisher look at everything, and a worker do it."""
-        with self.place.transaction() as session:
-            job_queue.enqueue(session, JobKind.PUBLISH, "updates")
-        self.work()
-
     def _work_off(self, kind: JobKind, task: Task) -> bool:
         """Return whether there was anything to do."""
         with self.place.transaction() as session:
