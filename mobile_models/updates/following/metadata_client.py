@@ -39,7 +39,8 @@ class HttpFetcher(FetcherInterface):
     def _fetch(self, url: str) -> Iterator[bytes]:
         deadline = time.monotonic() + _METADATA_SECONDS
         seen = self.seen if url.endswith(f"/{seen_timestamp.NAME}") else None
-        headers = {"Cache-Control": "no-cache"} | (seen.condition if seen else {})
+        # Packed, a few bytes could become more than a phone has of memory before anybody counts them.
+        headers = {"Accept-Encoding": "identity", "Cache-Control": "no-cache"} | (seen.condition if seen else {})
         try:
             with self._http.stream("GET", url, headers=headers) as answer:
                 self.server_date = _date(answer)
@@ -48,7 +49,7 @@ class HttpFetcher(FetcherInterface):
                     return
                 if answer.status_code != httpx.codes.OK:
                     raise tuf.DownloadHTTPError(f"{url} answered {answer.status_code}", answer.status_code)
-                for chunk in answer.iter_bytes():
+                for chunk in answer.iter_raw():
                     if time.monotonic() > deadline:
                         raise tuf.SlowRetrievalError(f"{url} took more than {_METADATA_SECONDS:.0f} s")
                     yield chunk

@@ -1,5 +1,6 @@
 """Each refusal of a phone, against the real repository over real HTTP."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -136,6 +137,25 @@ def test_endless_metadata_is_refused(world: World) -> None:
     world.publish(1, current=1)
     world.file("timestamp.json").write_bytes(b" " * 1_000_000)
     assert world.refusal() == RefusalReason.TAMPERED_METADATA
+
+
+def test_metadata_is_never_unpacked(world: World) -> None:
+    """A mirror could pack gigabytes into what is sent."""
+    world.publish(1, current=1)
+    wanted: list[str] = []
+
+    def packed(request: httpx.Request) -> httpx.Response:
+        wanted.append(request.headers["Accept-Encoding"])
+        file = world.folder / request.url.path.lstrip("/")
+        if not file.is_file():
+            return httpx.Response(404)
+        content = httpx.ByteStream(gzip.compress(file.read_bytes()))
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=content)
+
+    with httpx.Client(transport=httpx.MockTransport(packed)) as http:
+        world.source = replace(world.source, http=http)
+        assert world.refusal() == RefusalReason.TAMPERED_METADATA
+    assert set(wanted) == {"identity"}
 
 
 def test_metadata_of_another_city_is_refused(world: World, tmp_path: Path) -> None:
