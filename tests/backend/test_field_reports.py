@@ -213,6 +213,6 @@ def test_phones_that_report_at_once_are_all_counted(engine: Engine, settings: Se
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join()
     with transaction(engine) as session:
         assert (numbers(session, OLD)["answers"], numbers(session, NEW)["answers"]) == (80, 40)

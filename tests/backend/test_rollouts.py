@@ -271,7 +271,7 @@ def test_two_people_who_decide_at_once_decide_one_after_another(
         with transaction(engine) as session:
             rollout = rollouts.meant(session, 2) if engine.dialect.name == "postgresql" else None
             if rollout is not None:
-                begun.wait(10)
+                begun.wait(120)
             try:
                 rollouts.widen(session, "ada", rollout or rollouts.meant(session, 2), 25, "both")
             except Conflict as error:
@@ -281,7 +281,7 @@ def test_two_people_who_decide_at_once_decide_one_after_another(
     for each in people:
         each.start()
     for each in people:
-        each.join(30)
+        each.join()
     assert refused == ["not_wider"]
     with transaction(engine) as session:
         widened = [event for event in audit_log.history(session, "release/2") if event.action == "rollout.widened"]
