@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests import pictures
 from tests.web import resident
@@ -13,6 +13,12 @@ Visit = Callable[..., Visitor]
 
 GLASS = pictures.jpeg("glass", 1)
 WITHOUT_NETWORK = "It has to be loaded once, and there is no network now."
+
+
+_NO_STORAGE = """IDBFactory.prototype.open = () => {
+  throw new DOMException("as the test wants it", "SecurityError");
+};
+"""
 
 
 def _visited(visit: Visit) -> Visitor:
@@ -89,6 +95,21 @@ def test_where_nothing_more_can_be_kept_the_model_answers_all_the_same(visit: Vi
     page.goto(f"{city.url}/app/")
     resident.choose(page, GLASS)
     expect(page.get_by_role("heading", name="Glass").first).to_be_visible(timeout=60_000)
+
+
+def test_where_the_browser_gives_no_storage_the_app_says_what_it_needs(visit: Visit) -> None:
+    visitor = visit(service_workers="block")
+    visitor.context.add_init_script(_NO_STORAGE)
+    visitor.context.route("**/assets/phone.worker-*.js", _without_storage)
+    page = visitor.open()
+    expect(page.get_by_role("complementary")).to_contain_text("This browser lets the app keep nothing")
+    expect(page.get_by_text("Allow this site to store data, or use another browser.")).to_be_visible()
+
+
+def _without_storage(route: Route) -> None:
+    """Scripts of the page do not reach its workers."""
+    script = route.fetch()
+    route.fulfill(response=script, body=_NO_STORAGE + script.text())
 
 
 def test_two_tabs_answer_at_the_same_time(visit: Visit) -> None:

@@ -26,7 +26,7 @@ export const isGuideRead = signal(false);
 /** The resident's own photos, newest first; null until they are read. */
 export const ownPhotos = signal<readonly OwnPhoto[] | null>(null);
 
-/** Whether this browser keeps nothing (or not any more), so that photos and choices last as long as this page. */
+/** Whether this browser lets the app keep nothing (or nothing any more), so that there is no model either. */
 export const keepsNothing = signal(false);
 
 /**
@@ -52,7 +52,7 @@ export async function startState(): Promise<void> {
   try {
     settings.value = await keptSettings();
   } catch {
-    keepsNothing.value = true; // The guide's search, the camera and the model say for themselves what they lack.
+    keepsNothing.value = true; // The screens say what is missing.
   }
   void readPhotos();
   await speak(wantedLanguage());

@@ -1,7 +1,7 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { startServiceWorker } from "./app_update.ts";
-import { startState } from "./app_state.ts";
+import { keepsNothing, startState } from "./app_state.ts";
 import { startSending } from "./contributions/photos.ts";
 import { startInstalling } from "./installing.ts";
 import { startModel } from "./model_state.ts";
@@ -19,6 +19,8 @@ render(<App />, place);
 
 const phone = connect();
 startModel(phone);
-startSending();
 void startServiceWorker();
-await startUpdating(phone);
+if (!keepsNothing.value) {
+  startSending();
+  await startUpdating(phone);
+}

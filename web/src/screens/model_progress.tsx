@@ -37,8 +37,13 @@ export function ModelProgress() {
             </Button>
           }
         >
-          {t(state.code === "no_model" ? "model.unavailable.no_network" : "model.unavailable.why")}
+          {whyUnavailable(state.code)}
         </Notice>
       );
   }
+}
+
+function whyUnavailable(code: string): string {
+  if (code === "no_model") return t("model.unavailable.no_network");
+  return t(code === "storage_failed" ? "model.unavailable.storage" : "model.unavailable.why");
 }

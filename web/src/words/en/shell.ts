@@ -26,7 +26,7 @@ export const shell = {
   "status.online": "The network is back",
   "status.app_update": "A new version of the app is ready",
   "status.app_update.take": "Use it now",
-  "status.keeps_nothing": "This browser keeps nothing here: photos and choices last until it is closed.",
+  "status.keeps_nothing": "This browser lets the app keep nothing, and it cannot answer without that.",
 
   "model.opening": "Getting ready",
   "model.downloading": "Loading the model, once",
@@ -34,5 +34,7 @@ export const shell = {
   "model.unavailable": "The model cannot be used",
   "model.unavailable.no_network":
     "It has to be loaded once, and there is no network now. Search the guide, or try again when you are online.",
+  "model.unavailable.storage":
+    "This browser gives the app no storage. Allow this site to store data, or use another browser.",
   "model.unavailable.why": "It does not run on this phone at the moment. The guide's search works all the same.",
 } as const;

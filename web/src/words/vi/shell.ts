@@ -25,7 +25,7 @@ export const shell = {
   "status.online": "Đã có mạng trở lại.",
   "status.app_update": "Đã có phiên bản mới của ứng dụng",
   "status.app_update.take": "Dùng ngay",
-  "status.keeps_nothing": "Trình duyệt này không lưu gì ở đây: ảnh và lựa chọn chỉ còn đến khi đóng trình duyệt.",
+  "status.keeps_nothing": "Trình duyệt này không cho ứng dụng lưu gì, nên ứng dụng không trả lời được.",
 
   "model.opening": "Đang chuẩn bị",
   "model.downloading": "Đang tải mô hình, chỉ một lần",
@@ -33,5 +33,7 @@ export const shell = {
   "model.unavailable": "Không dùng được mô hình",
   "model.unavailable.no_network":
     "Mô hình phải được tải một lần, mà bây giờ không có mạng. Hãy tìm trong hướng dẫn, hoặc thử lại khi có mạng.",
+  "model.unavailable.storage":
+    "Trình duyệt này không cho ứng dụng lưu dữ liệu. Hãy cho phép trang này lưu dữ liệu, hoặc dùng trình duyệt khác.",
   "model.unavailable.why": "Hiện mô hình không chạy được trên điện thoại này. Bạn vẫn tìm được trong hướng dẫn.",
 } as const;

@@ -25,12 +25,13 @@ export const shell = {
   "status.online": "网络已恢复。",
   "status.app_update": "应用有新版本了",
   "status.app_update.take": "现在使用",
-  "status.keeps_nothing": "这个浏览器在这里什么都不保存：照片和选择只保留到关闭为止。",
+  "status.keeps_nothing": "这个浏览器不让应用保存任何内容，因此应用无法给出答案。",
 
   "model.opening": "正在准备",
   "model.downloading": "正在下载模型，只需一次",
   "model.downloading.why": "{received}，共 {total}。之后没有网络也能回答。",
   "model.unavailable": "模型无法使用",
   "model.unavailable.no_network": "模型需要下载一次，而现在没有网络。请先查找指南，或有网络时再试。",
+  "model.unavailable.storage": "这个浏览器不给应用存储空间。请允许本网站存储数据，或换一个浏览器。",
   "model.unavailable.why": "模型目前无法在这部手机上运行。指南查找照常可用。",
 } as const;
