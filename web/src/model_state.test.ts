@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Answer, Phone, PhoneEvent, RunningModel } from "./phone/phone.ts";
+import { PATIENT } from "../tests/patience.ts";
 
 vi.stubGlobal("navigator", { onLine: true, languages: ["en"] });
 
@@ -82,7 +83,7 @@ describe("the model's state", () => {
     opening.resolve(RUNNING);
     await vi.waitFor(() => {
       expect(modelState.value).toEqual({ kind: "ready" });
-    });
+    }, PATIENT);
     expect(model.value).toBe(RUNNING);
   });
 
@@ -92,7 +93,7 @@ describe("the model's state", () => {
     startModel(phone);
     await vi.waitFor(() => {
       expect(modelState.value.kind).toBe("ready");
-    });
+    }, PATIENT);
     tell({ kind: "download", receivedBytes: 1, totalBytes: 2 });
     expect(modelState.value.kind).toBe("ready");
     const newer = { ...RUNNING, release: 8 };
@@ -119,7 +120,7 @@ describe("the model's state", () => {
     openModel();
     await vi.waitFor(() => {
       expect(modelState.value).toEqual({ kind: "ready" });
-    });
+    }, PATIENT);
   });
 
   test("tries again by itself once the network is back", async () => {
@@ -129,11 +130,11 @@ describe("the model's state", () => {
     startModel(phoneThat(opens).phone);
     await vi.waitFor(() => {
       expect(modelState.value.kind).toBe("unavailable");
-    });
+    }, PATIENT);
     events.dispatchEvent(new Event("online"));
     await vi.waitFor(() => {
       expect(modelState.value.kind).toBe("ready");
-    });
+    }, PATIENT);
     events.dispatchEvent(new Event("online"));
     expect(opens).toHaveBeenCalledTimes(2);
   });

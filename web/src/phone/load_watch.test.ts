@@ -2,6 +2,7 @@ import "fake-indexeddb/auto";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { database, read } from "../storage/database.ts";
 import { LoadWatch, type Trial } from "./load_watch.ts";
+import { PATIENT } from "../../tests/patience.ts";
 
 const ON_GPU: Trial = { version: 2, digest: "a", accelerator: "webgpu" };
 const ON_CPU: Trial = { version: 2, digest: "a", accelerator: "wasm" };
@@ -21,7 +22,7 @@ async function begin(watch: LoadWatch, trial: Trial): Promise<void> {
   void watch.watching(trial, () => new Promise(() => undefined));
   await vi.waitFor(async () => {
     expect(await read("loadAttempts")).toHaveLength(before + 1);
-  });
+  }, PATIENT);
 }
 
 test("an answer that ends well takes nothing else off the watch", async () => {

@@ -12,6 +12,7 @@ import { LoadWatch } from "./load_watch.ts";
 import { ModelStore } from "./model_store.ts";
 import { type Release, ReleaseFiles } from "./release_files.ts";
 import type { Accelerator, OpenClassifier } from "./shared_classifier.ts";
+import { PATIENT } from "../../tests/patience.ts";
 
 const PUBLISHED = new URL("../../../mobile_models/releases/2/manifest.json", import.meta.url);
 const ANSWER = { label: "glass", bestLabel: "glass", scores: { glass: 1 }, group: null, novelty: null };
@@ -114,7 +115,7 @@ async function dieLoading(version: number, tab = "dead"): Promise<Accelerator | 
   void switchOn({ tab }).openBest([]);
   await vi.waitFor(() => {
     expect(opened.map(([each]) => each)).toContain(version);
-  });
+  }, PATIENT);
   dies.delete(version);
   return opened.at(-1)?.[1];
 }
@@ -213,7 +214,7 @@ test("a release that ends the app while it is loaded is never run again", async 
   void store.prepare(digest, manifestContent, () => Promise.resolve(model));
   await vi.waitFor(() => {
     expect(opened.at(-1)).toEqual([2, "wasm"]);
-  });
+  }, PATIENT);
   const again = switchOn();
   expect(await runs(again)).toBe(1);
   await expect(again.checkNotRefused(digest)).rejects.toMatchObject({ reason: "crashed" });
@@ -228,7 +229,7 @@ test("a new release that ends the app at its first answer gives way to the one b
   void store.classify(prepared, PHOTO);
   await vi.waitFor(async () => {
     expect(await read("loadAttempts")).toHaveLength(1);
-  });
+  }, PATIENT);
   expect(await runs(switchOn())).toBe(1);
   expect(counted).toContain("2 rolled_back");
 });
