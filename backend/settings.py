@@ -199,7 +199,12 @@ class Settings(BaseSettings):
     evidence_block_seconds: int = Field(
         default=600, ge=1, description="a rollout is judged by reports up to the end of the last such block"
     )
-    halt_alpha: float = Field(default=0.02, gt=0, le=0.2, description="chance that a harmless rollout is ever halted")
+    halt_alpha: float = Field(
+        default=0.02,
+        gt=0,
+        le=0.2,
+        description="chance that a harmless rollout is ever halted for failures, and as much for corrections",
+    )
     tolerated_failure_fraction: float = Field(
         default=0.01, gt=0, lt=0.5, description="of phones whose self-test or loading may fail without a halt"
     )
