@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from backend.api.dependencies import Parts
 from backend.database import transaction
+from backend.runs import configurations
 from backend.settings import Settings
 from backend.tables import JobKind, Role, RolloutState
 from tests.backend import staff_world
@@ -19,6 +20,7 @@ from tests.backend.console.models_world import AFTER, WORSE
 from tests.tiny_model import release_folder
 from tests.workers.processes import use_stand_in_trainer
 from tests.workers.world import add_gold
+from training import recipe
 from training.dataset import SeenPhotos
 
 SignIn = Callable[..., Visit]
@@ -180,9 +182,17 @@ def test_a_recipe_is_changed_saved_restored_and_trained_without_script(sign_in: 
     expect(page.locator("h1 .badge")).to_have_text("waits")
 
 
-def test_recipes_and_their_form_are_good_to_look_at(eve: Visit) -> None:
+def test_recipes_and_their_form_are_good_to_look_at(eve: Visit, parts: Parts) -> None:
+    tiny = recipe.load("tiny")
+    with transaction(parts.engine) as session:
+        ada = staff_world.person(session)
+        for batch_size in (4, 8):
+            configurations.save(session, ada, "small", "tiny", tiny.with_changes(batch_size=batch_size))
     eve.open("/console/models/recipes")
     eve.look("recipes")
+    eve.page.get_by_role("link", name="small").click()
+    expect(eve.page.locator("h1")).to_contain_text("small")
+    eve.look("configuration")
     eve.open("/console/models/recipes/edit?recipe=wastenet")
     eve.look("recipe-form")
 

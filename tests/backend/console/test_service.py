@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
@@ -458,7 +459,7 @@ def test_an_engineer_does_all_of_it_in_the_browser(
     page.select_option("#mode", "from_scratch_all")
     page.select_option("#folder", "sorted")
     page.click("main form button")
-    assert "Photos added: 3" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("Photos added: 3")
     engineer.look("service-retrain")
     engineer.open(f"{SERVICE}/refresh?num=4")
     assert page.locator(".samples img").count() == 4

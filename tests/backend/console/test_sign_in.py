@@ -121,6 +121,14 @@ def test_an_unknown_page_is_said_on_a_page_and_an_unknown_call_in_a_document(cli
     assert as_json.json()["code"] == client.get("/v1/nothing").json()["code"] == "not_found"
 
 
+def test_a_page_that_says_what_went_wrong_is_good_to_look_at(sign_in: Callable[..., Visit]) -> None:
+    visitor = sign_in()
+    answer = visitor.page.goto(f"{visitor.address}/console/people")
+    assert answer is not None
+    assert answer.status == 403
+    visitor.look("problem")
+
+
 def test_what_was_said_is_shown_once_and_as_text(ada: str, client: httpx.Client) -> None:
     signed_in(client)
     said = pages.redirect("/console", said="<b>kept</b>").headers["set-cookie"].partition(";")[0]
