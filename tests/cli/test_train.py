@@ -1,6 +1,5 @@
-"""`wastelens train` and `wastelens evaluate` on drawn pictures."""
+"""`wastelens train` on drawn pictures."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,23 +8,16 @@ import time
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from cli.evaluate import evaluate
-from cli.train import train
+from cli.main import app
 from mobile_models.label_set import TRASHNET
 from mobile_models.manifest import ReleaseManifest
-from tests.tiny_model import release_folder
 from training.dataset import DatasetSnapshot
 from training.run_directory import RunDirectory
 from training.run_record import RunRecord
 
 ROOT = Path(__file__).resolve().parents[2]
-
-app = typer.Typer()
-app.command()(train)
-app.command()(evaluate)
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:
@@ -45,20 +37,6 @@ def test_a_folder_of_photos_becomes_a_release(photos: Path, tmp_path: Path) -> N
     assert ReleaseManifest.read(tmp_path / "run" / "release" / "manifest.json").version == 5
     counts = DatasetSnapshot.read(tmp_path / "run" / "snapshot" / "snapshot.json").counts()
     assert counts["train"] == dict.fromkeys(TRASHNET.ids, 7)
-
-
-def test_an_evaluation_counts_what_is_right(photos: Path, tmp_path: Path) -> None:
-    """The release answers by mean colour, so drawn pictures are mostly right."""
-    release = release_folder(tmp_path / "release")
-    (photos / "glass" / "copy.jpg").write_bytes((photos / "glass" / "0.jpg").read_bytes())
-    code, output, errors = run("evaluate", release, "--data", photos, "--json")
-    report = json.loads(output)
-    assert code == 0
-    assert len(report["answers"]) == 60
-    assert report["accuracy"] > 0.9
-    assert "1 photo is left out" in errors
-    _, table, _ = run("evaluate", release, "--data", photos)
-    assert f"accuracy {report['accuracy']:.4f} on 60 photos" in table
 
 
 def test_an_interrupted_training_goes_on_by_the_same_command(photos: Path, tmp_path: Path) -> None:
@@ -97,7 +75,6 @@ def test_an_interrupted_training_goes_on_by_the_same_command(photos: Path, tmp_p
         (("train", "resnet", "--data", "PHOTOS"), "There is no recipe 'resnet'"),
         (("train", "tiny", "--data", "PHOTOS"), "no ImageNet weights for tiny"),
         (("train", "tiny", "--data", "nowhere", "--weights", "random"), "There is no folder "),
-        (("evaluate", "nowhere", "--data", "PHOTOS"), "nowhere is no release folder"),
     ],
 )
 def test_what_cannot_be_done_is_said_at_once(photos: Path, arguments: tuple[str, ...], complaint: str) -> None:
