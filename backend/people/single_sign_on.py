@@ -23,6 +23,7 @@ from backend.people import sealing, sign_ins, staff
 from backend.people.identity_provider import IdentityProvider, Provider
 from backend.people.sealing import Seal
 from backend.people.staff_sessions import Origin, SignedIn
+from backend.records import audit_log
 from backend.settings import Settings
 from backend.tables import Role, SignInWay, Staff
 
@@ -153,6 +154,7 @@ def end_sessions(session: Session, identity: Identity) -> None:
     row = _known(session, identity)
     if row is not None:
         staff.end_everything(session, staff.known(row.id))
+        audit_log.record(session, ACTOR, "staff.sessions_revoked", f"staff/{row.id}", reason="no role over there")
 
 
 def _known(session: Session, identity: Identity) -> Staff | None:

@@ -112,6 +112,8 @@ def test_who_has_no_role_there_gets_none_here(client: httpx.Client, city: Provid
     assert "Your account has no role here." in refused.text
     with transaction(parts.engine) as session:
         assert session.exec(select(StaffSession)).all() == [], "what was open has ended"
+        ended = session.exec(select(AuditEvent).where(AuditEvent.action == "staff.sessions_revoked")).one()
+    assert ended.detail == {"reason": "no role over there"}
 
 
 def test_the_last_administrator_stays_one_whatever_is_said_over_there(
