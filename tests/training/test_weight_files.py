@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.error import URLError
 
 import keras
 import numpy as np
@@ -28,12 +29,14 @@ PRETRAINED = [
 
 
 @pytest.fixture
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(fname: str, *_: Any, **__: Any) -> NoReturn:
-        raise OSError(f"no network for {fname}")
+def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below Keras, which makes an error of its own of it; nothing was fetched before."""
 
-    monkeypatch.setattr(file_utils, "get_file", refuse)
-    monkeypatch.setattr(keras.utils, "get_file", refuse)
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise URLError("no network")
+
+    monkeypatch.setattr(file_utils, "urlretrieve", refuse)
+    monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path))
 
 
 @pytest.mark.usefixtures("no_network")
@@ -43,7 +46,7 @@ def test_imagenet_weights_are_asked_for_by_their_name_and_without_a_network_a_fi
 ) -> None:
     pretrained = FACTS[backbone].pretrained
     expected = KERAS_FILES.get(backbone, f"{backbone}_weights") if pretrained == "keras" else pretrained
-    with pytest.raises(DataError, match=rf"no network for {expected}.*give a weights file or 'random'"):
+    with pytest.raises(DataError, match=rf"on \S*{expected}\S*: .*no network\. .*give a weights file or 'random'"):
         bodies.build(backbone, (224, 224, 3), "imagenet")  # At other sizes some of Keras' networks warn.
 
 

@@ -55,7 +55,8 @@ def build(name: Backbone, shape: Shape, weights: str) -> keras.Model:
     """Raise `DataError` if the `weights` (imagenet, random, or a file) do not fit or cannot be had."""
     try:
         if weights == IMAGENET and FACTS[name].pretrained == KERAS:
-            return _application(name, shape, IMAGENET)
+            with weight_files.fetching():
+                return _application(name, shape, IMAGENET)
         body = _OURS[name](shape) if name in _OURS else _application(name, shape, None)
         if weights == IMAGENET:
             weight_files.load(body, name, weight_files.download(name))

@@ -4,6 +4,8 @@ Guarantees: all of the backbone's weights come from the file, or an error says w
 file is the one that its name promises.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -19,12 +21,24 @@ _TORCHVISION = "https://download.pytorch.org/models/"
 def download(name: Backbone) -> Path:
     """Return torchvision's file of ImageNet weights, fetched once. Raise `OSError` or `ValueError` if it cannot be."""
     file_name = str(FACTS[name].pretrained)
-    path = Path(keras.utils.get_file(file_name, f"{_TORCHVISION}{file_name}", cache_subdir="models"))
+    with fetching():
+        path = Path(keras.utils.get_file(file_name, f"{_TORCHVISION}{file_name}", cache_subdir="models"))
     promised = path.stem.rpartition("-")[2]
     if not file_sha256(path).startswith(promised):
         path.unlink()
         raise ValueError(f"{file_name} arrived damaged; try again")
     return path
+
+
+@contextmanager
+def fetching() -> Iterator[None]:
+    """Raise `OSError` in place of the bare `Exception` that Keras has for a file that it cannot fetch."""
+    try:
+        yield
+    except Exception as error:
+        if type(error) is Exception:
+            raise OSError(str(error)) from error
+        raise
 
 
 def is_torchs(file: str | Path) -> bool:
