@@ -1,8 +1,8 @@
 """The reviewed photos that look most like one.
 
 Guarantees: only photos that the person may see, and never the photo itself. Each process keeps the embeddings of the
-newest `MOST` decided photos of the release that is asked for, at most, and reads them anew after `KEPT_SECONDS`; it
-asks the database again about each photo that it names.
+newest `MOST` decided photos of two releases, at most, since photos of both wait where a new model has just come, and
+reads them anew after `KEPT_SECONDS`; it asks the database again about each photo that it names.
 """
 
 import threading
@@ -24,6 +24,7 @@ KEPT_SECONDS = 60.0
 LEAST = 0.5
 """Cosine from which a photo counts as alike at all."""
 _REACH = 6
+_KEPT_RELEASES = 2
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,6 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class _Known:
-    release: int
     read_at: float
     ids: list[str]
     directions: NDArray[np.float16]
@@ -48,7 +48,8 @@ class Neighbours:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._reading = clock, threading.Lock()
-        self._known: _Known | None = None
+        self._known: dict[int, _Known] = {}
+        """By release, the one asked for last at the end."""
 
     def of(self, session: Session, person: Person, photo: Photo, most: int = 4) -> tuple[Neighbour, ...]:
         """Return the most alike first; nothing for a photo without an embedding."""
@@ -69,9 +70,12 @@ class Neighbours:
 
     def _of_release(self, session: Session, release: int) -> _Known:
         with self._reading:
-            known = self._known
-            if known is None or known.release != release or self._clock() - known.read_at > KEPT_SECONDS:
-                known = self._known = _read(session, release, self._clock())
+            known = self._known.pop(release, None)
+            if known is None or self._clock() - known.read_at > KEPT_SECONDS:
+                known = _read(session, release, self._clock())
+            self._known[release] = known
+            if len(self._known) > _KEPT_RELEASES:
+                del self._known[next(iter(self._known))]
             return known
 
 
@@ -90,7 +94,7 @@ def _read(session: Session, release: int, moment: float) -> _Known:
     rows = session.exec(statement).all()
     packed = b"".join(embedding for _, embedding in rows if embedding is not None)
     directions = np.frombuffer(packed, dtype="<f2").reshape(len(rows), -1) if rows else np.zeros((0, 0), np.float16)
-    return _Known(release, moment, [photo_id for photo_id, _ in rows], directions)
+    return _Known(moment, [photo_id for photo_id, _ in rows], directions)
 
 
 def _visible(session: Session, person: Person, alike: dict[str, float]) -> list[Neighbour]:
