@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from mobile_models.label_set import TRASHNET
 from mobile_models.manifest import ReleaseManifest
+from tests.waiting import PATIENCE_SECONDS, wait_until
 from training.dataset import DatasetSnapshot
 from training.run_directory import RunDirectory
 from training.run_record import RunRecord
@@ -39,6 +39,7 @@ def test_a_folder_of_photos_becomes_a_release(photos: Path, tmp_path: Path) -> N
     assert counts["train"] == dict.fromkeys(TRASHNET.ids, 7)
 
 
+@pytest.mark.timeout(600)
 def test_an_interrupted_training_goes_on_by_the_same_command(photos: Path, tmp_path: Path) -> None:
     """Twice the command of a terminal, in an empty folder: stopped after the first epoch, then to its end."""
     # Tests that run in the background inherit a SIGINT that is ignored, which a terminal never has.
@@ -50,14 +51,13 @@ def test_an_interrupted_training_goes_on_by_the_same_command(photos: Path, tmp_p
     begun = RunDirectory(tmp_path / "runs" / "tiny-1")
     arguments = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT)}, "text": True}
     with subprocess.Popen(command, stderr=subprocess.PIPE, **arguments) as training:
-        while training.poll() is None and not ((seen := begun.read_progress()) and seen.epoch):
-            time.sleep(0.02)
+        wait_until(lambda: (seen := begun.read_progress()) is not None and seen.epoch > 0, training)
         training.send_signal(signal.SIGINT)
-        _, errors = training.communicate(timeout=60)
+        _, errors = training.communicate(timeout=PATIENCE_SECONDS)
     assert training.returncode == 130, errors
     assert "interrupted. What is done is in runs/tiny-1; the same command goes on there." in errors
     assert begun.read_result() is None
-    done = subprocess.run(command, capture_output=True, check=False, timeout=200, **arguments)
+    done = subprocess.run(command, capture_output=True, check=False, **arguments)
     assert done.returncode == 0, done.stderr
     assert "epoch 30 of 30" in done.stderr
     assert "release: runs/tiny-1/release" in done.stdout
