@@ -33,7 +33,7 @@ _TIMESTAMP = "metadata/timestamp.json"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ANY_ORIGIN = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, ETag",
+    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, Date, ETag",
 }
 _UNCHANGED = ("ETag", "Cache-Control", *_ANY_ORIGIN)
 """What an answer 304 says (RFC 9110, 15.4.5); the rest the client has."""

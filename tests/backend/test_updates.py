@@ -91,7 +91,7 @@ def test_pages_of_other_origins_may_read_every_answer(
     answer = get(updates, path, origin="https://another-app.example", range=asked)
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*")
     exposed = answer.headers["access-control-expose-headers"].split(", ")
-    assert {"Content-Range", "ETag"} <= set(exposed)
+    assert {"Content-Range", "Date", "ETag"} <= set(exposed)
 
 
 def test_a_browser_that_asks_first_may_send_ranges_and_conditions(updates: httpx.Client) -> None:

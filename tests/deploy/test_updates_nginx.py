@@ -88,7 +88,7 @@ def test_a_download_can_be_resumed(web: httpx.Client, model: str) -> None:
 def test_pages_of_other_origins_may_read_it_and_ask_for_ranges(web: httpx.Client, model: str) -> None:
     answer = web.get(model, headers={"Origin": "https://another-app.example", "Accept-Encoding": "gzip, zstd"})
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert {"Content-Range", "ETag"} <= set(answer.headers["access-control-expose-headers"].split(", "))
+    assert {"Content-Range", "Date", "ETag"} <= set(answer.headers["access-control-expose-headers"].split(", "))
     assert "content-encoding" not in answer.headers
     before = web.options(model, headers={"Origin": "https://another-app.example"})
     assert (before.status_code, before.headers["access-control-allow-origin"]) == (204, "*")
