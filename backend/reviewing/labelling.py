@@ -78,9 +78,14 @@ def give_verdict(session: Session, settings: Settings, person: Person, photo_id:
 
 
 def told(session: Session, person: Person, photo_id: PhotoId) -> Told:
-    """Return what the person may know of a photo that they gave a verdict on."""
+    """Return what the person may know of a photo that they gave a verdict on.
+
+    A check of before is no news about a photo that was undecided again when they spoke last.
+    """
     photo = review_items.found_by(session, person, photo_id)
-    return Told(photo.in_random_share, review_checks.newest(session, person, photo_id))
+    check, said = review_checks.newest(session, person, photo_id), _newest_about(session, person, photo_id)
+    is_news = check is not None and (said is None or said.created_at < check.created_at)
+    return Told(photo.in_random_share, check if is_news else None)
 
 
 def undo(session: Session, settings: Settings, person: Person, photo_id: PhotoId) -> bool:
@@ -206,12 +211,16 @@ def _said_already(session: Session, person: Person, photo_id: PhotoId, given: Ve
     claim = session.get(ReviewClaim, photo_id, populate_existing=True)
     holds_for_real = claim is not None and claim.staff_id == person.id and not claim.is_check
     checked = None if holds_for_real else review_checks.newest(session, person, photo_id)
-    mine = select(Review).where(Review.photo_id == photo_id, Review.staff_id == person.id)
-    newest = session.exec(mine.order_by(col(Review.id).desc()).limit(1)).one_or_none()
+    newest = _newest_about(session, person, photo_id)
     said = {(row.verdict, row.label) for row in (newest,) if row is not None}
     if checked is not None:
         said.add((checked.verdict, checked.said))
     return (given.verdict, given.label) in said
+
+
+def _newest_about(session: Session, person: Person, photo_id: PhotoId) -> Review | None:
+    mine = select(Review).where(Review.photo_id == photo_id, Review.staff_id == person.id)
+    return session.exec(mine.order_by(col(Review.id).desc()).limit(1)).one_or_none()
 
 
 def _record(

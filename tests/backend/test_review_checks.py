@@ -45,6 +45,18 @@ def test_a_check_is_compared_told_afterwards_and_changes_no_gold_label(session: 
     assert len(session.exec(select(GoldCheck)).all()) == 1, "sent twice"
 
 
+def test_a_check_of_before_is_not_told_again_once_the_photo_is_open(session: Session, settings: Settings) -> None:
+    ada = person(session)
+    row = checked(session, settings, ada, "metal")
+    say(session, settings, ada, row)
+    row.gold_label = row.gold_labelled_at = None
+    session.add(row)
+    session.flush()
+    assert take(session, settings, ada) == [row.id]
+    assert say(session, settings, ada, row).gold_label == "glass"
+    assert labelling.told(session, ada, id_of(row)).check is None
+
+
 def test_nobody_is_checked_with_what_is_not_sure_or_what_they_had_a_part_in(
     session: Session, settings: Settings
 ) -> None:
