@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 from mobile_models.document import sha256
 from mobile_models.litert_model import LiteRtModel
 from training import backbones, recipe
+from training.dataset import DataError
 from training.quantization import quantize
 from training.recipe import Recipe
 
@@ -67,6 +69,21 @@ def test_without_tensorflow_it_says_where_to_go_on(quick: Recipe, monkeypatch: p
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(quantize.QuantizationError, match="goes on from there"):
         quantize.quantize(model, PIXELS)
+
+
+def test_a_disk_that_fills_up_under_the_export_is_named(
+    quick: Recipe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import tensorflow as tf  # noqa: PLC0415
+
+    def fills_up(*_: object, **__: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "variables.data-00000-of-00001; No space left on device")
+
+    monkeypatch.setattr(keras.Model, "export", fills_up)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(DataError, match=f"The disk of {tmp_path} is full"):
+        quantize.float_graph(backbones.build(quick, 6, "random"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_same_model_and_photos_give_the_same_bytes_in_another_process(quick: Recipe, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training import backbones
+from training import backbones, disk_space
+from training.dataset import DataError
 from training.quantization import ranges
 
 BORDER_OPERATORS = frozenset({"QUANTIZE", "DEQUANTIZE"})
@@ -37,7 +38,7 @@ def quantize(model: keras.Model, representative: NDArray[np.uint8]) -> bytes:
 def float_graph(model: keras.Model) -> bytes:
     """Return `model` as a float .tflite, batch norm folded, with a place for the range of each activation.
 
-    Raise `QuantizationError` where Keras does not run on TensorFlow.
+    Raise `QuantizationError` where Keras does not run on TensorFlow, and `DataError` where the disk is full.
     """
     if keras.backend.backend() != "tensorflow":
         raise QuantizationError(
@@ -48,7 +49,12 @@ def float_graph(model: keras.Model) -> bytes:
 
     grey = np.full((1, *model.input.shape[1:]), 127, dtype=np.float32)
     with TemporaryDirectory() as folder:
-        _static(model).export(folder, format="tf_saved_model", verbose=False)
+        try:
+            _static(model).export(folder, format="tf_saved_model", verbose=False)
+        except tf.errors.ResourceExhaustedError as error:  # That is also what a device without memory gives.
+            if "No space left" not in str(error):
+                raise
+            raise DataError(disk_space.full(Path(folder).parent)) from error
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: iter([[grey]])
