@@ -21,10 +21,13 @@ _OPERATOR = "operator"
 def add(
     name: Annotated[str, typer.Argument(help="Name to sign in with.")],
     role: Annotated[str, typer.Option(help="reviewer, engineer, guide_editor, auditor or administrator.")] = "reviewer",
+    area: Annotated[
+        list[str] | None, typer.Option(help="A place that they work in; once for each. Without it: everywhere.")
+    ] = None,
 ) -> None:
     """Add somebody, straight in the database of this host, with a password that is shown once.
 
-    Example: wastelens staff add ada --role engineer
+    Example: wastelens staff add ada --role engineer --area Northside --area "Old Town"
     """
     from backend.people import staff  # noqa: PLC0415  # --help must not wait for the database library.
     from backend.tables import Role  # noqa: PLC0415
@@ -33,7 +36,7 @@ def add(
         _refuse(f"The role must be one of {', '.join(Role)}.")
     password = secrets.token_urlsafe(15)
     with _session() as session:
-        person = staff.add(session, name, Role(role), password, by=_OPERATOR)
+        person = staff.add(session, name, Role(role), password, by=_OPERATOR, areas=area or None)
     typer.echo(f"{person.name} is {person.role}. Password, shown this once: {password}")
 
 

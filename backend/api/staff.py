@@ -36,6 +36,8 @@ class NewPerson(BaseModel):
     name: Text = Field(min_length=1, max_length=80)
     role: Role
     password: Text = Field(max_length=passwords.MAXIMUM_LENGTH)
+    areas: list[Text] | None = Field(default=None, max_length=staff.MOST_AREAS)
+    """Places that the person works in; null: everywhere. An empty list is refused."""
 
 
 class NewPassword(BaseModel):
@@ -50,6 +52,8 @@ class PersonAnswer(BaseModel):
 
 
 class StaffMember(PersonAnswer):
+    areas: list[str] | None
+    """Null: everywhere."""
     created_at: datetime
     disabled_at: datetime | None
 
@@ -119,7 +123,7 @@ def everybody(_: Administrator, session: Transaction) -> StaffList:
 
 @router.post("", status_code=201)
 def add(given: NewPerson, by: Administrator, session: Transaction) -> PersonAnswer:
-    person = staff.add(session, given.name, given.role, given.password, by=by.name)
+    person = staff.add(session, given.name, given.role, given.password, by=by.name, areas=given.areas)
     return PersonAnswer(id=person.id, name=person.name, role=person.role)
 
 

@@ -119,6 +119,15 @@ def test_an_administrator_adds_people_and_lets_them_in_no_more(client: httpx.Cli
     assert [each["name"] for each in administrator.ask("GET", "/v1/staff").json()["staff"]] == ["boss", "bob"]
 
 
+def test_somebody_is_added_for_some_areas_and_an_empty_list_opens_nothing(administrator: Member) -> None:
+    who = {"name": "linh", "role": "reviewer", "password": PASSWORD}
+    assert administrator.post("/v1/staff", **who, areas=[]).json()["code"] == "no_areas"
+    assert administrator.post("/v1/staff", **who, areas=["Northside"]).status_code == 201
+    assert administrator.post("/v1/staff", **(who | {"name": "mai"})).status_code == 201
+    found = {each["name"]: each["areas"] for each in administrator.ask("GET", "/v1/staff").json()["staff"]}
+    assert (found["linh"], found["mai"]) == (["Northside"], None)
+
+
 def test_a_submission_is_reviewed_and_its_sender_sees_the_gold_label(
     release: Path, resident: Resident, reviewer: Member, parts: Parts
 ) -> None:

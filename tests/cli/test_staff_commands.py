@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from backend import desired_updates, first_start, publisher
 from backend.api.dependencies import Parts
-from backend.database import now, transaction
+from backend.database import connect, now, transaction
 from backend.people import second_factor, staff
 from backend.releasing import releases
 from backend.settings import Settings
@@ -68,6 +68,16 @@ def test_somebody_is_added_with_a_password_that_works(settings: Settings, server
     assert runner.invoke(staff_commands.app, ["sign-in", "bob", "--password", changed]).exit_code == 0
 
 
+def test_somebody_is_added_for_some_areas_alone(settings: Settings) -> None:
+    arguments = ["add", "bob", "--area", "Old Town", "--area", "Northside"]
+    assert runner.invoke(staff_commands.app, arguments).exit_code == 0
+    engine = connect(settings.resolved_database_url)
+    with transaction(engine) as session:
+        areas = {each.name: each.areas for each in staff.everybody(session)}
+    engine.dispose()
+    assert areas["bob"] == ["Northside", "Old Town"]
+
+
 def test_a_second_factor_is_asked_for_and_can_be_reset_on_this_host(
     settings: Settings, server: tuple[httpx.Client, Parts]
 ) -> None:
@@ -90,6 +100,7 @@ def test_a_second_factor_is_asked_for_and_can_be_reset_on_this_host(
     [
         (["add", "bob", "--role", "king"], "must be one of reviewer, engineer, guide_editor, administrator, auditor"),
         (["add", "administrator"], "somebody called administrator already"),
+        (["add", "bob", "--area", " "], "Name at least one area"),
         (["reset-password", "nobody"], "nobody called nobody"),
         (["reset-factors", "nobody"], "nobody called nobody"),
     ],
