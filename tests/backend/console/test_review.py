@@ -1,5 +1,6 @@
 """Reviewing in a browser: by keyboard, by two people, without a network, without script."""
 
+import re
 import time
 from collections.abc import Callable
 
@@ -218,6 +219,22 @@ def test_what_cannot_be_seen_is_not_decided(
     assert reviews(engine) == []
     page.keyboard.press("Enter")
     wait_for_reviews(engine, 1)
+
+
+def test_a_photo_is_made_larger_and_smaller_and_turned_and_the_next_is_as_it_was_taken(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]]
+) -> None:
+    photos(2)
+    page = begin(sign_in())
+    page.wait_for_selector(".item[data-ready] >> nth=1", state="attached")
+    picture = page.locator(".item:not([hidden]) .photo")
+    for keys, shape in (("+", "scale(1.4) rotate(0deg)"), ("t", "rotate(90deg)"), ("-ttt", "scale(1) rotate(0deg)"),
+                        ("+t", "rotate(90deg)")):  # fmt: skip
+        for key in keys:
+            page.keyboard.press(key)
+        expect(picture).to_have_attribute("style", re.compile(re.escape(shape)))
+    page.keyboard.press("Enter")
+    expect(picture).to_have_attribute("style", re.compile(re.escape("scale(1) rotate(0deg)")))
 
 
 def test_photos_come_again_once_a_server_that_could_not_answer_does(
