@@ -76,6 +76,21 @@ def test_a_saved_network_gives_its_backbone(whole: bool, tmp_path: Path) -> None
         assert np.array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("name", ["weights.keras", "weights.h5"])
+def test_a_file_with_wrong_bytes_in_it_is_refused_wherever_they_are(name: str, tmp_path: Path) -> None:
+    tiny().save(tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    refused = 0
+    for start in range(0, len(whole), len(whole) // 12):
+        damaged = whole[:start] + bytes(byte ^ 0xFF for byte in whole[start : start + 60]) + whole[start + 60 :]
+        (tmp_path / name).write_bytes(damaged)
+        try:
+            bodies.build(Backbone.TINY, (32, 32, 3), str(tmp_path / name))
+        except DataError:
+            refused += 1
+    assert refused > 0, "HDF5 has no checksums, so weights may be wrong; an archive has"
+
+
 def test_a_saved_network_that_does_not_fit_names_the_first_layer(tmp_path: Path) -> None:
     picture = keras.Input((32, 32, 3))
     short = keras.Model(picture, keras.layers.Conv2D(16, 3, padding="same", use_bias=False, name="first")(picture))

@@ -7,6 +7,7 @@ Guarantees: a model takes pixels in 0 to 255 (float32 [batch, height, width, 3])
 from training.backbones.groups import groups_of, set_trainable
 from training.backbones.network import all_layers, body_of, build, continue_from, head_of, save
 from training.backbones.parts import BACKBONE, EMBEDDING, LOGITS
+from training.backbones.weight_files import saved_model
 
 __all__ = [
     "BACKBONE",
@@ -19,5 +20,6 @@ __all__ = [
     "groups_of",
     "head_of",
     "save",
+    "saved_model",
     "set_trainable",
 ]

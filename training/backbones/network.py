@@ -55,7 +55,7 @@ def continue_from(checkpoint: Path, recipe: Recipe, label_count: int) -> keras.M
     """
     model = _assemble(recipe, label_count, RANDOM)
     try:
-        earlier = keras.saving.load_model(checkpoint, compile=False)
+        earlier = weight_files.saved_model(checkpoint)
         for layer in model.layers:
             _take_weights(layer, earlier.get_layer(layer.name))
     except (OSError, ValueError) as error:

@@ -7,6 +7,7 @@ file is the one that its name promises.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 
@@ -51,9 +52,25 @@ def load(body: keras.Model, name: Backbone, file: str | Path) -> None:
     if is_torchs(path):
         torch_weights.load(body, name, path)
     elif path.suffix == ".keras":
-        _take(body, keras.saving.load_model(path, compile=False))
+        _take(body, saved_model(path))
     else:
-        body.load_weights(path)
+        with _damage_told():
+            body.load_weights(path)
+
+
+def saved_model(path: Path) -> keras.Model:
+    """Return the network in a .keras file. Raise `OSError` or `ValueError` if it cannot be read."""
+    with _damage_told():
+        return keras.saving.load_model(path, compile=False)
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Raise `ValueError` for what readers of archives and of HDF5 make of a file with wrong bytes in it."""
+    try:
+        yield
+    except (BadZipFile, KeyError, RuntimeError) as error:
+        raise ValueError(f"it is damaged, or no such file ({error})") from error
 
 
 def _take(body: keras.Model, saved: keras.Model) -> None:

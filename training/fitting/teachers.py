@@ -10,6 +10,7 @@ import keras
 
 from mobile_models.label_set import LabelSet
 from mobile_models.manifest import ReleaseManifest
+from training import backbones
 from training.dataset import DataError
 from training.recipe import Recipe, RecipeError
 
@@ -39,7 +40,7 @@ def load(release: Path, recipe: Recipe, labels: LabelSet) -> keras.Model:
     try:
         manifest = ReleaseManifest.read(release / "manifest.json")
         _check_fits(manifest, release, recipe, labels)
-        return keras.saving.load_model(release / CHECKPOINT, compile=False)
+        return backbones.saved_model(release / CHECKPOINT)
     except (OSError, ValueError) as error:
         raise DataError(f"{release} is no release folder with a checkpoint to learn from: {error}") from error
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mobile_models.classifier import softmax
 from mobile_models.quantization import Effort, QuantizationAttempt, QuantizationReport
+from training import backbones
 from training.evaluation import evaluate
 from training.fitting import pipeline
 from training.fitting.pipeline import Pictures
@@ -181,7 +182,7 @@ _EFFORTS: dict[Effort, Callable[[Workpiece], bytes]] = {
 
 def champion(release: Path) -> Champion:
     """Read the release folder that a network was fine-tuned from."""
-    model = keras.saving.load_model(release / "checkpoint.keras", compile=False)
+    model = backbones.saved_model(release / "checkpoint.keras")
     return Champion(quantize.float_graph(model), (release / "model.tflite").read_bytes())
 
 

@@ -29,7 +29,7 @@ class GradCam:
 
     def __init__(self, checkpoint: Path) -> None:
         try:
-            model = keras.saving.load_model(checkpoint, compile=False)
+            model = backbones.saved_model(checkpoint)
             pooling = model.get_layer(backbones.EMBEDDING)
         except (OSError, ValueError) as error:
             raise NoHeatMap(f"{checkpoint} is no checkpoint of ours: {error}") from error
