@@ -32,6 +32,7 @@ from backend.settings import Settings
 from backend.tables import Photo, PhotoId, Release, ReleaseState
 from mobile_models.photo import PhotoLimits
 from tests import pictures, tiny_model
+from tests.waiting import PATIENCE_SECONDS
 
 _MOMENT_SECONDS = 0.005
 _TLS = ssl.create_default_context()
@@ -83,7 +84,7 @@ def running(settings: Settings, **changes: Any) -> Iterator[tuple[httpx.Client, 
             assert thread.is_alive(), "the server did not start"
             time.sleep(_MOMENT_SECONDS)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=_TLS) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS, verify=_TLS) as client:
             yield client, parts
     finally:
         server.should_exit = True
