@@ -159,7 +159,7 @@ def _reasons_to_halt(settings: Settings, field: _Field, failures: Evidence, harm
     if harm.reaches(settings.halt_alpha):
         reasons.append(
             f"Its cohort corrects {_rate(field.cohort)} of the answers and everybody else {_rate(field.others)} on the "
-            f"same days; {_points(settings.tolerated_worsening_fraction)} more are tolerated (p = {harm.p_value:.2g})."
+            f"same days; {_points(settings.tolerated_worsening_fraction)} worse is tolerated (p = {harm.p_value:.2g})."
         )
     return tuple(reasons)
 
@@ -247,4 +247,5 @@ def _rate(sample: Sample) -> str:
 
 
 def _points(fraction: float) -> str:
-    return f"{100 * fraction:g} points"
+    points = f"{100 * fraction:g}"
+    return f"{points} point" if points == "1" else f"{points} points"

@@ -129,6 +129,7 @@ def test_a_worse_correction_rate_halts_and_says_both_rates(
     judgement = judge(session, settings)
     assert judgement.verdict == Verdict.HALT
     assert "Its cohort corrects 22.0% of the answers and everybody else 10.0% on the same days" in judgement.reasons[0]
+    assert "1 point worse is tolerated" in judgement.reasons[0]
     assert judgement.harm_p_value < settings.halt_alpha
 
 

@@ -39,7 +39,7 @@ export type PhoneEvent =
 export interface Phone {
   /** Opens the newest model that works here; rejects with `PhoneError` if not even the bundled one does. */
   open(): Promise<RunningModel>;
-  /** Rejects with `PhoneError`: `no_photo` for nothing that can be read as a photo, `photo_too_large` for one too large. */
+  /** Rejects with `PhoneError`: `no_photo` for what cannot be read as a photo, `photo_too_large` for what is too large. */
   classify(photo: Blob): Promise<Answer>;
   /** Looks for updates of guide and model, and follows them as far as `surroundings` allow. Never rejects for a refusal. */
   update(surroundings: Surroundings): Promise<UpdateOutcome>;
@@ -50,9 +50,9 @@ export interface Phone {
 }
 
 /**
- * `no_photo`: this cannot be read as a photo. `photo_too_large`: it has more than 50 megapixels. `no_model`: no model runs here, and none could be had (at the first visit,
- * or after the browser has cleared its storage, that needs a network). `storage_failed`: the browser gives no storage.
- * `phone_stopped`: the phone broke off; asked again, it starts anew.
+ * `no_photo`: this cannot be read as a photo. `photo_too_large`: it has more than 50 megapixels. `no_model`: no model runs
+ * here, and none could be had (at the first visit, or after the browser has cleared its storage, that needs a network).
+ * `storage_failed`: the browser gives no storage. `phone_stopped`: the phone broke off; asked again, it starts anew.
  */
 export type PhoneErrorCode = "no_photo" | "photo_too_large" | "no_model" | "storage_failed" | "phone_stopped";
 
