@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
@@ -19,7 +19,7 @@ from backend.intake import photo_store
 from backend.reviewing import review_items
 from backend.settings import Settings
 from backend.tables import Correction, GoldCheck, Job, JobKind, Photo, PhotoId, Review, ReviewVerdict, Role
-from tests import pictures
+from tests import pictures, waiting
 from tests.backend import staff_world
 from tests.backend.console import review_world
 from tests.backend.console.conftest import Visit
@@ -250,6 +250,44 @@ def test_photos_come_again_once_a_server_that_could_not_answer_does(
     page.unroute("**/review/batch")
     clear(page, 1)
     wait_for_reviews(engine, 2)
+
+
+def test_what_is_decided_while_more_photos_are_asked_for_does_not_come_again(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    photos(1)
+    visitor = sign_in()
+    late: list[tuple[Route, APIResponse]] = []
+
+    def keep(route: Route) -> None:
+        late.append((route, route.fetch()))
+
+    def is_kept() -> bool:
+        page.wait_for_timeout(20)
+        return bool(late)
+
+    visitor.page.route("**/review/batch", keep, times=1)
+    page = begin(visitor)
+    page.wait_for_selector(READY)
+    waiting.wait_until(is_kept)
+    clear(page, 1)
+    expect(page.locator("#told")).to_contain_text("Kept as")
+    ((route, before_the_verdict),) = late
+    route.fulfill(response=before_the_verdict)
+    expect(page.locator("#empty")).to_be_visible()
+    assert page.locator(".item").count() == 0
+
+
+def test_what_the_server_refused_to_take_comes_again(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
+) -> None:
+    photos(1)
+    page = begin(sign_in())
+    page.route("**/verdict", lambda route: route.fulfill(status=409, json={"said": "no", "kind": "bad"}), times=1)
+    clear(page, 1)
+    expect(page.locator("#failed")).to_contain_text("no")
+    clear(page, 1)
+    wait_for_reviews(engine, 1)
 
 
 def test_a_verdict_that_was_not_sent_outlives_a_reload(

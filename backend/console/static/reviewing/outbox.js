@@ -4,7 +4,7 @@
 class ReviewOutbox {
   // `told(answer, entry)` hears what the server said, `changed()` that there is more or less to send.
   constructor(name, secret, told, changed) {
-    Object.assign(this, { name, secret, told, changed, entries: [], sending: false, offline: false, signedOut: false, wait: 500 });
+    Object.assign(this, { name, secret, told, changed, entries: [], added: 0, sending: false, offline: false, signedOut: false, wait: 500 });
     this.entries = JSON.parse(sessionStorage.getItem(name) || "[]");
     window.addEventListener("online", () => this.hurry());
     window.addEventListener("beforeunload", (event) => { if (this.entries.length) event.preventDefault(); });
@@ -13,6 +13,7 @@ class ReviewOutbox {
 
   add(entry) {
     this.entries.push(entry);
+    this.added += 1;
     this.keep();
     this.send();
   }

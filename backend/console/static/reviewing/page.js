@@ -57,36 +57,45 @@ class ReviewPage {
   }
 
   async refill() {
-    if (this.loading || this.items.children.length >= READY) return;
+    this.isWanted = this.items.children.length < READY;
+    if (this.loading || !this.isWanted) return;
     this.loading = true;
+    this.isWanted = false;
+    const { entries, added } = this.outbox;
+    const isQuiet = entries.length === 0;
     try {
       const answer = await fetch("/console/review/batch", {
         method: "POST",
         headers: { "X-CSRF-Token": this.root.dataset.csrf, "HX-Request": "true" },
-        body: new URLSearchParams({ count: READY + 1 + this.outbox.entries.length }),
+        body: new URLSearchParams({ count: READY + 1 + entries.length }),
         signal: AbortSignal.timeout(20000),
       });
-      if (answer.ok) this.take(await answer.text());
+      const html = await answer.text();
+      const isCurrent = this.outbox.added === added; // Else the server may not have heard what was decided meanwhile.
+      if (answer.ok) this.take(html, isCurrent, isCurrent && isQuiet);
       else if (answer.status === 401 || answer.status === 403) this.outbox.signedOut = true;
       else throw new Error(`${answer.status}`);
     } catch {
-      setTimeout(() => this.refill(), 2000); // Without a network, or where the server cannot answer now.
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.refill(), 2000); // Without a network, or where the server cannot answer now.
     } finally {
       this.loading = false;
       this.showPending();
+      if (this.isWanted) this.refill();
     }
   }
 
-  take(html) {
+  // `isAll`: the answer was asked for with all that was decided in mind; `isSettled`: the server knew all of it, too.
+  take(html, isAll, isSettled) {
     const found = [...new DOMParser().parseFromString(html, "text/html").querySelectorAll(".item")];
     let fresh = found.filter((item) => !this.known.has(item.dataset.photo));
-    // What was refused is given again, once nothing is on its way any more.
-    if (!fresh.length && !this.outbox.entries.length) fresh = found.filter((item) => !this.isHere(item.dataset.photo));
+    // What was refused is given again.
+    if (!fresh.length && isSettled) fresh = found.filter((item) => !this.isHere(item.dataset.photo));
     for (const item of fresh) {
       this.items.append(item);
       this.prepare(item);
     }
-    this.empty = fresh.length === 0;
+    this.empty = isAll && fresh.length === 0;
     this.claims.heldAnew();
     if (!this.current) this.show(this.next);
   }
@@ -146,6 +155,7 @@ class ReviewPage {
   }
 
   told(answer, entry) {
+    if (!this.outbox.entries.length) this.refill();
     if (answer.taken) {
       this.say(answer.said, answer.kind);
       if (entry.what === "undo" && answer.held === false) this.away(entry.photo);
