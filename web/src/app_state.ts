@@ -1,18 +1,24 @@
-import { effect, signal } from "@preact/signals";
+import { batch, computed, effect, signal } from "@preact/signals";
 import { watch } from "./contributions/changes.ts";
 import { type OwnPhoto, own } from "./contributions/photos.ts";
 import type { Guide } from "./guide/guide.ts";
 import { changeSettings, defaults, settings as keptSettings } from "./storage/settings.ts";
 import type { Settings } from "./storage/tables.ts";
-import { language, preferredLanguage, speak } from "./words/words.ts";
+import { preferredLanguage, speak } from "./words/words.ts";
 
 /**
  * What the screens show, as signals: whoever reads one follows it. Photos are read again from what is kept whenever this
  * page, another tab or the service worker has changed them. The model has its own: `model_state.ts`.
  */
 
+/** What is kept of what the resident has chosen, and what was chosen since, which is just being kept; in this order. */
+const keptChoices = signal<Settings>(defaults);
+const choicesAhead = signal<readonly Partial<Settings>[]>([]);
+
 /** What the resident has chosen. */
-export const settings = signal<Settings>(defaults);
+export const settings = computed<Settings>(
+  () => Object.assign({}, keptChoices.value, ...choicesAhead.value) as Settings,
+);
 
 /** Whether the browser believes that there is a network. It may be wrong about a yes, never about a no. */
 export const isOnline = signal(navigator.onLine);
@@ -31,15 +37,20 @@ export const keepsNothing = signal(false);
 
 /**
  * Shows the changes at once, so that nothing jumps back under a finger, and keeps them. Rejects where the phone cannot keep
- * them; then what was chosen before is shown again.
+ * them; then what is kept is shown again, with what else was chosen meanwhile.
  */
 export async function choose(changes: Partial<Settings>): Promise<void> {
-  const before = settings.value;
-  settings.value = { ...before, ...changes };
+  choicesAhead.value = [...choicesAhead.value, changes];
+  const settle = (kept: Settings) => {
+    batch(() => {
+      keptChoices.value = kept;
+      choicesAhead.value = choicesAhead.value.filter((each) => each !== changes);
+    });
+  };
   try {
-    settings.value = await changeSettings(changes);
+    settle(await changeSettings(changes));
   } catch (error) {
-    settings.value = before;
+    settle(keptChoices.value);
     throw error;
   }
 }
@@ -50,7 +61,7 @@ export async function startState(): Promise<void> {
   addEventListener("offline", followNetwork);
   watch(() => void readPhotos());
   try {
-    settings.value = await keptSettings();
+    keptChoices.value = await keptSettings();
   } catch {
     keepsNothing.value = true; // The screens say what is missing.
   }
@@ -60,14 +71,21 @@ export async function startState(): Promise<void> {
     document.documentElement.dataset["theme"] = settings.value.theme;
   });
   effect(() => {
-    const wanted = wantedLanguage();
-    if (wanted !== language.peek()) void speak(wanted);
+    void speak(wantedLanguage());
   });
 }
 
-async function readPhotos(): Promise<void> {
+/** How many readings of the photos have begun, and which of them is shown. */
+const readings = { begun: 0, shown: 0 };
+
+/** Shows the photos as they are now, or later: a reading that comes after one that was begun later is out of date. */
+export async function readPhotos(): Promise<void> {
+  const turn = ++readings.begun;
   try {
-    ownPhotos.value = await own();
+    const photos = await own();
+    if (turn < readings.shown) return;
+    readings.shown = turn;
+    ownPhotos.value = photos;
   } catch {
     keepsNothing.value = true;
     ownPhotos.value ??= [];

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { Guide } from "./guide/guide.ts";
 import type { Answer, Phone, PhoneEvent, RunningModel } from "./phone/phone.ts";
+import { later } from "../tests/later.ts";
 import { PATIENT } from "../tests/patience.ts";
 
 vi.stubGlobal("navigator", { onLine: true, languages: ["en"] });
@@ -17,6 +19,7 @@ const RUNNING: RunningModel = {
   outsideAccuracy: null,
   accelerator: "wasm",
 };
+const NEWEST = { city: "example", version: 2 } as Guide;
 const ANSWER: Answer = {
   label: "glass",
   group: null,
@@ -28,13 +31,13 @@ const ANSWER: Answer = {
 };
 
 /** A phone whose model opens when the test says so. */
-function phoneThat(opens: () => Promise<RunningModel>) {
+function phoneThat(opens: () => Promise<RunningModel>, reads: Phone["guide"] = () => Promise.resolve(null)) {
   let tell: (event: PhoneEvent) => void = () => undefined;
   const phone: Phone = {
     open: opens,
     classify: () => Promise.resolve(ANSWER),
     update: () => Promise.resolve({ state: "up_to_date", release: 7 }),
-    guide: () => Promise.resolve(null),
+    guide: reads,
     listen(listener) {
       tell = listener;
       return () => undefined;
@@ -51,20 +54,6 @@ function phoneThat(opens: () => Promise<RunningModel>) {
 /** Each test has a page of its own. */
 async function page() {
   return { ...(await import("./model_state.ts")), ...(await import("./phone/phone.ts")) };
-}
-
-/** A promise that is kept when the test says so. */
-function later<Result>() {
-  let resolve: (result: Result) => void = () => undefined;
-  const promise = new Promise<Result>((keep) => {
-    resolve = keep;
-  });
-  return {
-    promise,
-    resolve: (result: Result) => {
-      resolve(result);
-    },
-  };
 }
 
 beforeEach(() => {
@@ -137,5 +126,33 @@ describe("the model's state", () => {
     }, PATIENT);
     events.dispatchEvent(new Event("online"));
     expect(opens).toHaveBeenCalledTimes(2);
+  });
+
+  test("does not wait for a download of another tab where none could be had here", async () => {
+    const { startModel, modelState, PhoneError } = await page();
+    const { phone, tell } = phoneThat(() => Promise.reject(new PhoneError("no_model", "none here")));
+    startModel(phone);
+    await vi.waitFor(() => {
+      expect(modelState.value.kind).toBe("unavailable");
+    }, PATIENT);
+    tell({ kind: "download", receivedBytes: 1, totalBytes: 2 });
+    expect(modelState.value).toEqual({ kind: "unavailable", code: "no_model" });
+  });
+});
+
+describe("the guide", () => {
+  test("that has just come is not replaced by what was read before", async () => {
+    const { startModel } = await page();
+    const { guide } = await import("./app_state.ts");
+    const reading = later<Guide | null>();
+    const { phone, tell } = phoneThat(
+      () => Promise.resolve(RUNNING),
+      () => reading.promise,
+    );
+    startModel(phone);
+    tell({ kind: "guide", guide: NEWEST });
+    reading.resolve(null);
+    await new Promise((resolve) => setTimeout(resolve)); // After all that waits for the reading.
+    expect(guide.value).toBe(NEWEST);
   });
 });

@@ -48,7 +48,10 @@ export async function classify(photo: Blob): Promise<Answer> {
 function follow(event: PhoneEvent): void {
   switch (event.kind) {
     case "download":
-      if (model.value === null) modelState.value = { ...event, kind: "loading" };
+      // Another tab may bring what this one could not: only that it is tried here, too, ends in a model here.
+      if (model.value === null && modelState.value.kind !== "unavailable") {
+        modelState.value = { ...event, kind: "loading" };
+      }
       break;
     case "model":
       show(event.model);
@@ -68,7 +71,8 @@ function show(running: RunningModel): void {
 
 async function readGuide(from: Phone): Promise<void> {
   try {
-    guide.value ??= await from.guide();
+    const kept = await from.guide();
+    guide.value ??= kept; // A newer one may have come meanwhile.
   } catch (error) {
     // Without the phone there is no guide either; that it cannot be had is shown with the model.
     if (!(error instanceof PhoneError)) throw error;

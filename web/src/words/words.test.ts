@@ -1,6 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { fill } from "./text.ts";
-import { preferredLanguage } from "./words.ts";
+import { type Language, preferredLanguage } from "./words.ts";
 
 describe("fill", () => {
   test("chooses the plural of the language and writes numbers as it does", () => {
@@ -25,4 +25,37 @@ describe("preferredLanguage", () => {
     expect(preferredLanguage(["de", "fr"])).toBe("en");
     expect(preferredLanguage([])).toBe("en");
   });
+});
+
+describe("the language", () => {
+  /** Lets the words of Vietnamese arrive, which are on a slow way. */
+  let arrive: () => void;
+
+  beforeEach(() => {
+    vi.resetModules();
+    vi.stubGlobal("document", { documentElement: {} });
+    const way = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    vi.doMock("./vi.ts", async (original) => {
+      await way;
+      return original();
+    });
+    return () => {
+      vi.doUnmock("./vi.ts");
+      vi.unstubAllGlobals();
+    };
+  });
+
+  test.each<Language>(["zh", "en"])(
+    "is the one that was chosen last, here %s, also where another comes later",
+    async (last) => {
+      const { language, speak } = await import("./words.ts");
+      const late = speak("vi");
+      await speak(last);
+      arrive();
+      await late;
+      expect([language.value, document.documentElement.lang]).toEqual([last, last === "en" ? undefined : last]);
+    },
+  );
 });

@@ -31,9 +31,18 @@ export function t<Name extends Key>(
   return fill(chosen.value.catalogue[key], chosen.value.language, values[0] ?? {});
 }
 
-/** Switches all words. Rejects where the words cannot be loaded; then the language stays what it was. */
+/** The language that was asked for last; its words may still be on their way. */
+let askedLast: Language = "en";
+
+/**
+ * Switches all words to the language that was asked for last, however late those of another one come. Rejects where the
+ * words cannot be loaded; then the language stays what it was.
+ */
 export async function speak(wanted: Language): Promise<void> {
+  askedLast = wanted;
+  if (wanted === chosen.peek().language) return;
   const catalogue = await load(wanted);
+  if (wanted !== askedLast) return;
   chosen.value = { language: wanted, catalogue };
   document.documentElement.lang = wanted;
 }
