@@ -6,17 +6,18 @@ import * as ownPhotos from "./own_photos.ts";
 
 /**
  * Asks the server what became of the photos that it has, and notes it; what has changed counts as unseen. Returns whether
- * it answered; what was known before stays known where it did not.
+ * it answered; what was known before stays known where it did not, and where something newer was learnt meanwhile.
  */
 export async function refreshFates(): Promise<boolean> {
   const known = await read("registration");
   if (known === undefined) return true; // Nothing was ever sent.
+  const before = await ownPhotos.rows();
   const fates = await asked(() => server(known).fates());
   if (fates === null) return false;
-  for (const { id, fate } of await ownPhotos.rows()) {
+  for (const { id, fate } of before) {
     const newest = fates.get(id);
-    if (newest !== undefined && !isSame(fate, newest))
-      await ownPhotos.changeRow(id, (row) => ({ ...row, fate: newest, seenAt: null }));
+    if (newest === undefined || isSame(fate, newest)) continue;
+    await ownPhotos.changeRow(id, (row) => (isSame(row.fate, fate) ? { ...row, fate: newest, seenAt: null } : row));
   }
   return true;
 }
@@ -30,6 +31,6 @@ async function asked<Answer>(call: () => Promise<Answer>): Promise<Answer | null
   }
 }
 
-function isSame(one: Fate | null, other: Fate): boolean {
+function isSame(one: Fate | null, other: Fate | null): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }

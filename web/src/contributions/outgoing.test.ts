@@ -42,6 +42,16 @@ test("what could not be sent is tried again when it is time, and no earlier", as
   expect(sendNow).toHaveBeenCalledTimes(2);
 });
 
+test("however many wanted to send at once, it is tried again once", async () => {
+  vi.mocked(nextTry).mockResolvedValueOnce(Date.now() + 60_000).mockResolvedValueOnce(Date.now() + 60_000);
+  sendSoon();
+  sendSoon();
+  await vi.advanceTimersByTimeAsync(59_000);
+  vi.mocked(sendNow).mockReturnValue(new Promise(() => undefined)); // It takes its time.
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(sendNow).toHaveBeenCalledTimes(3);
+});
+
 test("a time that has passed is no reason to try again and again", async () => {
   vi.mocked(nextTry).mockResolvedValue(Date.now() - 1);
   sendSoon();

@@ -33,8 +33,8 @@ export function startSending(): void {
 
 async function sendAndPlan(): Promise<void> {
   await sendNow();
-  clearTimeout(retry);
   const next = (await nextTry()) ?? 0;
+  clearTimeout(retry); // Only now: of several that have sent at once, one plans the next try.
   // What is not to be tried at a known time waits for one of the events above.
   if (next > Date.now()) retry = setTimeout(sendSoon, next - Date.now());
 }

@@ -3,6 +3,8 @@ import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { City, problem } from "../../tests/fakes/city.ts";
 import { fakeLocks } from "../../tests/fakes/locks.ts";
+import { later } from "../../tests/later.ts";
+import { PATIENT } from "../../tests/patience.ts";
 import type { Answer, Choice } from "../storage/tables.ts";
 
 vi.mock("./outgoing.ts", () => ({ sendSoon: () => undefined })); // The tests say when it is sent.
@@ -550,6 +552,30 @@ describe("what became of it", () => {
       isAccepted: true,
       inReleases: [7],
     });
+  });
+
+  test("is not taken back by an answer that took longer than a newer one", async () => {
+    const phone = await app();
+    const id = await keepAndShare(phone);
+    await phone.sendNow();
+    const slow = later<undefined>();
+    const slowly = async (request: Request) => {
+      const answer = await city.fetch(request);
+      await slow.promise;
+      return answer;
+    };
+    const way = vi.fn(city.fetch).mockImplementationOnce(slowly);
+    vi.stubGlobal("fetch", way);
+    const asked = phone.refreshFates();
+    await vi.waitFor(() => {
+      expect(way).toHaveBeenCalled();
+    }, PATIENT);
+    theOne().accepted = true;
+    await phone.refreshFates();
+    await phone.markSeen(id);
+    slow.resolve(undefined);
+    await asked;
+    expect(await only(phone)).toMatchObject({ fate: { isAccepted: true }, seenAt: expect.any(Number) as number });
   });
 
   test("stays as it was known where nobody answers", async () => {

@@ -45,3 +45,15 @@ test("a crash while two photos wait for their answers is one", async () => {
   await begin(watch, ON_CPU);
   expect(await new LoadWatch("next").leftOver([])).toHaveLength(1);
 });
+
+test("a tab that begins while another one asks who lives has not crashed", async () => {
+  await begin(new LoadWatch("dead"), ON_CPU);
+  const beginning = new LoadWatch("beginning");
+  const query = async () => {
+    await begin(beginning, ON_CPU); // It holds its lock only since this was asked.
+    return { held: [] };
+  };
+  vi.stubGlobal("navigator", { locks: { query } });
+  expect(await new LoadWatch("next").leftOver([])).toEqual([{ tab: "dead", ...ON_CPU }]);
+  expect(await read("loadAttempts")).toEqual([{ tab: "beginning", ...ON_CPU }]);
+});

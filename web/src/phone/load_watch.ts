@@ -41,13 +41,15 @@ export class LoadWatch {
 
   /** What others died of since this was last asked; `left` are the tabs that their resident has closed or put away. */
   async leftOver(left: readonly string[]): Promise<readonly LoadAttempt[]> {
-    if (((await read("loadAttempts")) ?? []).length === 0) return [];
-    const { held = [] } = await navigator.locks.query();
+    const tabs = ((await read("loadAttempts")) ?? []).map((each) => each.tab);
+    if (tabs.length === 0) return [];
+    const { held = [] } = await navigator.locks.query(); // After the tabs are known: whoever tries something lives.
     const living = new Set(held.map((lock) => lock.name));
+    const dead = new Set(tabs.filter((tab) => !living.has(lifeLock(tab))));
     let ended: readonly LoadAttempt[] = [];
     await change("loadAttempts", (attempts = []) => {
-      ended = attempts.filter((each) => !living.has(lifeLock(each.tab)));
-      return attempts.filter((each) => !ended.includes(each));
+      ended = attempts.filter((each) => dead.has(each.tab));
+      return attempts.filter((each) => !dead.has(each.tab));
     });
     return culprits(ended.filter((each) => !left.includes(each.tab)));
   }
