@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 Doorbell = Callable[[JobKind, int], None]
 """Tells a worker that a job waits. It may fail or be lost; it must not raise for a broker that is away."""
 
-MAX_ATTEMPTS = 5
 _BELLS = 4
 _REACH = 16
 
@@ -121,17 +120,15 @@ def succeed(session: Session, held: Claim) -> None:
     _requeue_if_requested_again(session, held)
 
 
-def fail(session: Session, held: Claim, error: str, *, retry_after: timedelta | None) -> bool:
-    """Settle as failed. With `retry_after`, and attempts left, queue it again. Return whether it will be retried."""
-    retried = retry_after is not None and held.attempt < MAX_ATTEMPTS
-    if retried and retry_after is not None:
+def fail(session: Session, held: Claim, error: str, *, retry_after: timedelta | None) -> None:
+    """Settle as failed. With `retry_after` it is tried again then; whoever asks anew meanwhile waits for no retry."""
+    if retry_after is None:
+        _update_held(session, held, state=JobState.FAILED, lease_until=None, error=error)
+    else:
         _update_held(
             session, held, state=JobState.QUEUED, lease_until=None, error=error, available_at=now() + retry_after
         )
-    else:
-        _update_held(session, held, state=JobState.FAILED, lease_until=None, error=error)
-        _requeue_if_requested_again(session, held)
-    return retried
+    _requeue_if_requested_again(session, held)
 
 
 def release(session: Session, held: Claim) -> None:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from sqlalchemy import Engine, text
+
 PATIENCE_SECONDS = 120.0
 _LOOK_SECONDS = 0.05
 
@@ -38,3 +40,9 @@ def listens(port: int) -> bool:
     """Whether somebody takes connections on this port of this machine."""
     with socket.socket() as attempt:
         return attempt.connect_ex(("127.0.0.1", port)) == 0
+
+
+def somebody_waits(engine: Engine) -> bool:
+    """Whether a transaction on this PostgreSQL waits for a lock that another one holds."""
+    with engine.connect() as connection:
+        return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())

@@ -19,12 +19,13 @@ from sqlmodel import Session
 
 from backend import job_queue
 from backend.errors import DomainError, Unavailable
-from backend.job_queue import MAX_ATTEMPTS, Claim, LeaseLost
+from backend.job_queue import Claim, LeaseLost
 from backend.tables import JobKind
 from workers.workplace import Workplace
 
 log = logging.getLogger(__name__)
 
+MAX_ATTEMPTS = 5
 FIRST_RETRY = timedelta(seconds=5)
 HEARTBEATS_PER_LEASE = 3
 
@@ -114,13 +115,13 @@ def work_through(place: Workplace, kind: JobKind, job_id: int, task: Task) -> No
     wanted: int | None = job_id
     ends_at = time.monotonic() + place.settings.sweep_seconds
     while wanted is not None and not place.stopping.is_set():
-        if time.monotonic() > ends_at:
-            place.doorbell(kind, wanted)
-            return
         if work(place, wanted, task) == Outcome.GIVEN_BACK:
             return
         with place.transaction() as session:
             wanted = job_queue.next_due(session, kind)
+        if wanted is not None and time.monotonic() > ends_at:
+            place.doorbell(kind, wanted)
+            return
 
 
 def _do(job: Work, task: Task) -> Outcome:
@@ -158,12 +159,14 @@ def _refuse_what_kills_workers(claim: Claim) -> None:
 
 
 def _fail(job: Work, task: Task, reason: str, *, retry: bool) -> Outcome:
-    delay = FIRST_RETRY * 4 ** (job.claim.attempt - 1)
+    """As in `_do`, rows are locked first and the job last."""
+    retry_after = FIRST_RETRY * 4 ** (job.claim.attempt - 1) if retry and job.claim.attempt < MAX_ATTEMPTS else None
     with job.place.transaction() as session:
-        retried = job_queue.fail(session, job.claim, reason, retry_after=delay if retry else None)
-        if not retried:
+        job_queue.check_held(session, job.claim)
+        if retry_after is None:
             task.give_up(session, job.subject, reason)
-    return Outcome.RETRIED_LATER if retried else Outcome.GIVEN_UP
+        job_queue.fail(session, job.claim, reason, retry_after=retry_after)
+    return Outcome.GIVEN_UP if retry_after is None else Outcome.RETRIED_LATER
 
 
 @contextmanager

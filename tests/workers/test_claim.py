@@ -1,7 +1,6 @@
 """Claim, work, settle: once, by one, and never silently; on SQLite and PostgreSQL."""
 
 import threading
-import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,11 +12,11 @@ from sqlmodel import Session, col, select, update
 from backend import job_queue
 from backend.database import now, transaction
 from backend.errors import Conflict, Unavailable
-from backend.job_queue import MAX_ATTEMPTS, LeaseLost
+from backend.job_queue import LeaseLost
 from backend.tables import Job, JobKind, JobState, Schedule
-from tests.waiting import PATIENCE_SECONDS, wait_until
+from tests.waiting import PATIENCE_SECONDS, somebody_waits, wait_until
 from tests.workers.world import Bell
-from workers.claim import CannotBeDone, NotYet, Outcome, Settle, Task, Work, work, work_through
+from workers.claim import MAX_ATTEMPTS, CannotBeDone, NotYet, Outcome, Settle, Task, Work, work, work_through
 from workers.workplace import Workplace
 
 
@@ -192,13 +191,40 @@ def test_what_fails_is_tried_again_later_and_at_last_given_up(place: Workplace, 
     assert "disk full" in (job_of(place, job_id).error or "")
 
 
-def test_the_delay_grows_with_each_attempt(place: Workplace, job_id: int) -> None:
-    delays = []
+def test_the_delay_grows_with_each_attempt(place: Workplace, job_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    moment, delays = now() + timedelta(hours=1), []
+    monkeypatch.setattr(job_queue, "now", lambda: moment)
     for _ in range(3):
-        work(place, job_id, raising(OSError("away")))
-        delays.append((job_of(place, job_id).available_at - now()).total_seconds())
+        assert work(place, job_id, raising(OSError("away"))) == Outcome.RETRIED_LATER
+        delays.append((job_of(place, job_id).available_at - moment).total_seconds())
         make_due(place, job_id)
-    assert [round(delay, -1 if delay > 10 else 0) for delay in delays] == [5, 20, 80]
+    assert delays == [5, 20, 80]
+
+
+def test_giving_up_and_asking_anew_never_wait_for_each_other(place: Workplace, job_id: int) -> None:
+    """Both lock the row that it is about first and the job last."""
+    if place.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    with place.transaction() as session:
+        write(session, "what it is about")
+
+    def lock(session: Session) -> None:
+        session.get_one(Schedule, "what it is about", with_for_update=True)
+
+    def cannot(_: Work) -> Settle:
+        raise CannotBeDone("nothing to freeze")
+
+    outcomes: list[Outcome] = []
+    task = Task(cannot, lambda session, *_: lock(session))
+    giving_up = threading.Thread(target=lambda: outcomes.append(work(place, job_id, task)))
+    with place.transaction() as session:
+        lock(session)
+        giving_up.start()
+        wait_until(lambda: somebody_waits(place.engine))
+        job_queue.enqueue(session, JobKind.FREEZE, "7")
+    giving_up.join()
+    assert outcomes == [Outcome.GIVEN_UP]
+    assert job_of(place, job_id).state == JobState.QUEUED, "it was asked for anew"
 
 
 def test_a_settling_that_fails_commits_nothing_and_is_tried_again(place: Workplace, job_id: int) -> None:
@@ -298,9 +324,9 @@ def test_whoever_works_for_long_rings_for_the_rest_and_lets_others_in(
 ) -> None:
     with place.transaction() as session:
         job_queue.enqueue(session, JobKind.FREEZE, "8")
-    hurried = replace(place, settings=place.settings.model_copy(update={"sweep_seconds": 0.01}))
+    hurried = replace(place, settings=place.settings.model_copy(update={"sweep_seconds": 0}))
     bell.rung.clear()
-    work_through(hurried, JobKind.FREEZE, job_id, doing(lambda job: time.sleep(0.02)))
+    work_through(hurried, JobKind.FREEZE, job_id, doing(lambda job: None))
     assert written(place.engine) == ["result"], "one turn was enough for one job"
     assert [kind for kind, _ in bell.rung] == [JobKind.FREEZE]
     assert job_of(place, bell.rung[0][1]).subject == "8"

@@ -7,7 +7,6 @@ from typing import Any
 
 import obstore
 import pytest
-from sqlalchemy import text
 from sqlmodel import select
 
 from backend import job_queue, publisher
@@ -20,9 +19,9 @@ from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, Re
 from mobile_models.updates.keys import signing_keys
 from mobile_models.updates.publishing import repository
 from mobile_models.updates.publishing.repository import StagedSignature
-from tests.waiting import PATIENCE_SECONDS, wait_until
+from tests.waiting import PATIENCE_SECONDS, somebody_waits, wait_until
 from tests.workers.world import add_release
-from workers.claim import Outcome, work
+from workers.claim import MAX_ATTEMPTS, Outcome, work
 from workers.publish import PUBLISH
 from workers.workplace import Workplace
 
@@ -209,7 +208,7 @@ def test_keys_that_expire_are_a_warning_until_they_are_renewed(
 
 
 def test_a_publisher_that_gives_up_says_so(place: Workplace) -> None:
-    for _ in range(job_queue.MAX_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         publish(place)
     assert problems(place) == ["the update repository could not be brought up to date; see the publisher's log"]
 
@@ -238,7 +237,7 @@ def test_a_decision_and_the_publishers_settling_never_wait_for_each_other(
     with place.transaction() as session:
         channels.lock(session)
         go_on.set()
-        wait_until(lambda: somebody_waits(place))
+        wait_until(lambda: somebody_waits(place.engine))
         rollouts.halt(session, "ada", rollouts.meant(session, 2), "glass goes wrong")
     publishing.join()
     assert outcomes == [Outcome.DONE]
@@ -246,11 +245,6 @@ def test_a_decision_and_the_publishers_settling_never_wait_for_each_other(
         assert rollouts.meant(session, 2).state == RolloutState.HALTED
         state = session.exec(select(Job.state).where(Job.kind == JobKind.PUBLISH)).one()
     assert state == JobState.QUEUED, "it publishes once more"
-
-
-def somebody_waits(place: Workplace) -> bool:
-    with place.engine.connect() as connection:
-        return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
 
 
 def test_a_guide_is_published_beside_the_models_and_settled(place: Workplace, keys: Path) -> None:
