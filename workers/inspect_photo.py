@@ -54,8 +54,8 @@ def _nothing_to_do(_: Session) -> None:
 def _read(work: Work, photo_id: PhotoId, expected: str) -> Image.Image:
     """The stored file is one that our own sandbox wrote, which its digest proves; so it is decoded right here."""
     content = photo_store.read(work.place.storage, photo_id)
-    if sha256(content) != expected:
-        raise CannotBeDone("The stored file is not the one that was received.")
+    if sha256(content) != expected:  # Perhaps it is being covered, and the row will say so in a moment.
+        raise Unavailable("The stored file is not the one that was received.")
     try:
         return photos.decode(content)
     except photos.PhotoError as error:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from obstore.store import ObjectStore
 from sqlmodel import select
 
 from backend import job_queue
 from backend.intake import moderation, photo_store
 from backend.intake.near_duplicates import Look, cosine
 from backend.intake.photo_sandbox import PhotoSandbox
-from backend.job_queue import MAX_ATTEMPTS
 from backend.people.staff import Person
 from backend.settings import Settings
 from backend.tables import JobKind, Opinionated, Photo, PhotoId, PhotoState, Prediction, Role
@@ -20,7 +20,7 @@ from mobile_models.document import sha256
 from mobile_models.photo import PhotoLimits
 from tests.pictures import draw
 from tests.workers.world import publish_release, receive
-from workers.claim import Outcome, work
+from workers.claim import MAX_ATTEMPTS, Outcome, work
 from workers.inspect_photo import INSPECT_PHOTO, in_random_share
 from workers.workplace import Workplace
 
@@ -119,15 +119,6 @@ def test_a_photo_withdrawn_meanwhile_is_left_alone(place: Workplace) -> None:
     assert read(place, photo_id).state == PhotoState.WITHDRAWN
 
 
-def test_a_stored_file_that_was_changed_is_quarantined(place: Workplace) -> None:
-    photo_id = receive(place, draw("glass"))
-    photo_store.put(place.storage, photo_id, b"something else")
-    assert inspect(place, photo_id) == Outcome.GIVEN_UP
-    photo = read(place, photo_id)
-    assert photo.state == PhotoState.QUARANTINED
-    assert photo.quarantine_reason == "The stored file is not the one that was received."
-
-
 def test_a_stored_file_that_is_no_photo_is_quarantined(place: Workplace) -> None:
     photo_id = receive(place, draw("glass"), sha256=sha256(b"no photo"))
     photo_store.put(place.storage, photo_id, b"no photo")
@@ -135,17 +126,26 @@ def test_a_stored_file_that_is_no_photo_is_quarantined(place: Workplace) -> None
     assert "cannot be read" in (read(place, photo_id).quarantine_reason or "")
 
 
-def test_a_missing_file_is_waited_for_and_at_last_quarantined(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("stored", "reason"),
+    [(None, "FileNotFoundError"), (b"something else", "The stored file is not the one that was received.")],
+    ids=["missing", "another"],
+)
+def test_a_missing_file_and_another_one_are_waited_for_and_at_last_quarantined(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch, stored: bytes | None, reason: str
 ) -> None:
     monkeypatch.setattr("workers.claim.FIRST_RETRY", timedelta())
     photo_id = receive(place, draw("glass"))
     photo_store.delete(place.storage, photo_id)
+    if stored is not None:
+        photo_store.put(place.storage, photo_id, stored)
     for _ in range(MAX_ATTEMPTS - 1):
         assert inspect(place, photo_id) == Outcome.RETRIED_LATER
         assert read(place, photo_id).state == PhotoState.RECEIVED
     assert inspect(place, photo_id) == Outcome.GIVEN_UP
-    assert read(place, photo_id).state == PhotoState.QUARANTINED
+    photo = read(place, photo_id)
+    assert photo.state == PhotoState.QUARANTINED
+    assert (photo.quarantine_reason or "").startswith(reason)
 
 
 def test_the_random_share_is_the_wanted_fraction_and_the_same_each_time() -> None:
@@ -206,3 +206,21 @@ def test_what_was_seen_before_a_photo_was_covered_is_not_kept(
     assert (photo.state, photo.perceptual_hash) == (PhotoState.RECEIVED, None)
     assert inspect(place, photo_id) == Outcome.DONE
     assert read(place, photo_id).perceptual_hash is not None
+
+
+def test_a_photo_that_is_covered_while_it_is_fetched_is_inspected_and_not_quarantined(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo_id = receive(place, draw("glass"))
+    fetch = photo_store.read
+
+    def covered_meanwhile(storage: ObjectStore, wanted: PhotoId) -> bytes:
+        monkeypatch.setattr(photo_store, "read", fetch)
+        cover(place, photo_id)
+        return fetch(storage, wanted)
+
+    monkeypatch.setattr(photo_store, "read", covered_meanwhile)
+    assert inspect(place, photo_id) == Outcome.RETRIED_LATER
+    assert read(place, photo_id).state == PhotoState.RECEIVED
+    assert inspect(place, photo_id) == Outcome.DONE
+    assert read(place, photo_id).state == PhotoState.INSPECTED
