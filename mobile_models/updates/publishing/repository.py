@@ -52,7 +52,6 @@ __all__ = [
     "RepositoryInvalid",
     "SignatureRefused",
     "StagedSignature",
-    "as_published",
     "check_signature",
     "create",
     "pointer",
@@ -96,12 +95,13 @@ def create(store: ObjectStore, keys: KeyRing, *, moment: datetime | None = None)
 def reconcile(
     store: ObjectStore,
     keys: KeyRing,
-    desired: DesiredState,
+    desired: DesiredState | None,
     *,
     moment: datetime | None = None,
     grace: timedelta = retention.GRACE,
 ) -> Outcome:
     """Make the repository agree with `desired` as far as the keys and signatures at hand allow, and renew what is due.
+    None desires what it finds published, for taking up new keys and nothing else.
 
     What phones cannot be led to any more is deleted once that has been so for `grace`. Raise `RepositoryInvalid` if the
     repository is not ours or damaged, `RepositoryBusy` if another publisher is faster, `KeyProblem` if an online key is
@@ -112,7 +112,7 @@ def reconcile(
         _create(store, keys, moment)
         edit = RepositoryEdit.of(store, keys, moment)
         before = edit.chain
-        outcome = _reconcile(edit, desired)
+        outcome = _reconcile(edit, desired or _as_published(store))
         retention.prune(store, before, edit.chain, moment, grace)
         return outcome
 
@@ -159,8 +159,8 @@ def _reconcile(edit: RepositoryEdit, desired: DesiredState) -> Outcome:
     )
 
 
-def as_published(store: ObjectStore) -> DesiredState:
-    """Return the state that `reconcile` finds already made: for taking up new keys, and nothing else."""
+def _as_published(store: ObjectStore) -> DesiredState:
+    """Return the state that `reconcile` finds already made."""
     chain = repository_files.read_chain(store)
     patches = tuple(
         DesiredPatch(

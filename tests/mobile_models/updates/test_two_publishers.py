@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from obstore.store import LocalStore, MemoryStore
+from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from mobile_models.updates.keys.signing_keys import KeyRing
 from mobile_models.updates.publishing import repository, repository_lock, stored_files
@@ -90,6 +91,20 @@ def test_two_processes_that_publish_at_the_same_time_both_get_through(
     assert read_chain(store).timestamp.signed.version >= before + 15
     candidate = repository.verify(store, keys.trusted_root).channels["stable"].candidate
     assert candidate is not None and candidate.rollout_percent == 15
+
+
+def test_who_only_takes_up_new_keys_takes_back_nothing_that_was_published_while_it_waited(
+    store: LocalStore, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def after_another(place: ObjectStore) -> AbstractContextManager[None]:
+        monkeypatch.undo()
+        repository.reconcile(store, keys, desired(1, 2, 3, current=3))
+        return repository_lock.held(place)
+
+    monkeypatch.setattr(repository_lock, "held", after_another)
+    repository.reconcile(store, keys, None)
+    published = repository.verify(store, keys.trusted_root)
+    assert (published.versions, published.channels["stable"].current) == ({1, 2, 3}, 3)
 
 
 @pytest.mark.parametrize("in_memory", [False, True])
