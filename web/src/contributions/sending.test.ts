@@ -559,12 +559,11 @@ describe("what became of it", () => {
     const id = await keepAndShare(phone);
     await phone.sendNow();
     const slow = later<undefined>();
-    const slowly = async (request: Request) => {
+    const way = vi.fn(city.fetch).mockImplementationOnce(async (request) => {
       const answer = await city.fetch(request);
       await slow.promise;
       return answer;
-    };
-    const way = vi.fn(city.fetch).mockImplementationOnce(slowly);
+    });
     vi.stubGlobal("fetch", way);
     const asked = phone.refreshFates();
     await vi.waitFor(() => {
