@@ -121,7 +121,7 @@ def succeed(session: Session, held: Claim) -> None:
 
 
 def fail(session: Session, held: Claim, error: str, *, retry_after: timedelta | None) -> None:
-    """Settle as failed. With `retry_after` it is tried again then; whoever asks anew meanwhile waits for no retry."""
+    """Settle as failed. With `retry_after` it is tried again then; who asked anew meanwhile does not wait for it."""
     if retry_after is None:
         _update_held(session, held, state=JobState.FAILED, lease_until=None, error=error)
     else:

@@ -7,11 +7,13 @@ random bits each), and each works once. How often one may try is counted by `sig
 
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyotp
 from sqlalchemy import delete, func, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from backend.database import now
@@ -63,8 +65,9 @@ def begin(session: Session, sealed_with: Seal, staff_id: int) -> None:
     if row is not None and row.confirmed_at is not None:
         raise Conflict("There is a second factor already. Remove it first.", code="second_factor_set")
     if row is None:
-        session.add(StaffCode(staff_id=staff_id, sealed_secret=sealed_with.close(pyotp.random_base32())))
-        session.flush()
+        made = StaffCode(staff_id=staff_id, sealed_secret=sealed_with.close(pyotp.random_base32()))
+        with suppress(IntegrityError), session.begin_nested():  # Who began a moment ago has made it.
+            session.add(made)
 
 
 def pending(session: Session, sealed_with: Seal, staff_id: int, name: str) -> Enrolment:

@@ -9,7 +9,7 @@ one: it gives a ticket for the second step, and nothing else.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func
+from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
 from backend.database import now
@@ -24,6 +24,7 @@ from backend.tables import AuditEvent, Role, SignInWay, Staff, TicketPurpose
 ATTEMPTS, ATTEMPTS_WINDOW = 10, timedelta(minutes=15)
 SECOND_STEP_LASTS = timedelta(minutes=10)
 _ATTEMPTED, _SIGNED_IN = "staff.sign_in_attempted", "staff.signed_in"
+_LOCK_KEY = 0x7369676E  # "sign"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def attempt(session: Session, name: str) -> Attempt:
     Commit it before the password is looked at, so that an attempt counts whatever becomes of the request.
     """
     subject, since = _subject(name), now() - ATTEMPTS_WINDOW
+    _one_at_a_time(session, subject)
     last_good = select(func.max(AuditEvent.id)).where(AuditEvent.subject == subject, AuditEvent.action == _SIGNED_IN)
     tried = select(func.count()).where(
         AuditEvent.subject == subject,
@@ -130,6 +132,14 @@ def wrong_password() -> NotSignedIn:
 def roles_with_second_factor(settings: Settings) -> frozenset[Role]:
     """Raise `ValueError` for a name that no role has."""
     return frozenset(Role(each.strip()) for each in settings.second_factor_roles.split(",") if each.strip())
+
+
+def _one_at_a_time(session: Session, subject: str) -> None:
+    """Until the end of the transaction nobody else tries this name, so that each counts all before it. SQLite has one
+    writer."""
+    if session.get_bind().dialect.name == "postgresql":
+        statement = text("SELECT pg_advisory_xact_lock(:key, hashtext(:subject))")
+        session.connection().execute(statement, {"key": _LOCK_KEY, "subject": subject})
 
 
 def _seal(settings: Settings) -> Seal:

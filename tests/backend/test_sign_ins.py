@@ -11,9 +11,10 @@ from types import SimpleNamespace
 
 import pyotp
 import pytest
+from sqlalchemy import Engine
 from sqlmodel import Session, select, update
 
-from backend.database import now
+from backend.database import now, transaction
 from backend.errors import DomainError, Forbidden, NotFound, NotSignedIn, TooMany
 from backend.people import passwords, second_factor, sign_ins, staff, staff_sessions
 from backend.people.sign_ins import SecondStep
@@ -22,6 +23,7 @@ from backend.people.staff_sessions import Origin, SignedIn
 from backend.settings import Settings
 from backend.tables import AuditEvent, Role, SignInWay, Staff, StaffBackupCode, StaffCode, StaffSession
 from tests.backend.staff_world import PASSWORD, person
+from tests.waiting import somebody_waits, wait_until
 
 
 def try_to_sign_in(session: Session, settings: Settings, name: str, password: str = PASSWORD) -> SignedIn | SecondStep:
@@ -38,12 +40,14 @@ def sign_in(session: Session, settings: Settings, name: str, password: str = PAS
 
 
 def enrol(session: Session, settings: Settings, somebody: Person) -> tuple[pyotp.TOTP, list[str]]:
-    """Set up the second factor with the code of the step before, so that tests can use the codes of now."""
+    """Set up the second factor as if it had been long ago, so that tests can use the codes of now."""
     seal = second_factor.seal(settings)
     second_factor.begin(session, seal, somebody.id)
     app = pyotp.TOTP(second_factor.pending(session, seal, somebody.id, somebody.name).secret)
-    earlier = app.at(now() - timedelta(seconds=30))
-    return app, second_factor.confirm(session, seal, somebody.id, earlier, by=somebody.name)
+    codes = second_factor.confirm(session, seal, somebody.id, app.now(), by=somebody.name)
+    session.connection().execute(update(StaffCode).values(last_step=0))
+    session.expire_all()
+    return app, codes
 
 
 def test_who_signs_in_is_recognised_by_the_token_until_it_signs_out(session: Session, settings: Settings) -> None:
@@ -120,6 +124,55 @@ def test_unknown_names_are_limited_like_known_ones(session: Session, settings: S
         sign_ins.attempt(session, "nobody")
     with pytest.raises(TooMany):
         sign_ins.attempt(session, "nobody")
+
+
+def test_who_tries_one_name_at_the_same_moment_counts_the_others(engine: Engine) -> None:
+    with transaction(engine) as session:
+        for _ in range(sign_ins.ATTEMPTS - 1):
+            sign_ins.attempt(session, "ada")
+    refused: list[str] = []
+
+    def try_as_well() -> None:
+        try:
+            with transaction(engine) as session:
+                sign_ins.attempt(session, "ada")
+        except TooMany as error:
+            refused.append(error.code)
+
+    other = threading.Thread(target=try_as_well)
+    with transaction(engine) as session:
+        sign_ins.attempt(session, "ada")
+        other.start()
+        wait_until(lambda: has_to_wait(engine, other))
+    other.join()
+    assert refused == ["too_many_attempts"]
+
+
+def test_two_who_begin_with_a_second_factor_at_the_same_moment_get_one_secret(
+    engine: Engine, settings: Settings
+) -> None:
+    seal, begun = second_factor.seal(settings), []
+    with transaction(engine) as session:
+        ada = person(session)
+
+    def begin_as_well() -> None:
+        with transaction(engine) as session:
+            second_factor.begin(session, seal, ada.id)
+            begun.append(second_factor.pending(session, seal, ada.id, "ada").secret)
+
+    other = threading.Thread(target=begin_as_well)
+    with transaction(engine) as session:
+        second_factor.begin(session, seal, ada.id)
+        begun.append(second_factor.pending(session, seal, ada.id, "ada").secret)
+        other.start()
+        wait_until(lambda: has_to_wait(engine, other))
+    other.join()
+    assert begun == [begun[0]] * 2
+
+
+def has_to_wait(engine: Engine, other: threading.Thread) -> bool:
+    """On SQLite the other one cannot even begin. One that need not wait comes to its end."""
+    return engine.dialect.name == "sqlite" or somebody_waits(engine) or not other.is_alive()
 
 
 def test_signing_in_well_is_never_limited(session: Session, settings: Settings) -> None:
