@@ -1,5 +1,6 @@
 import type { Guide } from "../guide/guide.ts";
 import { runtimeVersion } from "../model/litert.worker.ts";
+import { Turns } from "../model/turns.ts";
 import { server } from "../server/client.ts";
 import { newestInstallation, trustedRoot } from "../server/installation.ts";
 import { ServerRefused, ServerUnreachable } from "../server/outcomes.ts";
@@ -39,6 +40,8 @@ export class DevicePhone implements Calls {
   private readonly others = new BroadcastChannel("phone");
   private readonly parts: () => Promise<PhoneParts>;
   private readonly opened: () => Promise<Opened>;
+  /** One change of the model at a time, so that none is opened twice and the last one is the newest. */
+  private readonly swaps = new Turns();
 
   /** `left`: tabs that their resident has left. `emit` gets what happens here and in other tabs. */
   constructor(tab: string, left: readonly string[], emit: (event: PhoneEvent) => void) {
@@ -48,7 +51,7 @@ export class DevicePhone implements Calls {
     this.opened = onceDone(() => this.openBest());
     this.others.onmessage = ({ data }: MessageEvent<Told>) => {
       if (data.kind !== "swapped") emit(data);
-      else void this.opened().then((phone) => this.catchUp(phone));
+      else void this.opened().then((phone) => this.swaps.take(() => this.catchUp(phone)));
     };
   }
 
@@ -69,9 +72,9 @@ export class DevicePhone implements Calls {
   async update(surroundings: Surroundings): Promise<UpdateOutcome> {
     const phone = await this.opened();
     return navigator.locks.request(UPDATE_LOCK, async () => {
-      await this.catchUp(phone);
+      await this.swaps.take(() => this.catchUp(phone));
       try {
-        const { state } = await this.follow(phone, surroundings);
+        const { state } = await this.swaps.take(() => this.follow(phone, surroundings));
         return { state, release: phone.model.manifest.version };
       } catch (error) {
         if (!(error instanceof UpdateRefused)) throw error;
