@@ -20,7 +20,8 @@ export class StaticWeb {
     const answer = (await this.misbehave(path, request)) ?? this.answer(path, request);
     const entry = { path, bytes: 0 };
     this.moved.push(entry);
-    const body = answer.body === null ? null : counted(answer.body, request.signal, entry);
+    // Not the request's own signal: Node forgets whom that follows as soon as nobody holds the request any more.
+    const body = answer.body === null ? null : counted(answer.body, init?.signal ?? request.signal, entry);
     return new Response(body, { status: answer.status, headers: answer.headers });
   };
 
