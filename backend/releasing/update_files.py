@@ -72,8 +72,10 @@ class UpdateFiles:
             raise
 
     def _is_good(self, path: str, look: _Look) -> bool:
-        if not isinstance(self._store, LocalStore) or not look.found.done():
+        if not isinstance(self._store, LocalStore):
             return self._clock() < look.good_until
+        if not look.found.done():  # It may have read what has been replaced before this was asked.
+            return False
         file = look.found.result()
         return (None if file is None else file.store_tag) == _tag(self._store, path)
 

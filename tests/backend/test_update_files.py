@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import obstore
 import pytest
@@ -84,6 +85,35 @@ def test_from_a_folder_nothing_old_is_given_and_nothing_is_read_twice(tmp_path: 
         return [*answers, await content(files)]
 
     assert asyncio.run(ask()) == [None, b"first", b"second", None]
+
+
+def test_who_asks_after_a_change_is_not_given_what_another_has_begun_to_read_before(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path)
+    obstore.put(store, TIMESTAMP, b"first")
+    files, fetch = UpdateFiles(store, clock), obstore.get_async
+
+    async def ask() -> list[bytes | None]:
+        opened, go_on = asyncio.Event(), asyncio.Event()
+
+        async def held_back(store: ObjectStore, path: str) -> Any:
+            monkeypatch.undo()
+            found = await fetch(store, path)
+            opened.set()
+            await go_on.wait()
+            return found
+
+        monkeypatch.setattr(obstore, "get_async", held_back)
+        early = asyncio.create_task(content(files))
+        await opened.wait()
+        obstore.put(store, TIMESTAMP, b"second")
+        late = asyncio.create_task(content(files))
+        await asyncio.sleep(0)
+        go_on.set()
+        return await asyncio.gather(early, late)
+
+    assert asyncio.run(ask()) == [b"first", b"second"]
 
 
 def test_those_who_ask_at_once_share_one_look(files: UpdateFiles) -> None:
