@@ -148,7 +148,11 @@ def _prepare(work: Work, plan: Plan, run: RunDirectory) -> TrainingCommand:
 
 
 def _make_room(place: Workplace) -> None:
-    """Remove the run directories and data sets of runs that have ended; those of the last one stay until now."""
+    """Remove the run directories and data sets of runs that have ended; those of the last one stay until now.
+
+    It looks at the disk first: what another worker of this host begins later is not found, and not removed.
+    """
+    found = (*_entries(place, "runs"), *_entries(place, "snapshots"))
     with place.transaction() as session:
         statement = (
             select(TrainingRun.id, DatasetSnapshotRow.digest)
@@ -156,7 +160,7 @@ def _make_room(place: Workplace) -> None:
             .where(col(TrainingRun.state).in_(UNFINISHED))
         )
         kept = {name for row in session.exec(statement) for name in row}
-    for folder in (*_entries(place, "runs"), *_entries(place, "snapshots")):
+    for folder in found:
         if folder.name.partition(".")[0] not in kept:
             shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
 

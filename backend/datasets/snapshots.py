@@ -78,7 +78,7 @@ def collect(session: Session, settings: Settings) -> Collected:
 
 
 def settle_frozen(session: Session, snapshot_id: int, collected: Collected) -> None:
-    """Write down what was frozen. Raise `Unavailable` if a photo was withdrawn or relabelled since: collect again."""
+    """Write down what was frozen. Raise `Unavailable` if a photo has changed since: collect again."""
     row = _locked(session, snapshot_id)
     if row.state != DatasetSnapshotState.REQUESTED:
         return
@@ -189,12 +189,12 @@ def _document(session: Session, photos: tuple[SnapshotPhoto, ...]) -> DatasetSna
 def _write_photos(session: Session, snapshot_id: int, collected: Collected) -> None:
     frozen = {photo_id: photo for photo in collected.document.photos for photo_id in collected.photo_ids[photo.sha256]}
     # The embeddings would fill memory.
-    slim = select(Photo).options(load_only(Photo.gold_label, Photo.split))  # type: ignore[arg-type]
+    slim = select(Photo).options(load_only(Photo.sha256, Photo.gold_label, Photo.split))  # type: ignore[arg-type]
     usable = session.exec(slim.where(*is_usable()).with_for_update()).all()
-    rows = {row.id: row for row in usable if row.id in frozen and row.gold_label == frozen[row.id].label}
+    rows = {row.id: row for row in usable if row.id in frozen and _is_unchanged(row, frozen[row.id])}
     if len(rows) < len(frozen):
         changed = len(frozen) - len(rows)
-        raise Unavailable(f"{changed} photos were withdrawn or relabelled while the snapshot was frozen.")
+        raise Unavailable(f"{changed} photos were withdrawn, relabelled or covered while the snapshot was frozen.")
     for photo_id, photo in frozen.items():
         rows[photo_id].split = rows[photo_id].split or photo.split
     session.flush()
@@ -203,6 +203,11 @@ def _write_photos(session: Session, snapshot_id: int, collected: Collected) -> N
         for photo_id, photo in frozen.items()
     ]
     session.connection().execute(insert(DatasetSnapshotPhoto), values)
+
+
+def _is_unchanged(row: Photo, frozen: SnapshotPhoto) -> bool:
+    """Whether it is still the picture with the label, and no other snapshot has put it on the other side meanwhile."""
+    return (row.sha256, row.gold_label) == (frozen.sha256, frozen.label) and row.split in (None, frozen.split)
 
 
 def _locked(session: Session, snapshot_id: int) -> DatasetSnapshotRow:

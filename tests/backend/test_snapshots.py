@@ -167,19 +167,40 @@ def test_a_withdrawn_photo_is_left_out_of_the_next_snapshot(session: Session, se
     assert rows[0].sha256 not in freeze(session, settings)[1].photo_ids
 
 
-def test_a_photo_withdrawn_while_it_is_frozen_makes_the_worker_collect_again(
-    session: Session, settings: Settings
+@pytest.mark.parametrize(
+    "changes",
+    [{"state": PhotoState.WITHDRAWN}, {"gold_label": "paper"}, {"sha256": "c" * 64}],
+    ids=["withdrawn", "relabelled", "covered and inspected anew"],
+)
+def test_a_photo_that_changes_while_it_is_frozen_makes_the_worker_collect_again(
+    session: Session, settings: Settings, changes: dict[str, object]
 ) -> None:
     rows = [gold(session, "glass") for _ in range(3)]
     asked = snapshots.request(session, "ada")
     assert asked.id is not None
     collected = snapshots.collect(session, settings)
-    rows[0].state = PhotoState.WITHDRAWN
+    rows[0].sqlmodel_update(changes)
     session.flush()
     with pytest.raises(Unavailable):
         snapshots.settle_frozen(session, asked.id, collected)
     snapshots.settle_frozen(session, asked.id, snapshots.collect(session, settings))
     assert asked.state == DatasetSnapshotState.FROZEN
+
+
+def test_of_two_that_are_frozen_at_once_none_puts_a_photo_on_the_other_side(
+    session: Session, settings: Settings
+) -> None:
+    row = gold(session, "glass")
+    asked = snapshots.request(session, "ada")
+    assert asked.id is not None
+    collected = snapshots.collect(session, settings)
+    (frozen,) = collected.document.photos
+    row.split = Split.TRAIN if frozen.split == Split.HOLDOUT else Split.HOLDOUT  # By the other one, meanwhile.
+    session.flush()
+    with pytest.raises(Unavailable):
+        snapshots.settle_frozen(session, asked.id, collected)
+    snapshots.settle_frozen(session, asked.id, snapshots.collect(session, settings))
+    assert [each.split for each in session.exec(select(DatasetSnapshotPhoto))] == [row.split]
 
 
 def test_settling_twice_changes_nothing(session: Session, settings: Settings) -> None:

@@ -1,6 +1,8 @@
 """A training run is carried out by a child process that is watched, ended and resumed."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import obstore
 import pytest
-from sqlmodel import col, select, update
+from sqlmodel import Session, col, select, update
 
 from backend.database import now
 from backend.releasing.release_files import release_key
@@ -49,7 +51,7 @@ from training.fitting.checkpoints import STATE_FILE, FitState
 from workers import artefacts
 from workers.claim import Outcome, work
 from workers.freeze_snapshot import FREEZE_SNAPSHOT
-from workers.retrain import RETRAIN
+from workers.retrain import RETRAIN, _make_room
 from workers.workplace import Workplace
 
 pytestmark = pytest.mark.parametrize("migrated_database_url", ["sqlite"], indirect=True)  # Faults: on both.
@@ -361,6 +363,24 @@ def test_a_run_that_has_ended_is_not_done_again(place: Workplace, snapshot_id: i
     assert retrain(place, run_id) == Outcome.DONE
     assert [epoch for _, epoch in epochs(place, run_id)] == [1, 2, 3]
     assert len(releases(place)) == 1
+
+
+def test_what_another_worker_of_the_host_begins_while_room_is_made_stays(
+    place: Workplace, snapshot_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transaction, begun = Workplace.transaction, list[Path]()
+
+    @contextmanager
+    def and_then_another_begins(workplace: Workplace) -> Iterator[Session]:
+        with transaction(workplace) as session:
+            yield session
+        monkeypatch.setattr(Workplace, "transaction", transaction)
+        begun.append(run_directory(place, ask_for_training(place, snapshot_id)))
+        begun[0].mkdir(parents=True)
+
+    monkeypatch.setattr(Workplace, "transaction", and_then_another_begins)
+    _make_room(place)
+    assert begun[0].is_dir()
 
 
 def test_the_next_run_makes_room_on_the_disk(place: Workplace, snapshot_id: int) -> None:
