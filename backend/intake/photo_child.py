@@ -21,6 +21,7 @@ _GREY = (128, 128, 128)
 def serve(control: socket.socket, limits: dict[str, int]) -> None:
     """Fork for each connection until the other end of `control` is closed."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel buries the children.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Whoever ends all at once lets the server answer what is under way.
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not message:

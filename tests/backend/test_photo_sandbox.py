@@ -29,6 +29,10 @@ def helper_pid(sandbox: PhotoSandbox) -> int:
     return sandbox._helper[0].pid
 
 
+def is_running(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+
 def many_scans(count: int) -> bytes:
     """A progressive JPEG whose last scan comes `count` times over: cheap to send, dear to decode."""
     content = pictures.save(Image.new("RGB", (4000, 4000)), "JPEG", progressive=True)
@@ -68,7 +72,7 @@ def test_a_photo_that_takes_too_long_is_refused() -> None:
         with pytest.raises(PhotoRefused) as caught:
             sandbox.clean(many_scans(40_000))
         assert caught.value.code == "too_costly"
-        assert sandbox.clean(pictures.jpeg()).width == 96
+        assert is_running(helper_pid(sandbox)), "only its child was ended"
 
 
 def test_a_helper_that_was_killed_is_replaced(sandbox: PhotoSandbox) -> None:
@@ -78,6 +82,15 @@ def test_a_helper_that_was_killed_is_replaced(sandbox: PhotoSandbox) -> None:
     os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
     assert sandbox.clean(pictures.jpeg()).width == 96
     assert helper_pid(sandbox) != first
+
+
+def test_a_helper_that_is_told_to_end_with_all_the_others_goes_on_until_we_end(sandbox: PhotoSandbox) -> None:
+    """As a machine that shuts down tells every process, also while the server still answers."""
+    sandbox.clean(pictures.jpeg())
+    pid = helper_pid(sandbox)
+    os.kill(pid, signal.SIGTERM)
+    assert sandbox.clean(pictures.jpeg()).width == 96
+    assert helper_pid(sandbox) == pid
 
 
 def test_no_secret_of_the_environment_reaches_the_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
