@@ -63,17 +63,20 @@ async function fill(form) {
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   if (!window.PublicKeyCredential) continue;
   form.hidden = false;
+  let asking = false;
   form.addEventListener("submit", async (event) => {
-    if (form.elements.answer.value) return; // The answer is there: let the form go.
     event.preventDefault();
+    if (asking) return; // One answer fits one ticket: a second click must not change it meanwhile.
+    asking = true;
     const said = form.querySelector("[data-passkey-said]");
     said.textContent = "";
     try {
       await fill(form);
-      form.requestSubmit();
+      form.submit();
     } catch {
-      form.elements.answer.value = "";
       said.textContent = said.dataset.passkeySaid;
+    } finally {
+      asking = false;
     }
   });
 }

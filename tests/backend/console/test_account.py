@@ -1,7 +1,7 @@
 """One's own account, and each way to sign in, as people see them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pyotp
 import pytest
-from playwright.sync_api import CDPSession, expect
+from playwright.sync_api import CDPSession, Route, expect
 from sqlalchemy import Engine, update
 from sqlmodel import select
 
@@ -55,8 +55,14 @@ def test_a_second_factor_is_set_up_and_asked_for(sign_in: Callable[..., Visit]) 
     page.get_by_role("link", name="I have kept them").click()
     expect(page.get_by_text("10 backup codes left")).to_be_visible()
 
-    newer = app.at(now() + timedelta(seconds=30))  # The one of now was used.
-    for code, works in (("000000", False), (newer, True), (newer, False), (backup_code, True)):
+    def codes() -> Iterator[tuple[str, bool]]:
+        yield "000000", False
+        newer = app.at(now() + timedelta(seconds=30))  # The one of now was used.
+        yield newer, True
+        yield newer, False
+        yield backup_code, True
+
+    for code, works in codes():
         visitor.context.clear_cookies()
         enter_password(visitor)
         page.wait_for_url("**/second?then=/console")
@@ -65,7 +71,7 @@ def test_a_second_factor_is_set_up_and_asked_for(sign_in: Callable[..., Visit]) 
         page.fill("#code", code)
         page.get_by_role("button", name="Sign in").click()
         if works:
-            page.wait_for_url("**/console")
+            expect(page).to_have_url(f"{visitor.address}/console")
         else:
             expect(page.get_by_role("alert")).to_contain_text("This code does not fit")
 
@@ -192,6 +198,25 @@ def test_a_passkey_opens_the_console_without_a_password(at_localhost: tuple[Visi
     device.send("WebAuthn.clearCredentials", {"authenticatorId": authenticator})
     page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page.get_by_role("status")).to_contain_text("The browser did not give a passkey.")
+
+
+def test_a_second_click_while_a_passkey_is_asked_for_changes_nothing(at_localhost: tuple[Visit, CDPSession]) -> None:
+    visitor, device = at_localhost
+    plug_in(device)
+    asked: list[Route] = []
+
+    def keep(route: Route) -> None:
+        asked.append(route)
+
+    visitor.page.route("**/passkeys/challenge", keep)
+    add_passkey(visitor)
+    visitor.page.get_by_role("button", name="Add a passkey").click()
+    while not asked:
+        visitor.page.wait_for_timeout(20)
+    for each in asked:
+        each.continue_()
+    expect(visitor.page.get_by_text("The passkey is set up.")).to_be_visible()
+    assert len(asked) == 1
 
 
 def test_a_passkey_without_a_verified_person_is_refused(at_localhost: tuple[Visit, CDPSession]) -> None:
