@@ -15,6 +15,7 @@ from backend.database import transaction
 from backend.tables import Role
 from tests import browser
 from tests.backend import staff_world
+from tests.backend.console import review_world
 from tests.browser import DESKTOP, PHONE
 
 SCREENSHOTS = Path("build/screenshots/console")
@@ -94,3 +95,14 @@ def sign_in(visit: Callable[..., Visit], engine: Engine, parts: Parts) -> Callab
         return visitor
 
     return start
+
+
+@pytest.fixture
+def photos(parts: Parts) -> Callable[[int], list[str]]:
+    """Add so many that wait for review; return their ids."""
+
+    def add(count: int) -> list[str]:
+        with transaction(parts.engine) as session:
+            return [row.id for row in review_world.many(session, parts.storage, count)]
+
+    return add

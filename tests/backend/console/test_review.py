@@ -3,12 +3,13 @@
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
-from playwright.sync_api import APIResponse, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Engine
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from backend import known_labels
 from backend.api.dependencies import Parts
@@ -18,49 +19,13 @@ from backend.database import transaction
 from backend.intake import photo_store
 from backend.reviewing import review_items
 from backend.settings import Settings
-from backend.tables import Correction, GoldCheck, Job, JobKind, Photo, PhotoId, Review, ReviewVerdict, Role
+from backend.tables import Correction, GoldCheck, Job, JobKind, Photo, PhotoId, ReviewVerdict, Role
 from tests import pictures, waiting
 from tests.backend import staff_world
 from tests.backend.console import review_world
 from tests.backend.console.conftest import Visit
-
-READY = ".item:not([hidden])[data-ready]"
-"""A photo that can be decided: keys that come earlier mean nothing."""
-
-
-@pytest.fixture
-def photos(parts: Parts) -> Callable[[int], list[str]]:
-    def add(count: int) -> list[str]:
-        with transaction(parts.engine) as session:
-            return [row.id for row in review_world.many(session, parts.storage, count)]
-
-    return add
-
-
-def begin(visitor: Visit) -> Page:
-    visitor.open("/console/review")
-    visitor.page.click("button.large")
-    visitor.page.wait_for_url("**/console/review/photos/*")
-    return visitor.page
-
-
-def shown(page: Page) -> str:
-    found = page.get_attribute(".item:not([hidden])", "data-photo")
-    assert found is not None
-    return found
-
-
-def reviews(engine: Engine) -> list[Review]:
-    with transaction(engine) as session:
-        return list(session.exec(select(Review).order_by(col(Review.id))).all())
-
-
-def wait_for_reviews(engine: Engine, count: int) -> list[Review]:
-    ends_at = time.monotonic() + 60
-    while len(found := reviews(engine)) < count and time.monotonic() < ends_at:
-        time.sleep(0.05)
-    assert len(found) == count
-    return found
+from tests.backend.console.review_page import READY, begin, clear, reviews, shown, wait_for_reviews
+from tests.backend.world import running
 
 
 def click(page: Page, selector: str) -> None:
@@ -69,23 +34,13 @@ def click(page: Page, selector: str) -> None:
         page.click(selector)
 
 
-def clear(page: Page, count: int) -> list[str]:
-    """Accept each photo with Enter; return their ids."""
-    cleared = []
-    for _ in range(count):
-        page.wait_for_selector(READY)
-        cleared.append(shown(page))
-        page.keyboard.press("Enter")
-    return cleared
-
-
 def test_a_reviewer_clears_fifty_photos_by_keyboard(
     sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
 ) -> None:
     wanted = photos(50)
     page = begin(sign_in())
     cleared = clear(page, 50)
-    said = wait_for_reviews(engine, 50)
+    said = wait_for_reviews(page, engine, 50)
     assert sorted(cleared) == sorted(wanted)
     assert [row.photo_id for row in said] == cleared
     assert {row.verdict for row in said} == {ReviewVerdict.AGREE}
@@ -102,7 +57,7 @@ def test_each_key_gives_its_answer(
         page.wait_for_selector(READY)
         for key in keys:
             page.keyboard.press(key)
-    said = [(row.verdict.value, row.label, row.reason) for row in wait_for_reviews(engine, 8)]
+    said = [(row.verdict.value, row.label, row.reason) for row in wait_for_reviews(page, engine, 8)]
     assert [each[0] for each in said[1:]] == [
         "unsure",
         "not_waste",
@@ -126,14 +81,14 @@ def test_two_reviewers_never_get_one_photo(
     wanted = photos(16)
     ada, bob = begin(sign_in("ada")), begin(sign_in("bob"))
     cleared: list[str] = []
-    ends_at = time.monotonic() + 60
+    ends_at = time.monotonic() + waiting.PATIENCE_SECONDS
     while len(cleared) < 16 and time.monotonic() < ends_at:
         for page in (ada, bob):
             if page.locator(READY).count():
                 cleared += clear(page, 1)
             page.wait_for_timeout(30)
     assert len(cleared) == len(set(cleared)) == 16
-    assert sorted(row.photo_id for row in wait_for_reviews(engine, 16)) == sorted(wanted)
+    assert sorted(row.photo_id for row in wait_for_reviews(ada, engine, 16)) == sorted(wanted)
     for page in (ada, bob):
         assert page.locator("#failed").inner_text() == ""
 
@@ -144,15 +99,15 @@ def test_what_was_said_is_taken_back_and_said_anew(
     photos(4)
     page = begin(sign_in())
     first, second = clear(page, 2)
-    wait_for_reviews(engine, 2)
+    wait_for_reviews(page, engine, 2)
     page.keyboard.press("z")
     assert shown(page) == second
     page.keyboard.press("Backspace")
     assert shown(page) == first
-    wait_for_reviews(engine, 4)
+    wait_for_reviews(page, engine, 4)
     page.wait_for_selector(READY)
     page.keyboard.press("1")
-    said = wait_for_reviews(engine, 5)
+    said = wait_for_reviews(page, engine, 5)
     assert [row.verdict.value for row in said[:4]] == ["agree", "agree", "undo", "undo"]
     assert said[4].label == "cardboard"
     with transaction(engine) as session:
@@ -175,7 +130,7 @@ def test_some_seconds_without_a_network_lose_no_verdict(
     assert reviews(engine) == []
     visitor.look("review-offline")
     visitor.context.set_offline(False)
-    assert [row.photo_id for row in wait_for_reviews(engine, 4)] == cleared
+    assert [row.photo_id for row in wait_for_reviews(page, engine, 4)] == cleared
     expect(page.locator("#pending")).to_be_hidden()
 
 
@@ -192,14 +147,14 @@ def test_what_was_taken_back_stays_so_where_the_answer_to_the_verdict_was_lost(
     page.route("**/verdict", lose)
     (first,) = clear(page, 1)
     expect(page.locator("#pending")).to_contain_text("No connection")
-    wait_for_reviews(engine, 1)
+    wait_for_reviews(page, engine, 1)
     page.keyboard.press("z")
     page.unroute_all(behavior="ignoreErrors")
     assert shown(page) == first
-    assert [row.verdict.value for row in wait_for_reviews(engine, 2)] == ["agree", "undo"]
+    assert [row.verdict.value for row in wait_for_reviews(page, engine, 2)] == ["agree", "undo"]
     page.wait_for_selector(READY)
     page.keyboard.press("2")
-    assert wait_for_reviews(engine, 3)[2].label == "glass"
+    assert wait_for_reviews(page, engine, 3)[2].label == "glass"
     expect(page.locator("#pending")).to_be_hidden()
     assert page.locator("#failed").inner_text() == ""
 
@@ -211,14 +166,13 @@ def test_what_cannot_be_seen_is_not_decided(
     page = sign_in().page
     page.route("**/image", lambda route: route.abort())
     begin(Visit(page.context, page, page.url.removesuffix("/console"), "ada"))
-    page.wait_for_timeout(300)
     page.keyboard.press("Enter")
     page.keyboard.press("n")
     page.unroute("**/image")
     page.wait_for_selector(READY)
     assert reviews(engine) == []
     page.keyboard.press("Enter")
-    wait_for_reviews(engine, 1)
+    wait_for_reviews(page, engine, 1)
 
 
 def test_a_photo_is_made_larger_and_smaller_and_turned_and_the_next_is_as_it_was_taken(
@@ -245,37 +199,11 @@ def test_photos_come_again_once_a_server_that_could_not_answer_does(
     visitor.page.route("**/review/batch", lambda route: route.fulfill(status=503))
     page = begin(visitor)
     clear(page, 1)
-    wait_for_reviews(engine, 1)
+    wait_for_reviews(page, engine, 1)
     expect(page.locator("#waiting")).to_be_visible()
     page.unroute("**/review/batch")
     clear(page, 1)
-    wait_for_reviews(engine, 2)
-
-
-def test_what_is_decided_while_more_photos_are_asked_for_does_not_come_again(
-    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], engine: Engine
-) -> None:
-    photos(1)
-    visitor = sign_in()
-    late: list[tuple[Route, APIResponse]] = []
-
-    def keep(route: Route) -> None:
-        late.append((route, route.fetch()))
-
-    def is_kept() -> bool:
-        page.wait_for_timeout(20)
-        return bool(late)
-
-    visitor.page.route("**/review/batch", keep, times=1)
-    page = begin(visitor)
-    page.wait_for_selector(READY)
-    waiting.wait_until(is_kept)
-    clear(page, 1)
-    expect(page.locator("#told")).to_contain_text("Kept as")
-    ((route, before_the_verdict),) = late
-    route.fulfill(response=before_the_verdict)
-    expect(page.locator("#empty")).to_be_visible()
-    assert page.locator(".item").count() == 0
+    wait_for_reviews(page, engine, 2)
 
 
 def test_what_the_server_refused_to_take_comes_again(
@@ -287,7 +215,7 @@ def test_what_the_server_refused_to_take_comes_again(
     clear(page, 1)
     expect(page.locator("#failed")).to_contain_text("no")
     clear(page, 1)
-    wait_for_reviews(engine, 1)
+    wait_for_reviews(page, engine, 1)
 
 
 def test_a_verdict_that_was_not_sent_outlives_a_reload(
@@ -302,7 +230,7 @@ def test_a_verdict_that_was_not_sent_outlives_a_reload(
     expect(page.locator("#pending")).to_contain_text("No connection")
     page.unroute("**/verdict")
     page.reload()
-    assert [row.photo_id for row in wait_for_reviews(engine, 1)] == [first]
+    assert [row.photo_id for row in wait_for_reviews(page, engine, 1)] == [first]
 
 
 def test_the_page_says_before_photos_go_to_others_and_any_key_keeps_them(
@@ -333,7 +261,7 @@ def test_who_holds_nothing_is_not_told_that_photos_go_to_others(
     visitor.page.clock.install()
     page = begin(visitor)
     clear(page, 1)
-    wait_for_reviews(engine, 1)
+    wait_for_reviews(page, engine, 1)
     expect(page.locator("#empty")).to_be_visible()
     page.clock.fast_forward("08:45")
     page.clock.run_for(5000)
@@ -369,21 +297,23 @@ def test_without_script_each_answer_leads_to_the_next_photo(
 
 
 def test_a_check_is_told_afterwards_and_seen_on_the_queue_page(
-    sign_in: Callable[..., Visit], parts: Parts, engine: Engine
+    sign_in: Callable[..., Visit], parts: Parts, engine: Engine, settings: Settings
 ) -> None:
     with transaction(engine) as session:
         review_world.gold(session, parts.storage, "metal", 1, corrected_label=None)
-    visitor = sign_in()
-    page = visitor.open("/console/review")
-    while not page.url.count("/photos/"):  # A check comes by chance.
-        click(page, "button.large")
-    page.wait_for_selector(".item[data-ready]")
-    page.keyboard.press("1")
-    expect(page.locator("#told")).to_have_text("That was a check. It is Metal.")
-    with transaction(engine) as session:
-        assert not session.exec(select(GoldCheck)).one().is_right
-    visitor.open("/console/review")
-    assert "It is Metal." in page.inner_text("main")
+    often = settings.model_copy(update={"review_check_fraction": 0.5})
+    with running(often) as (client, _):
+        visitor = replace(sign_in(), address=str(client.base_url).rstrip("/"))
+        page = visitor.open("/console/review")
+        while not page.url.count("/photos/"):  # A check comes by chance.
+            click(page, "button.large")
+        page.wait_for_selector(READY)
+        page.keyboard.press("1")
+        expect(page.locator("#told")).to_have_text("That was a check. It is Metal.")
+        with transaction(engine) as session:
+            assert not session.exec(select(GoldCheck)).one().is_right
+        visitor.open("/console/review")
+        assert "It is Metal." in page.inner_text("main")
 
 
 @pytest.mark.parametrize(("locale", "heading"), [("en", "Review"), ("vi", "Duyệt ảnh"), ("zh-CN", "审核")])
@@ -424,7 +354,7 @@ def test_photos_that_look_alike_are_decided_together_each_for_itself(
     visitor = sign_in()
     page = visitor.open("/console/review/alike")
     visitor.look("review-alike")
-    page.click("text=Look through")
+    click(page, "text=Look through")
     visitor.look("review-grid")
     assert page.locator(".grid-of-photos input:checked").count() == 7
     wrong = page.get_attribute(".grid-of-photos li:nth-child(3) input", "value")
@@ -442,11 +372,11 @@ def test_near_duplicates_are_given_back_whole(sign_in: Callable[..., Visit], par
         for seed in range(3):
             review_world.waiting(session, parts.storage, "paper", seed, group_id="one thing", predicted_label=None)
     page = sign_in().open("/console/review/alike")
-    page.click("text=Look through")
+    click(page, "text=Look through")
     click(page, "text=Give them all back")
     assert "Given back." in page.inner_text(".said")
     assert reviews(engine) == []
-    page.click("text=Look through")
+    click(page, "text=Look through")
     page.select_option("#choice", "not_waste")
     click(page, "text=Decide the marked ones")
     assert {row.verdict for row in reviews(engine)} == {ReviewVerdict.NOT_WASTE}
@@ -457,7 +387,10 @@ def test_where_the_model_looked_is_shown_once_a_worker_has_found_out(
 ) -> None:
     looked_into, not_yet = photos(2)
     photo_store.put_overlay(parts.storage, PhotoId(looked_into), pictures.jpeg("trash"))
-    page = begin(sign_in())
+    visitor = sign_in()
+    with visitor.page.expect_response(f"**/{not_yet}/overlay") as answered:
+        page = begin(visitor)
+    assert answered.value.status == 404
     page.wait_for_selector(".item[data-ready] >> nth=1", state="attached")
     for _ in range(2):
         page.wait_for_selector(READY)
@@ -469,10 +402,9 @@ def test_where_the_model_looked_is_shown_once_a_worker_has_found_out(
             expect(page.locator(".item:not([hidden]) .overlay")).to_be_visible()
             expect(page.locator(".item:not([hidden]) .photo")).to_be_hidden()
         else:
-            page.wait_for_timeout(300)
             expect(button).to_be_hidden()
         page.keyboard.press("Enter")
-    wait_for_reviews(engine, 2)
+    wait_for_reviews(page, engine, 2)
     with transaction(engine) as session:
         asked = session.exec(select(Job.subject).where(Job.kind == JobKind.EXPLAIN)).all()
     assert set(asked) == {looked_into, not_yet}

@@ -29,16 +29,18 @@ class ReviewCanvas {
     const button = this.overlayButton;
     if (!button?.hidden || this.seeking || !this.canvas.isConnected) return;
     this.seeking = true;
-    const answer = await fetch(this.photo.src.replace("/image", "/overlay")).catch(() => null);
+    const answer = fetch(this.photo.src.replace("/image", "/overlay"));
+    const picture = await answer.then((found) => (found.ok ? found.blob() : null)).catch(() => null);
     this.seeking = false;
-    if (!answer?.ok) return;
+    if (!picture) return;
     this.overlay = new Image();
     this.overlay.className = "overlay";
     this.overlay.alt = button.title;
     this.overlay.hidden = true;
-    this.overlay.src = URL.createObjectURL(await answer.blob());
+    this.overlay.src = URL.createObjectURL(picture);
     this.overlay.addEventListener("load", () => URL.revokeObjectURL(this.overlay.src), { once: true });
     this.canvas.append(this.overlay);
+    this.draw(); // As the photo is by now.
     button.hidden = false;
   }
 

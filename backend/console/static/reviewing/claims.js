@@ -5,15 +5,16 @@ class ReviewClaims {
   constructor(page) {
     this.page = page;
     this.lastActAt = Date.now();
-    this.heldAnew();
+    this.heldAnew(this.lastActAt);
     for (const kind of ["keydown", "pointerdown", "pointermove", "wheel"]) {
       document.addEventListener(kind, () => this.act(), { passive: true });
     }
     setInterval(() => this.tick(), 5000);
   }
 
-  heldAnew() {
-    this.heldUntil = Date.now() + this.page.root.dataset.minutes * 60000;
+  // `askedAt` is when the server was asked: its answer may come late.
+  heldAnew(askedAt) {
+    this.heldUntil = askedAt + this.page.root.dataset.minutes * 60000;
     this.expired = false;
   }
 
@@ -42,13 +43,14 @@ class ReviewClaims {
   async renew() {
     if (this.renewing) return;
     this.renewing = true;
+    const askedAt = Date.now(); // By this clock: nobody knows how wrong it is.
     try {
       const headers = { Accept: "application/json", "X-CSRF-Token": this.page.root.dataset.csrf };
-      const answer = await fetch("/console/review/renew", { method: "POST", headers });
-      if (answer.ok) {
-        this.heldAnew(); // By this clock: nobody knows how wrong it is.
-        this.warn("");
-      }
+      const answer = await fetch("/console/review/renew", { method: "POST", headers, signal: AbortSignal.timeout(20000) });
+      if (!answer.ok) return;
+      this.warn("");
+      if (this.expired) this.page.refill(); // Too late for what was shown: what is still held comes again.
+      else this.heldAnew(askedAt);
     } catch {
       // Without a network it is tried again with the next tick.
     } finally {
@@ -59,7 +61,7 @@ class ReviewClaims {
   expire() {
     this.warn("");
     this.page.items.replaceChildren();
-    this.page.known.clear();
+    this.page.forget();
     this.page.say(this.page.text("Expired"), "warn");
     this.page.show(null);
     this.expired = true;

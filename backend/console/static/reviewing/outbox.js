@@ -5,7 +5,8 @@ class ReviewOutbox {
   // `told(answer, entry)` hears what the server said, `changed()` that there is more or less to send.
   constructor(name, secret, told, changed) {
     Object.assign(this, { name, secret, told, changed, entries: [], added: 0, sending: false, offline: false, signedOut: false, wait: 500 });
-    this.entries = JSON.parse(sessionStorage.getItem(name) || "[]");
+    const left = JSON.parse(sessionStorage.getItem(name) || "[]");
+    this.entries = left.map((entry) => ({ ...entry, isOfEarlierPage: true }));
     window.addEventListener("online", () => this.hurry());
     window.addEventListener("beforeunload", (event) => { if (this.entries.length) event.preventDefault(); });
     this.send();

@@ -14,12 +14,11 @@ class ReviewPage {
     this.find = (selector) => root.querySelector(selector);
     this.items = this.find("#items");
     this.history = [];
-    this.known = new Set();
     this.done = 0;
     this.empty = false;
     this.outbox = new ReviewOutbox(
       `wastelens-review-${root.dataset.person}`, root.dataset.csrf, (answer, entry) => this.told(answer, entry), () => this.showPending());
-    for (const entry of this.outbox.entries) this.known.add(entry.photo);
+    this.forget();
     for (const item of [...this.items.children]) this.outbox.has(item.dataset.photo) ? item.remove() : this.prepare(item);
     this.find("#undo").hidden = false;
     this.find("#show-keys").hidden = false;
@@ -31,6 +30,9 @@ class ReviewPage {
   get current() { return this.items.querySelector(".item:not([hidden])"); }
   get next() { return this.items.querySelector(".item[hidden][data-ready]"); }
   get usesKeys() { return this.find("#use-keys").checked; }
+
+  // From now on any photo is new, but for those about which something is still on its way.
+  forget() { this.known = new Set(this.outbox.entries.map((entry) => entry.photo)); }
 
   // A photo that has just come: load and decode its picture, so that showing it takes no time.
   prepare(item) {
@@ -63,6 +65,7 @@ class ReviewPage {
     this.isWanted = false;
     const { entries, added } = this.outbox;
     const isQuiet = entries.length === 0;
+    const askedAt = Date.now();
     try {
       const answer = await fetch("/console/review/batch", {
         method: "POST",
@@ -71,8 +74,7 @@ class ReviewPage {
         signal: AbortSignal.timeout(20000),
       });
       const html = await answer.text();
-      const isCurrent = this.outbox.added === added; // Else the server may not have heard what was decided meanwhile.
-      if (answer.ok) this.take(html, isCurrent, isCurrent && isQuiet);
+      if (answer.ok) this.take(html, askedAt, isQuiet && this.outbox.added === added);
       else if (answer.status === 401 || answer.status === 403) this.outbox.signedOut = true;
       else throw new Error(`${answer.status}`);
     } catch {
@@ -85,8 +87,8 @@ class ReviewPage {
     }
   }
 
-  // `isAll`: the answer was asked for with all that was decided in mind; `isSettled`: the server knew all of it, too.
-  take(html, isAll, isSettled) {
+  // `isSettled`: the server knew of all that is decided by now. Else it may have given what is decided, and no more.
+  take(html, askedAt, isSettled) {
     const found = [...new DOMParser().parseFromString(html, "text/html").querySelectorAll(".item")];
     let fresh = found.filter((item) => !this.known.has(item.dataset.photo));
     // What was refused is given again.
@@ -95,8 +97,8 @@ class ReviewPage {
       this.items.append(item);
       this.prepare(item);
     }
-    this.empty = isAll && fresh.length === 0;
-    this.claims.heldAnew();
+    this.empty = isSettled && fresh.length === 0;
+    this.claims.heldAnew(askedAt);
     if (!this.current) this.show(this.next);
   }
 
@@ -143,6 +145,7 @@ class ReviewPage {
       else this.say(this.text("NothingToUndo"), "");
       return;
     }
+    if (!this.items.children.length) this.claims.heldAnew(Date.now()); // What was held before may have expired long ago.
     if (this.current) this.current.hidden = true;
     item.querySelector(".reject").open = false;
     this.items.prepend(item);
@@ -159,6 +162,8 @@ class ReviewPage {
     if (answer.taken) {
       this.say(answer.said, answer.kind);
       if (entry.what === "undo" && answer.held === false) this.away(entry.photo);
+      // This page was made before the server knew of it, and names what was said before it.
+      if (entry.what === "verdict" && entry.isOfEarlierPage) this.find("#undo").action = `/console/review/photos/${entry.photo}/undo`;
       return;
     }
     if (entry.what === "undo") this.away(entry.photo);
