@@ -49,7 +49,7 @@ class BackgroundDoorbell:
             log.warning("No bell for %s job %d: too many wait already; the sweep will find it", kind, job_id)
 
     def close(self, timeout_seconds: float = 5) -> None:
-        """Ring what waits, for at most `timeout_seconds`."""
+        """Ring what waits, for at most `timeout_seconds`, and until the broker fails."""
         self._closing.set()
         if self._thread is not None:
             try:
@@ -66,7 +66,8 @@ class BackgroundDoorbell:
                 app.send_task(f"wastelens.{kind}", args=[job_id], queue=QUEUES[kind], retry=False)
             except Exception as error:  # noqa: BLE001  # A broker may fail in any way; the sweep rings again.
                 log.warning("No bell for %s job %d: %s: %s", kind, job_id, type(error).__name__, error)
-                self._closing.wait(_QUIET_SECONDS)
+                if self._closing.wait(_QUIET_SECONDS):
+                    break  # Whatever else waits is left to the sweep, too.
         app.close()
 
 

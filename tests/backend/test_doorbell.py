@@ -11,7 +11,7 @@ from backend.doorbell import BackgroundDoorbell
 from backend.settings import Settings
 from backend.tables import JobKind
 from tests.services import free_port
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 def settings(folder: Path, broker_url: str = "") -> Settings:
@@ -22,7 +22,7 @@ def ring_all(given: Settings) -> None:
     doorbell = BackgroundDoorbell(given)
     for number, kind in enumerate(JobKind):
         doorbell(kind, number)
-    doorbell.close(timeout_seconds=30)
+    doorbell.close(PATIENCE_SECONDS)
 
 
 EXPECTED = [
@@ -65,14 +65,19 @@ def test_each_kind_goes_to_its_queue_on_redis(tmp_path: Path, redis_url: str) ->
     assert sorted(found, key=lambda each: each[2]) == EXPECTED
 
 
-def test_a_broker_that_is_away_is_logged_and_forgiven(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broker_that_is_away_is_logged_and_forgiven(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever rings does not wait: all bells have rung while the first still tries to reach the broker."""
+    monkeypatch.setattr("backend.doorbell._QUIET_SECONDS", 10 * PATIENCE_SECONDS)
     doorbell = BackgroundDoorbell(settings(tmp_path, f"redis://127.0.0.1:{free_port()}/0"))
     for number in range(2000):
         doorbell(JobKind.INSPECT, number)
     assert "too many wait already" in caplog.text
     wait_until(lambda: "No bell for inspect job 0" in caplog.text)
-    doorbell.close(timeout_seconds=1)
+    doorbell.close(PATIENCE_SECONDS)
+    assert doorbell._thread is not None and not doorbell._thread.is_alive()
+    assert "No bell for inspect job 1:" not in caplog.text, "the others are left to the sweep"
 
 
 def test_closing_a_bell_that_never_rang_is_nothing(tmp_path: Path) -> None:
