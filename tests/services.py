@@ -4,6 +4,8 @@ Guarantees: each test session (each process of pytest-xdist) has servers of its 
 started when first asked for and stopped at its end; each test gets a database of its own.
 """
 
+import fcntl
+import functools
 import itertools
 import os
 import pwd
@@ -27,10 +29,7 @@ from psycopg import sql
 from backend import migrations
 from tests.waiting import wait_until
 
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_PORTS = 500
-_first_port = 10_000 + _PORTS * ((os.getppid() + _WORKER) % 44)
-_ports = itertools.cycle(range(_first_port, _first_port + _PORTS))
+_FIRST_PORT, _RANGES, _PORTS = 10_000, 44, 500
 _FAST = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -159,10 +158,10 @@ def _ask_redis(port: int, command: bytes) -> bytes:
 def free_port() -> int:
     """Return a port for a server that has to be told one.
 
-    It is below those that the system gives to whoever asks for any, and each process of pytest-xdist has a range of its
+    It is below those that the system gives to whoever asks for any, and each process that runs tests has a range of its
     own, so nobody takes it before the server does.
     """
-    for port in itertools.islice(_ports, _PORTS):
+    for port in itertools.islice(_own_ports(), _PORTS):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -171,6 +170,23 @@ def free_port() -> int:
                 continue
             return port
     raise RuntimeError("every port of this process has been used")
+
+
+@functools.cache
+def _own_ports() -> Iterator[int]:
+    """Those of the first range that no other process on this machine holds; it is held until this one ends."""
+    folder = Path(f"/tmp/wastelens-ports-{os.getuid()}")
+    folder.mkdir(exist_ok=True)
+    for number in range(_RANGES):
+        lock = os.open(folder / str(number), os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            first = _FIRST_PORT + _PORTS * number
+            return itertools.cycle(range(first, first + _PORTS))
+    raise RuntimeError("other processes that run tests hold every range of ports")
 
 
 @contextmanager
