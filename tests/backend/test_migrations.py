@@ -10,6 +10,7 @@ from sqlmodel import SQLModel, select
 from backend import migrations
 from backend.database import connect, transaction
 from backend.tables import Device, TrainingMode, TrainingRun
+from tests.waiting import PATIENCE_SECONDS
 
 
 def tables(url: str) -> set[str]:
@@ -88,7 +89,7 @@ def test_runs_from_scratch_of_before_stay_runs_on_all_photos(database_url: str) 
 def test_two_processes_that_upgrade_at_once_do_it_once(database_url: str) -> None:
     code = f"from backend import migrations; migrations.upgrade({database_url!r})"
     processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert [process.wait(PATIENCE_SECONDS) for process in processes] == [0, 0, 0]
     migrations.check(database_url)
 
 

@@ -59,7 +59,7 @@ def test_before_the_first_classification_the_server_takes_less_than_150_megabyte
     process: tuple[subprocess.Popen[bytes], str],
 ) -> None:
     started, url = process
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
         assert client.get("/docs").status_code == 200
         assert register(client).submit().status_code == 201
     assert memory_kilobytes(started.pid) < 150 * MEGABYTES
@@ -67,7 +67,7 @@ def test_before_the_first_classification_the_server_takes_less_than_150_megabyte
 
 def test_uploads_do_not_add_up_in_memory(process: tuple[subprocess.Popen[bytes], str]) -> None:
     started, url = process
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
         resident = register(client)
         resident.submit()
         before = memory_kilobytes(started.pid)
@@ -84,7 +84,7 @@ def test_what_is_half_uploaded_waits_on_disk_in_the_data_folder(
     process: tuple[subprocess.Popen[bytes], str], tmp_path: Path
 ) -> None:
     started, url = process
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
         resident = register(client)
         with raw_request(client, resident, BEGINNING + bytes(3 * 1024 * 1024), 10 * 1024 * 1024):
             wait_until(lambda: has_opened(started.pid, tmp_path / "uploads"), started)
@@ -116,7 +116,7 @@ def test_the_server_imports_neither_tensorflow_nor_a_decoder_nor_celery(tmp_path
         "assert not heavy, heavy"
     )
     environment = {**os.environ, "WASTELENS_DATA_DIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -153,7 +153,8 @@ def connect(client: httpx.Client) -> socket.socket:
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"])
 def test_headers_that_never_end_are_cut(impatient: httpx.Client, sent: bytes) -> None:
     with connect(impatient) as connection:
-        connection.sendall(sent)
+        with suppress(ConnectionError):  # On a busy machine it is cut before.
+            connection.sendall(sent)
         wait_until_closed(connection)
 
 
@@ -222,7 +223,8 @@ def is_cut(connection: socket.socket) -> bool:
 def test_slow_clients_do_not_keep_others_waiting(impatient: httpx.Client) -> None:
     slow = [connect(impatient) for _ in range(50)]
     for connection in slow:
-        connection.sendall(b"PUT /v1/submissions/x HTTP/1.1\r\nContent-Length: 1000\r\n")
+        with suppress(ConnectionError):  # On a busy machine it is cut before.
+            connection.sendall(b"PUT /v1/submissions/x HTTP/1.1\r\nContent-Length: 1000\r\n")
     assert impatient.get("/healthz").status_code == 200
     for connection in slow:
         connection.close()

@@ -42,6 +42,7 @@ from backend.tables import (
 from mobile_models.document import sha256
 from tests import pictures
 from tests.backend.world import Resident, photo_rows, register, running, stored_photo, stored_photos, submission
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_a_photo_is_taken_in_with_its_prediction_and_a_job_to_inspect_it(resident: Resident, parts: Parts) -> None:
@@ -162,7 +163,7 @@ def test_equal_photos_of_two_senders_stay_two_submissions(
 def raw_request(client: httpx.Client, resident: Resident, body: bytes, length: int) -> socket.socket:
     """Begin an upload of `length` bytes and send only `body` of it."""
     address = (client.base_url.host, client.base_url.port or 80)
-    connection = socket.create_connection(address, timeout=10)
+    connection = socket.create_connection(address, timeout=PATIENCE_SECONDS)
     head = (
         f"PUT /v1/submissions/{uuid.uuid4()} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {resident.token}\r\n"
         f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n"

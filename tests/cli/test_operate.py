@@ -1,6 +1,7 @@
 """What an operator asks a host: whether its server and its worker are well."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def test_a_worker_of_the_embedded_queue_that_sweeps_no_more_is_reported(engine: 
     swept(engine, timedelta(minutes=10))
     answer = ask_worker()
     assert answer.exit_code == 1
-    assert "No sweep for 600 seconds" in answer.output
+    assert re.search(r"No sweep for 6\d\d seconds", answer.output)
 
 
 def test_a_schedule_is_well_while_sweeps_come(engine: Engine) -> None:

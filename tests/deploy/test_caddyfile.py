@@ -14,7 +14,7 @@ from backend.api.web_app_headers import HEADERS
 from backend.settings import Settings
 from tests.backend.world import running
 from tests.services import free_port
-from tests.waiting import listens, wait_until
+from tests.waiting import PATIENCE_SECONDS, listens, wait_until
 
 CADDYFILE = Path(__file__).parents[2] / "deploy" / "Caddyfile"
 CADDY = shutil.which("caddy")
@@ -49,7 +49,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         with subprocess.Popen(command("run", folder / "Caddyfile"), env=known, stderr=subprocess.DEVNULL) as process:
             try:
                 wait_until(lambda: listens(port), process)
-                with httpx.Client(base_url=f"http://127.0.0.1:{port}") as through:
+                with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as through:
                     yield through
             finally:
                 process.terminate()

@@ -13,6 +13,7 @@ from mobile_models.updates.following.updater import UpdateSource
 from mobile_models.updates.keys.signing_keys import KeyRing
 from mobile_models.updates.publishing import repository
 from tests import nginx, updates
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = nginx.needs_nginx
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -38,7 +39,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory, data: Path) -> KeyRing:
 def web(tmp_path_factory: pytest.TempPathFactory, data: Path, keys: KeyRing) -> Iterator[httpx.Client]:
     with (
         nginx.serving(tmp_path_factory.mktemp("nginx") / "own", data) as (url, _),
-        httpx.Client(base_url=url) as client,
+        httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client,
     ):
         yield client
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
@@ -52,7 +52,7 @@ class Host:
     folder: Path
     replacements: Mapping[str, str]
 
-    def run(self, name: str, command: list[str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(self, name: str, command: list[str], timeout: float = PATIENCE_SECONDS) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self._local(command),
             env=self._environment(name),
@@ -107,7 +107,7 @@ class Host:
         finally:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -19,7 +19,7 @@ from phone.submission import Submission
 from tests import pictures
 from tests.loop import compose
 from tests.services import free_port
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 PHOTOS_PER_LABEL = 40
 PASSWORD = "a password of the first administrator"
@@ -66,13 +66,13 @@ class Staff:
         self._headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str) -> Any:
-        return self._content(httpx.get(self._url + path, headers=self._headers, timeout=30))
+        return self._content(httpx.get(self._url + path, headers=self._headers, timeout=PATIENCE_SECONDS))
 
     def get_bytes(self, path: str) -> bytes:
-        return httpx.get(self._url + path, headers=self._headers, timeout=30).raise_for_status().content
+        return httpx.get(self._url + path, headers=self._headers, timeout=PATIENCE_SECONDS).raise_for_status().content
 
     def post(self, path: str, **body: object) -> Any:
-        return self._content(httpx.post(self._url + path, json=body, headers=self._headers, timeout=30))
+        return self._content(httpx.post(self._url + path, json=body, headers=self._headers, timeout=PATIENCE_SECONDS))
 
     @staticmethod
     def _content(answer: httpx.Response) -> Any:

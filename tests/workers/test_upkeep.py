@@ -289,12 +289,14 @@ def test_without_enough_gold_labels_of_each_class_nothing_is_asked_for(place: Wo
     assert jobs(place) == set()
 
 
-def test_whoever_asks_for_health_sees_that_it_was_swept(place: Workplace) -> None:
+def test_whoever_asks_for_health_sees_that_it_was_swept(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = now()
     with place.transaction() as session:
         assert "has not begun" in (upkeep.sweep_problem(session, place.settings) or "")
     upkeep.run(place)
     with place.transaction() as session:
         assert upkeep.sweep_problem(session, place.settings) is None
-        session.execute(update(Schedule).values(due_at=now() - timedelta(hours=1)))
+        session.execute(update(Schedule).values(due_at=moment - timedelta(hours=1)))
+    monkeypatch.setattr(upkeep, "now", lambda: moment)
     with place.transaction() as session:
         assert "No sweep for 3600 seconds" in (upkeep.sweep_problem(session, place.settings) or "")
