@@ -5,7 +5,7 @@ one that cannot be decided (any longer) keeps none of the others from it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -65,13 +65,13 @@ def offers(session: Session, person: Person, most: int = 12) -> Offers:
 def claim_group(session: Session, settings: Settings, person: Person, group_id: str) -> list[PhotoId]:
     """Hold the near-duplicates of a group that nobody else holds."""
     wanted = _open(person, col(Photo.group_id) == group_id).limit(MOST)
-    return _claimed(session, settings, person, (row.id for row in session.exec(wanted)))
+    return _claimed(session, settings, person, [row.id for row in session.exec(wanted)])
 
 
 def claim_label(session: Session, settings: Settings, person: Person, label: str) -> list[PhotoId]:
     """Hold the most valuable photo that was taken for `label`, and those that look most like it."""
     found = session.exec(_open(person, col(Photo.predicted_label) == label).limit(_REACH)).all()
-    return _claimed(session, settings, person, (row.id for row in _nearest_first(found)[:MOST]))
+    return _claimed(session, settings, person, [row.id for row in _nearest_first(found)[:MOST]])
 
 
 def held(session: Session, person: Person, *, group_id: str | None = None, label: str | None = None) -> list[PhotoId]:
@@ -134,10 +134,13 @@ def _nearest_first(found: Sequence[Photo]) -> list[Photo]:
     return ordered + [row for row in found if row.id not in rest]
 
 
-def _claimed(session: Session, settings: Settings, person: Person, photo_ids: Iterable[str]) -> list[PhotoId]:
+def _claimed(session: Session, settings: Settings, person: Person, photo_ids: Sequence[str]) -> list[PhotoId]:
+    """Claim those that are still open; those that others are claiming at this moment are theirs: nobody waits."""
     expires_at = now() + timedelta(minutes=settings.review_claim_minutes)
+    statement = select(Photo.id).where(review_queue.is_open_for(person), col(Photo.id).in_(photo_ids))
+    still_open = set(session.exec(statement.with_for_update(skip_locked=True)))
     return [
         PhotoId(photo_id)
         for photo_id in photo_ids
-        if review_queue.try_claim(session, person, PhotoId(photo_id), expires_at)
+        if photo_id in still_open and review_queue.try_claim(session, person, PhotoId(photo_id), expires_at)
     ]

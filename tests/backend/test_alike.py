@@ -1,8 +1,11 @@
 """Photos that look alike are claimed and decided together; on SQLite and PostgreSQL."""
 
 import numpy as np
+import pytest
+from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
+from backend.database import transaction
 from backend.intake import near_duplicates
 from backend.reviewing import alike, review_queue
 from backend.reviewing.labelling import Verdict
@@ -57,3 +60,18 @@ def test_each_gets_its_own_review_and_one_that_changed_hands_keeps_none_from_it(
     assert alike.decide(session, settings, ada, held, GLASS) == alike.Decided(photos=2, refused=1)
     said = {row.photo_id: row.verdict for row in session.exec(select(Review))}
     assert said == {rows[0].id: ReviewVerdict.AGREE, rows[1].id: ReviewVerdict.RELABEL}
+
+
+def test_who_claims_what_another_is_claiming_at_this_moment_gets_the_rest_and_waits_for_nobody(
+    engine: Engine, settings: Settings
+) -> None:
+    """Two who wait for each other wait for ever: each has what the other wants next."""
+    if engine.dialect.name != "postgresql":
+        pytest.skip("SQLite lets in one after the other")
+    with transaction(engine) as session:
+        ada, bob = person(session), person(session, "bob")
+        rows = [photo(session, group_id="one") for _ in range(3)]
+    with transaction(engine) as first, transaction(engine) as second:
+        review_queue.claim_one(first, settings, bob, id_of(rows[1]))
+        second.connection().execute(text("SET LOCAL lock_timeout = '5s'"))
+        assert set(alike.claim_group(second, settings, ada, "one")) == {rows[0].id, rows[2].id}
