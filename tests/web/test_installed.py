@@ -14,6 +14,12 @@ from tests.web.conftest import Visitor
 from tests.web.service_worker import controlled, looked_for_newer
 
 Visit = Callable[..., Visitor]
+_OPEN_NO_DATABASE = """const { open } = IDBFactory.prototype;
+IDBFactory.prototype.open = function (...given) {
+  const asked = open.apply(this, given);
+  asked.addEventListener("success", (event) => event.stopImmediatePropagation());
+  return asked;
+};"""
 
 
 @pytest.fixture
@@ -79,6 +85,19 @@ def test_a_newer_version_waits_until_it_is_taken_and_is_then_that_of_all_tabs(vi
     page.reload()
     assert _version(page) == "2"
     assert len(page.evaluate("caches.keys()")) == 2, "of this version, and the runtime of the model"
+
+
+def test_a_page_that_still_starts_is_of_the_version_that_is_taken_meanwhile(visit: Visit, web_app: Path) -> None:
+    visitor = visit()
+    page = controlled(visitor.open())
+    resident.welcome(page)
+    starting = visitor.context.new_page()
+    starting.add_init_script(_OPEN_NO_DATABASE)
+    starting.goto(page.url)
+    _release_anew(web_app)
+    looked_for_newer(page)
+    page.get_by_role("button", name=re.compile("Use it now")).click()
+    expect(starting.locator("body[data-version='2']")).to_be_attached()
 
 
 def test_a_version_whose_files_do_not_belong_together_is_never_used(visit: Visit, web_app: Path) -> None:

@@ -7,22 +7,28 @@ export const isAppUpdateReady = signal(false);
 let registration: ServiceWorkerRegistration | undefined;
 
 /**
- * Starts the service worker, which keeps the app for use without a network.
- *
- * A newer version is used once no page is open any more, or when the resident takes it (`takeAppUpdate`). All pages then
- * load anew at once, so that none of the old version meets files of the new one.
+ * Loads the page anew as soon as another version of the app has taken over, so that none of the old version meets files
+ * of the new one. To be called before all else: another page may take it while this one starts.
  */
-export async function startServiceWorker(): Promise<void> {
-  if (import.meta.env.DEV || !("serviceWorker" in navigator)) return; // Only a build has one.
+export function followVersion(): void {
+  if (!("serviceWorker" in navigator)) return;
   let hasController = navigator.serviceWorker.controller !== null;
   navigator.serviceWorker.addEventListener("controllerchange", () => {
     if (hasController) location.reload();
     hasController = true;
   });
+}
+
+/**
+ * Starts the service worker, which keeps the app for use without a network.
+ *
+ * A newer version is used once no page is open any more, or when the resident takes it (`takeAppUpdate`).
+ */
+export async function startServiceWorker(): Promise<void> {
+  if (import.meta.env.DEV || !("serviceWorker" in navigator)) return; // Only a build has one.
   registration = await registered();
-  registration?.addEventListener("updatefound", () => {
-    registration?.installing?.addEventListener("statechange", noteWaiting);
-  });
+  registration?.addEventListener("updatefound", followInstalling);
+  followInstalling(); // Another page may have found it.
   noteWaiting();
   void lookForUpdate(); // By itself, a browser looks some time after a page was loaded, and an app may stay open for days.
   document.addEventListener("visibilitychange", () => {
@@ -57,6 +63,10 @@ async function lookForUpdate(): Promise<void> {
 
 function isForeign(error: unknown): boolean {
   return error instanceof DOMException || error instanceof TypeError;
+}
+
+function followInstalling(): void {
+  registration?.installing?.addEventListener("statechange", noteWaiting);
 }
 
 function noteWaiting(): void {

@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { startServiceWorker } from "./app_update.ts";
+import { followVersion, startServiceWorker } from "./app_update.ts";
 import { keepsNothing, startState } from "./app_state.ts";
 import { startSending } from "./contributions/photos.ts";
 import { startInstalling } from "./installing.ts";
@@ -12,6 +12,7 @@ import "./style/all.css";
 
 const place = document.getElementById("app");
 if (place === null) throw new Error("index.html has no element #app");
+followVersion();
 startRouter();
 startInstalling();
 await startState();

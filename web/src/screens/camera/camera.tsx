@@ -1,4 +1,4 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ownPhotos } from "../../app_state.ts";
 import { modelState } from "../../model_state.ts";
 import { announce } from "../../parts/live_region.tsx";
@@ -18,7 +18,7 @@ export function Camera() {
   const { video, ...camera } = useCamera();
   const looking = useLooking();
   const shoot = () => {
-    if (video.current !== null) void take(video.current).then(looking.begin, looking.fail);
+    if (video.current !== null) looking.begin(take(video.current));
   };
   return (
     <Screen title={t("camera.title")} kind="camera">
@@ -62,37 +62,48 @@ export function Camera() {
   );
 }
 
-/** What is being looked at now, and what became of it where nothing came of it. */
+/**
+ * What is being looked at now, and what became of it where nothing came of it. Only the answer to what was chosen last is
+ * shown, and only while its screen is there.
+ */
 function useLooking() {
   const [photo, setPhoto] = useState<Blob | null>(null);
   const [problem, setProblem] = useState<LookProblem | null>(null);
   const turnRef = useRef(0);
 
+  useEffect(
+    () => () => {
+      turnRef.current++; // Whoever has left finds it among their photos.
+    },
+    [],
+  );
   const fail = (error: unknown) => {
     const words = wordsFor(error);
     setPhoto(null);
     setProblem(words);
     announce(t(words));
   };
-  const begin = (chosen: Blob) => {
-    const mine = ++turnRef.current;
-    setPhoto(chosen);
+  const look = async (chosen: Blob | Promise<Blob>, isNewest: () => boolean) => {
+    const photo = await chosen;
+    if (!isNewest()) return;
+    setPhoto(photo);
     setProblem(null);
     announce(t(modelState.value.kind === "ready" ? "camera.looking" : "camera.waiting_for_model"));
-    lookAt(chosen).then(
-      (id) => {
-        if (turnRef.current === mine) go(addressOf("answer", id));
-      },
-      (error: unknown) => {
-        if (turnRef.current === mine) fail(error);
-      },
-    );
+    const id = await lookAt(photo);
+    if (isNewest()) go(addressOf("answer", id));
+  };
+  const begin = (chosen: Blob | Promise<Blob>) => {
+    const mine = ++turnRef.current;
+    const isNewest = () => turnRef.current === mine;
+    look(chosen, isNewest).catch((error: unknown) => {
+      if (isNewest()) fail(error);
+    });
   };
   const cancel = () => {
     turnRef.current++;
     setPhoto(null);
   };
-  return { photo, problem, begin, fail, cancel };
+  return { photo, problem, begin, cancel };
 }
 
 /** The way back to the answer before. */

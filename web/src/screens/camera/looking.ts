@@ -1,3 +1,4 @@
+import { readPhotos } from "../../app_state.ts";
 import { ContributionError } from "../../contributions/problems.ts";
 import { keep } from "../../contributions/photos.ts";
 import { classify } from "../../model_state.ts";
@@ -5,14 +6,16 @@ import { PhoneError } from "../../phone/phone.ts";
 import { PASSING, passing } from "../answer/passing.ts";
 
 /**
- * Lets the model look at a photo and keeps both; returns under which id the answer is to be shown. An answer is shown
- * even where there is no room to keep it.
+ * Lets the model look at a photo and keeps both; returns under which id the answer is to be shown, and can be. An answer
+ * is shown even where there is no room to keep it.
  */
 export async function lookAt(photo: Blob): Promise<string> {
   const askedAt = Date.now();
   const answer = await classify(photo);
   try {
-    return await keep(photo, answer, askedAt);
+    const id = await keep(photo, answer, askedAt);
+    await readPhotos();
+    return id;
   } catch (error) {
     if (error instanceof ContributionError && error.code === "no_photo") throw error;
     passing.value = { photo, answer };

@@ -25,66 +25,80 @@ export function useCamera(): CameraControls & { readonly video: RefObject<HTMLVi
   const video = useRef<HTMLVideoElement>(null);
   const stream = useRef<MediaStream | null>(null);
   const wanted = useRef(false);
+  /** A start changes nothing any more once the camera was stopped, or started anew, since. */
+  const turn = useRef(0);
   const [state, setState] = useState<CameraState>("off");
   const [isLit, setLit] = useState<boolean | null>(null);
 
   const stop = useCallback(() => {
+    turn.current++;
     if (stream.current !== null) turnOff(stream.current);
     stream.current = null;
   }, []);
 
   const start = useCallback(() => {
     wanted.current = true;
+    stop();
+    const mine = turn.current;
     setState("starting");
+    if (document.hidden) return; // It starts when the page is looked at.
     turnOn()
       .then(async (opened) => {
-        stop();
-        if (!wanted.current || document.hidden || video.current === null) {
+        if (turn.current !== mine || video.current === null) {
           turnOff(opened);
-          setState("off");
           return;
         }
         stream.current = opened;
         opened.getVideoTracks()[0]?.addEventListener("ended", () => {
+          if (turn.current !== mine) return;
+          stop();
           setState("in_use");
         });
         video.current.srcObject = opened;
         await video.current.play();
+        if (turn.current !== mine) return;
         setLit(hasLight(opened) ? false : null);
         setState("live");
       })
       .catch((error: unknown) => {
+        if (turn.current !== mine) return;
         stop();
-        // `play` is cut off when the screen is left meanwhile, which is no problem of the camera.
+        // `play` is cut off when the browser stops it, which is no problem of the camera.
         setState(error instanceof CameraError ? error.problem : "off");
       });
   }, [stop]);
 
   useEffect(() => {
+    let isLeft = false;
     const followPage = () => {
       if (document.hidden) stop();
       else if (wanted.current && stream.current === null) start();
     };
     document.addEventListener("visibilitychange", followPage);
     void permission().then((state) => {
+      if (isLeft || wanted.current) return; // Somebody was quicker.
       if (state === "granted") start();
       if (state === "denied") setState("denied");
     });
     return () => {
+      isLeft = true;
       document.removeEventListener("visibilitychange", followPage);
-      wanted.current = false;
       stop();
     };
   }, [start, stop]);
 
   const switchLight = () => {
-    if (stream.current === null || isLit === null) return;
-    setLight(stream.current, !isLit).then(
+    const shown = stream.current;
+    if (shown === null || isLit === null) return;
+    const note = (lit: boolean | null) => {
+      if (stream.current === shown) setLit(lit);
+    };
+    setLight(shown, !isLit).then(
       () => {
-        setLit(!isLit);
+        note(!isLit);
       },
       () => {
-        setLit(null); // It says that it has a lamp, and does not obey.
+        note(null); // It says that it has a lamp, and does not obey.
       },
     );
   };

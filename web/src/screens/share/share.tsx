@@ -1,4 +1,5 @@
-import { useEffect, useState } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { isOnline, ownPhotos, settings } from "../../app_state.ts";
 import { propose } from "../../contributions/faces.ts";
 import { type OwnPhoto, share } from "../../contributions/photos.ts";
@@ -51,6 +52,7 @@ function Sharing({ own, photo }: { readonly own: OwnPhoto; readonly photo: Blob 
   const [covers, setCovers] = useState<readonly Region[]>([]);
   const [note, setNote] = useState("");
   const sending = useAct();
+  const shownRef = useNewest({ uses, precision, covers, note });
   useEffect(() => {
     // Where a browser fails at it, the resident covers by hand, as everywhere where it has no eye for faces.
     const add = (faces: readonly Region[]) => {
@@ -61,14 +63,16 @@ function Sharing({ own, photo }: { readonly own: OwnPhoto; readonly photo: Blob 
 
   const send = async () => {
     const location = hasPlace ? await position(precision) : null;
+    const chosen = shownRef.current; // To find the place takes a while, in which more may be covered, or all be left.
+    if (chosen === null) return;
     await share(
       own.id,
-      { ...uses, sends: true, precision: location === null ? "none" : precision, location, place: null },
-      covers,
-      note,
+      { ...chosen.uses, sends: true, precision: location === null ? "none" : chosen.precision, location, place: null },
+      chosen.covers,
+      chosen.note,
     );
     const sent = t(isOnline.value ? "share.sent" : "share.sent_later");
-    const isPlaceMissing = hasPlace && precision !== "none" && location === null;
+    const isPlaceMissing = hasPlace && chosen.precision !== "none" && location === null;
     announce(isPlaceMissing ? `${sent} ${t("share.place.denied")}` : sent);
     go(addressOf("photo", own.id), { replace: true });
   };
@@ -139,6 +143,18 @@ function Sharing({ own, photo }: { readonly own: OwnPhoto; readonly photo: Blob 
       </div>
     </Screen>
   );
+}
+
+/** What the screen shows now, for whoever comes back to it; null once it was left. */
+function useNewest<Value>(shown: Value): RefObject<Value | null> {
+  const newestRef = useRef<Value | null>(null);
+  useLayoutEffect(() => {
+    newestRef.current = shown;
+    return () => {
+      newestRef.current = null;
+    };
+  });
+  return newestRef;
 }
 
 function WhatIsSent({ hasPlace }: { readonly hasPlace: boolean }) {
