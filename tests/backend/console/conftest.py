@@ -52,6 +52,7 @@ class Visit:
     def look(self, name: str) -> None:
         """Keep a picture of the page at both widths; neither may scroll sideways, and axe must find nothing."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.wait_for_load_state()  # Whoever has followed a link is there when the page begins to come.
         for width, height in (PHONE, DESKTOP):
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=True)

@@ -26,6 +26,7 @@ from mobile_models.label_set import TRASHNET
 from mobile_models.updates.keys import signing_keys
 from tests.backend import staff_world
 from tests.backend.field_world import a_day, use
+from tests.waiting import PATIENCE_SECONDS
 from tests.workers.world import Bell
 from training import gate
 from training.evaluation import evaluate
@@ -175,8 +176,10 @@ def at_work(place: Workplace, *kinds: JobKind) -> Iterator[None]:
     """Do it beside what happens meanwhile, and wait for its end."""
     thread = threading.Thread(target=work_off, args=(place, *kinds))
     thread.start()
-    yield
-    thread.join(120)
+    try:
+        yield
+    finally:
+        thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 

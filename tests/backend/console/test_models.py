@@ -1,6 +1,7 @@
 """Models as engineers see them: from a run to a release, with two approvals, and back with one click."""
 
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from tests.backend.console import models_world
 from tests.backend.console.conftest import Visit
 from tests.backend.console.models_world import AFTER, WORSE
 from tests.tiny_model import release_folder
+from tests.waiting import PATIENCE_SECONDS
 from tests.workers.processes import use_stand_in_trainer
 from tests.workers.world import add_gold
 from training import recipe
 from training.dataset import SeenPhotos
+from workers import retrain
 
 SignIn = Callable[..., Visit]
 PAYLOAD = "<img src=x onerror='window.hurt=1'>\"'{{7*7}}"
@@ -48,10 +51,24 @@ def under_way(parts: Parts) -> int:
         return models_world.under_way(session, parts)
 
 
+def hold_back_a_run(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let no run end before it has been seen under way: a page looks every 3 seconds, a busy one later."""
+    seen, look = threading.Event(), retrain._Watch.look
+
+    def look_and_wait(watch: retrain._Watch) -> None:
+        look(watch)
+        if watch.written is not None:
+            seen.wait(PATIENCE_SECONDS)
+
+    monkeypatch.setattr(retrain._Watch, "look", look_and_wait)
+    return seen
+
+
 def test_a_model_is_trained_approved_by_two_people_and_rolled_out(
     eve: Visit, sign_in: SignIn, parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_stand_in_trainer(monkeypatch)
+    seen = hold_back_a_run(monkeypatch)
     place = models_world.workplace(parts)
     add_gold(place)
     page = eve.open("/console/models")
@@ -64,8 +81,8 @@ def test_a_model_is_trained_approved_by_two_people_and_rolled_out(
     page.get_by_role("button", name="Start the run").click()
     expect(page.get_by_text("It waits until its data set is frozen.")).to_be_visible()
     with models_world.at_work(place, JobKind.FREEZE, JobKind.RETRAIN):
-        # The page looks every 3 seconds, and the run takes 9: it is seen under way.
         expect(page.get_by_text(re.compile("epoch [1-9].* of 60"))).to_be_visible(timeout=60_000)
+        seen.set()
     expect(page.locator("h1 .badge")).to_have_text("passed the gate", timeout=60_000)
     page.get_by_role("link", name="To release 1").click()
     page.fill("#plan", "10:24, 100")
@@ -164,6 +181,7 @@ def test_a_recipe_is_changed_saved_restored_and_trained_without_script(sign_in: 
     page.fill("[name='stages.1.learning_rate']", "0.001")
     page.get_by_role("button", name="Save").last.click()
     expect(page.locator("h1")).to_contain_text(PAYLOAD)
+    expect(page.locator(".facts dt code")).to_have_count(2)
     assert set(page.locator(".facts dt code").all_inner_texts()) == {"batch_size", "stages"}
     page.get_by_role("link", name="Change it").click()
     page.fill("[name='batch_size']", "4")
