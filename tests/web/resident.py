@@ -66,6 +66,7 @@ def welcome(page: Page, *, helps: bool = False) -> None:
         page.get_by_label("Help with photos that I choose").check()
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("Choose a photo")).to_be_visible()
+    wait_for_setting(page, "isWelcomed", True)
 
 
 def ask(page: Page, photo: bytes, name: str = "photo.jpg") -> Said:
@@ -116,6 +117,15 @@ def wait_for_state(page: Page, wanted: str) -> None:
             return
         page.wait_for_timeout(100)
     raise AssertionError(f"the photo is {state(page)}, not {wanted}")
+
+
+def wait_for_setting(page: Page, name: str, wanted: Any) -> None:
+    """Wait until it is kept: a choice shows before, and a page that is loaded anew meanwhile knows nothing of it."""
+    for _ in range(_PATIENCE):
+        if (document(page, "settings") or {}).get(name) == wanted:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{name} is not kept as {wanted}")
 
 
 def can_go_offline(page: Page) -> None:

@@ -29,6 +29,18 @@ IDBObjectStore.prototype.put = function (...given) {
   return put.apply(this, given);
 };"""
 
+_NOTE_READING = """() => {
+  const { getAll } = IDBObjectStore.prototype;
+  window.hasRead = new Promise((resolve) => {
+    IDBObjectStore.prototype.getAll = function (...given) {
+      const asked = getAll.apply(this, given);
+      if (this.name === "pictures") asked.addEventListener("success", () => setTimeout(resolve));
+      return asked;
+    };
+  });
+}"""
+"""Lets the page tell when it has read all photos anew."""
+
 
 @pytest.fixture
 def phone(visit: Callable[..., Visitor]) -> Visitor:
@@ -175,6 +187,7 @@ def test_only_whoever_wants_to_help_is_asked_to_send_a_photo(phone: Visitor) -> 
     expect(page.get_by_role("link", name="Send it")).to_have_count(0)
     page.get_by_role("link", name="Settings").click()
     page.get_by_label("Offer to send photos").check()
+    resident.wait_for_setting(page, "sends", True)
     page.goto(answer)
     expect(page.get_by_role("link", name="Send it")).to_be_visible()
 
@@ -198,8 +211,9 @@ def test_what_is_covered_never_leaves_the_phone(phone: Visitor, city: City) -> N
     assert after["y"] < before["y"]
     assert after["height"] > before["height"]
     phone.look("answering-share")
-    resident.ask(phone.another_tab(), GLASS)  # All photos are read anew.
-    page.wait_for_timeout(500)
+    page.evaluate(_NOTE_READING)
+    resident.ask(phone.another_tab(), GLASS)
+    page.evaluate("window.hasRead")
     assert cover.bounding_box() == after
     page.get_by_role("switch", name="Staff of the city may look at it").check()
     page.get_by_role("textbox").fill("A jar, with its lid")

@@ -147,7 +147,7 @@ def test_a_tab_that_was_killed_while_it_sent_is_continued_by_the_next(
 def test_two_tabs_and_the_service_worker_send_one_photo_once(begin: Callable[..., Visitor], city: City) -> None:
     visitor = begin()
     put: list[str] = []
-    visitor.context.on("request", lambda asked: put.append(asked.url) if asked.method == "PUT" else None)
+    visitor.context.on("response", lambda told: put.append(told.url) if told.request.method == "PUT" else None)
     resident.correct(visitor.page)
     visitor.context.set_offline(True)
     other = visitor.another_tab("mine")

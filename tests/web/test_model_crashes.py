@@ -16,6 +16,8 @@ from tests.web.narrow_road import Road
 Visit = Callable[..., Visitor]
 GLASS = pictures.jpeg("glass", 2)
 MODEL_BYTES = 3_000_000
+_AFTER_THE_PAGE = "(tab) => navigator.locks.request(`phone-${tab}`, () => null)"
+"""Gets the lock that a worker holds while it lives, as the page does, which has asked for it earlier."""
 
 
 @pytest.fixture
@@ -97,5 +99,7 @@ def test_a_worker_that_dies_is_started_again(visit: Visit) -> None:
     resident.welcome(visitor.open())
     resident.looked(visitor.page)
     worker = next(each for each in visitor.page.workers if "phone.worker" in each.url)
-    worker.evaluate("self.close()")
+    tab = worker.evaluate("self.name")
+    worker.evaluate("setTimeout(() => self.close())")
+    visitor.page.evaluate(_AFTER_THE_PAGE, tab)
     assert resident.ask(visitor.page, GLASS).label == "glass"

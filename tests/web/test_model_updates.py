@@ -139,6 +139,7 @@ def test_a_phone_is_unknown_to_the_city_until_it_has_something_to_tell(visit: Vi
 
 def test_a_full_phone_keeps_its_model_and_takes_the_new_one_once_there_is_room(visitor: Visitor, city: City) -> None:
     city.publish(2, padding_bytes=4_000_000)
+    resident.can_go_offline(visitor.page)  # Nothing else fills the room that is left.
     session = visitor.context.new_cdp_session(visitor.page)
     used = visitor.page.evaluate("navigator.storage.estimate().then(({usage}) => usage)")
     session.send("Storage.overrideQuotaForOrigin", {"origin": city.url, "quotaSize": used + 1_000_000})

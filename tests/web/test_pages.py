@@ -83,6 +83,7 @@ def phone(visit: Callable[..., Visitor]) -> Callable[..., Visitor]:
         visitor.context.add_init_script(_NOTE_SHIFTS)
         page = visitor.open()
         expect(page.locator(".notice.good")).to_be_visible(timeout=60_000)  # The model is there.
+        resident.looked(page)
         kept_photos.keep(page)
         return visitor
 
@@ -94,10 +95,12 @@ def _size(pixels: tuple[int, int]) -> dict[str, int]:
 
 
 def _load(visitor: Visitor, name: str) -> Page:
-    """Load a screen, and wait until the app has done all that it does at its start; last it looks for updates."""
+    """Load a screen, and wait until the app has done all that it does at its start: it sends, and looks for updates."""
     before = resident.document(visitor.page, "lastLook") or {"at": 0}
     page = visitor.open(SCREENS[name])
     resident.looked(page, before["at"])
+    while any(row["state"] in {"waiting", "sending"} for row in resident.documents(page, "photos")):
+        page.wait_for_timeout(50)
     expect(page.locator("h1")).to_be_attached()
     return page
 
@@ -153,9 +156,7 @@ def test_every_screen_looks_right_in_each_language(phone: Callable[..., Visitor]
 
 def test_nothing_moves_while_a_screen_is_loaded(phone: Callable[..., Visitor]) -> None:
     visitor = phone()
-    page = _load(visitor, "camera")
-    while any(row["state"] in {"waiting", "sending"} for row in resident.documents(page, "photos")):
-        page.wait_for_timeout(50)  # What is sent while one looks may change its line.
+    _load(visitor, "camera")  # What is sent meanwhile may change its line.
     assert [fault for name in LOADED for fault in _faults(_load(visitor, name), name)] == []
 
 
@@ -204,6 +205,7 @@ def test_the_language_changes_at_once_and_stays(visit: Callable[..., Visitor]) -
     page = visit().open()
     page.get_by_label("中文").check()
     expect(page.get_by_role("heading", level=1)).to_have_text("该投进哪个桶？")
+    resident.wait_for_setting(page, "language", "zh")
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("该投进哪个桶？")
 

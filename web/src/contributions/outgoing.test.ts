@@ -43,7 +43,9 @@ test("what could not be sent is tried again when it is time, and no earlier", as
 });
 
 test("however many wanted to send at once, it is tried again once", async () => {
-  vi.mocked(nextTry).mockResolvedValueOnce(Date.now() + 60_000).mockResolvedValueOnce(Date.now() + 60_000);
+  vi.mocked(nextTry)
+    .mockResolvedValueOnce(Date.now() + 60_000)
+    .mockResolvedValueOnce(Date.now() + 60_000);
   sendSoon();
   sendSoon();
   await vi.advanceTimersByTimeAsync(59_000);
