@@ -401,7 +401,7 @@ describe("withdrawing", () => {
     await phone.withdrawAll();
     await phone.sendNow();
     expect([...city.submissions.values()].every(({ isWithdrawn }) => isWithdrawn)).toBe(true);
-    expect((await phone.own()).map(({ state }) => state)).toEqual(["only_here", "withdrawn", "withdrawn"]);
+    expect((await phone.own()).map(({ state }) => state).sort()).toEqual(["only_here", "withdrawn", "withdrawn"]);
   });
 
   test("goes before everything else", async () => {
@@ -486,6 +486,7 @@ describe("the server", () => {
   });
 
   test("is asked at longer and longer intervals, of five minutes at most", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
     const phone = await app();
     await keepAndShare(phone);
     const waits: number[] = [];
@@ -495,7 +496,7 @@ describe("the server", () => {
       waits.push(((await phone.nextTry()) ?? 0) - Date.now());
     }
     expect(waits[0]).toBeLessThanOrEqual(1000);
-    expect(waits.at(-1)).toBeGreaterThan(140_000);
+    expect(waits.at(-1)).toBeGreaterThanOrEqual(150_000);
     expect(Math.max(...waits)).toBeLessThanOrEqual(300_000);
   });
 
