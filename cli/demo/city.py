@@ -1,5 +1,6 @@
 """A city for the demonstration: a real server, worker and schedule in a folder of their own, and its staff."""
 
+import random
 import secrets
 import socket
 import time
@@ -14,7 +15,8 @@ import httpx
 from backend.settings import PREFIX, Settings
 from cli import processes
 
-START_SECONDS = 60
+START_SECONDS = 120
+_PORTS = range(8100, 10_000)
 
 
 class DemoFailed(Exception):
@@ -95,7 +97,13 @@ def _wait_until_ready(settings: Settings) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Not one of those that the system gives to whoever asks for any: somebody would, before the server does."""
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise DemoFailed(f"Every port from {_PORTS[0]} to {_PORTS[-1]} is in use.")
