@@ -79,9 +79,12 @@ def check_allowed(settings: Settings) -> None:
 def with_password(
     session: Session, settings: Settings, attempted: Attempt, origin: Origin | None = None
 ) -> SignedIn | SecondStep:
-    """Open a session for the person of an attempt whose password fits, or ask for the second factor."""
+    """Open a session for the person of an attempt whose password fits, or ask for the second factor.
+
+    The row is locked: who changes the password ends this session, or has done it before and lets nobody in.
+    """
     check_allowed(settings)
-    row = session.exec(staff.active(attempted.name)).one_or_none()
+    row = session.exec(staff.active(attempted.name).with_for_update()).one_or_none()
     if row is None or row.password_hash != attempted.password_hash:
         raise wrong_password()
     has_factor = second_factor.is_set(session, staff.known(row.id))

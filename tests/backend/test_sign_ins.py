@@ -170,6 +170,32 @@ def test_two_who_begin_with_a_second_factor_at_the_same_moment_get_one_secret(
     assert begun == [begun[0]] * 2
 
 
+def test_a_password_that_is_being_changed_leaves_no_session_of_the_one_before(
+    engine: Engine, settings: Settings
+) -> None:
+    with transaction(engine) as session:
+        person(session)
+        attempt = sign_ins.attempt(session, "ada")
+    refused: list[str] = []
+
+    def sign_in_as_well() -> None:
+        try:
+            with transaction(engine) as session:
+                sign_ins.with_password(session, settings, attempt)
+        except NotSignedIn as error:
+            refused.append(error.code)
+
+    other = threading.Thread(target=sign_in_as_well)
+    with transaction(engine) as session:
+        staff.set_password(session, "ada", "another long password", by="boss")
+        other.start()
+        wait_until(lambda: has_to_wait(engine, other))
+    other.join()
+    assert refused == ["wrong_password"]
+    with transaction(engine) as session:
+        assert session.exec(select(StaffSession)).all() == []
+
+
 def has_to_wait(engine: Engine, other: threading.Thread) -> bool:
     """On SQLite the other one cannot even begin. One that need not wait comes to its end."""
     return engine.dialect.name == "sqlite" or somebody_waits(engine) or not other.is_alive()
