@@ -13,6 +13,8 @@ moved aside with the reason and is not sent again; so is what has lost its photo
     refused/<uuid>.*           what was refused, with refused/<uuid>.<kind>.problem.json
 """
 
+import os
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -70,22 +72,22 @@ class Outbox:
     def add(self, photo: bytes, submission: Submission) -> SubmissionId:
         submission_id = SubmissionId(str(uuid.uuid4()))
         durable_file.write(self._path(submission_id, "photo"), photo)
-        durable_file.write(self._path(submission_id, "submission.json"), submission.to_bytes())
+        self._queue(submission_id, "submission.json", submission.to_bytes())
         return submission_id
 
     def correct(self, submission_id: SubmissionId, correction: Correction) -> None:
-        durable_file.write(self._path(submission_id, "correction.json"), correction.to_bytes())
+        self._queue(submission_id, "correction.json", correction.to_bytes())
 
     def change_consent(self, submission_id: SubmissionId, consent: Consent) -> None:
         """Say it with what waits, and again after it: an earlier try may have arrived with the consent of before."""
-        durable_file.write(self._path(submission_id, "consent.json"), consent.to_bytes())
+        self._queue(submission_id, "consent.json", consent.to_bytes())
         with suppress(FileNotFoundError):  # It was sent.
             changed = self.submission(submission_id).model_copy(update=vars(consent))
-            durable_file.write(self._path(submission_id, "submission.json"), changed.to_bytes())
+            self._queue(submission_id, "submission.json", changed.to_bytes())
 
     def withdraw(self, submission_id: SubmissionId) -> None:
         """Forget the photo here at once, and at the server as soon as it is reached."""
-        durable_file.write(self._path(submission_id, "withdrawal"), b"")
+        self._queue(submission_id, "withdrawal", b"")
         self._erase(submission_id)
 
     def waiting(self) -> list[SubmissionId]:
@@ -166,6 +168,13 @@ class Outbox:
             if error.status != _CONFLICT or not self._path(submission_id, "consent.json").exists():
                 raise
             # An earlier try arrived, and its answer did not; the new consent follows.
+
+    def _queue(self, submission_id: SubmissionId, kind: str, content: bytes) -> None:
+        """File systems give one time to all that is written within some milliseconds; the order needs finer ones."""
+        path = self._path(submission_id, kind)
+        durable_file.write(path, content)
+        moment = time.time_ns()
+        os.utime(path, ns=(moment, moment))
 
     def _erase(self, submission_id: SubmissionId) -> None:
         for kind in ("submission.json", "correction.json", "consent.json", "photo"):

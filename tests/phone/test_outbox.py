@@ -259,6 +259,21 @@ def test_one_photo_at_which_the_server_breaks_does_not_hold_up_the_others(tmp_pa
     assert outbox.waiting() == [first] and second not in outbox.waiting()
 
 
+def test_what_was_queued_within_one_tick_of_the_disks_clock_is_sent_in_its_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = durable_file.write
+
+    def write_at_one_time(path: Path, content: bytes) -> None:
+        write(path, content)
+        os.utime(path, ns=(10**18, 10**18))
+
+    monkeypatch.setattr(durable_file, "write", write_at_one_time)
+    outbox = Outbox(tmp_path)
+    kept = [outbox.add(b"photo", Submission()) for _ in range(8)]
+    assert outbox.waiting() == kept
+
+
 @pytest.mark.parametrize("status", [None, 429, 503])
 def test_a_server_that_asks_for_patience_is_left_alone(tmp_path: Path, status: int | None) -> None:
     outbox = Outbox(tmp_path)
