@@ -56,9 +56,9 @@ class World:
         return caught.value.reason
 
     def file(self, pattern: str) -> Path:
-        """The newest file of the repository that matches."""
-        found = list((self.folder / "updates").rglob(pattern))
-        return max(found, key=lambda path: path.stat().st_mtime_ns)
+        """The file of the repository that matches; of numbered ones the newest."""
+        found = {path: path.name.partition(".")[0] for path in (self.folder / "updates").rglob(pattern)}
+        return max(found, key=lambda path: int(found[path]) if found[path].isdecimal() else 0)
 
 
 @pytest.fixture(scope="module")
