@@ -1,5 +1,7 @@
 """The page on which one photo after the other is reviewed, as its reader uses it; and answers that come late."""
 
+from datetime import UTC, datetime
+
 from playwright.sync_api import APIResponse, Page, Route
 from sqlalchemy import Engine
 from sqlmodel import col, select
@@ -11,6 +13,13 @@ from tests.backend.console.conftest import Visit
 
 READY = ".item:not([hidden])[data-ready]"
 """A photo that can be decided: keys that come earlier mean nothing."""
+BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def stop_clock(page: Page) -> None:
+    """At `BEGAN`: it goes on only when a test says so, however busy the machine is."""
+    page.clock.install(time=BEGAN)
+    page.clock.pause_at(BEGAN)
 
 
 def begin(visitor: Visit) -> Page:

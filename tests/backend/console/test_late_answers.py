@@ -11,13 +11,22 @@ from playwright.sync_api import Page, Response, expect
 from sqlalchemy import Engine
 
 from backend.api.dependencies import Parts
-from backend.database import now
 from backend.intake import photo_store
 from backend.reviewing.review_queue import MOST_CLAIMS
 from backend.tables import PhotoId
 from tests import pictures
 from tests.backend.console.conftest import Visit
-from tests.backend.console.review_page import READY, LateAnswer, begin, clear, shown, wait_for_reviews
+from tests.backend.console.review_page import (
+    BEGAN,
+    READY,
+    LateAnswer,
+    begin,
+    clear,
+    shown,
+    stop_clock,
+    wait_for_reviews,
+)
+from tests.waiting import PATIENCE_SECONDS
 
 SignIn = Callable[..., Visit]
 Photos = Callable[[int], list[str]]
@@ -31,14 +40,20 @@ WATCH_EMPTY = """() => {
 
 @pytest.fixture
 def reviewer(sign_in: SignIn) -> Visit:
-    """Whose clock goes on when a test says so, too."""
+    """Whose clock stands still."""
     visitor = sign_in()
-    visitor.page.clock.install()
+    stop_clock(visitor.page)
     return visitor
 
 
-def let_expire(page: Page, after: str = "10:05") -> None:
-    page.clock.fast_forward(after)
+def leave_until(page: Page, minutes: float) -> None:
+    """As where the computer sleeps meanwhile: no timer fires before it wakes, and then five seconds' worth."""
+    page.clock.set_system_time(BEGAN + timedelta(minutes=minutes))
+    page.clock.run_for(5000)
+
+
+def let_expire(page: Page) -> None:
+    leave_until(page, 11)
     expect(page.locator("#told")).to_have_text(WENT_BACK)
 
 
@@ -85,7 +100,7 @@ def test_nobody_is_told_that_nothing_waits_while_the_server_gives_no_more_before
         count = MOST_CLAIMS + 6
         return answer.url.endswith("/batch") and answer.request.post_data == f"count={count}"
 
-    with page.expect_response(is_asked_with_all_decided):
+    with page.expect_response(is_asked_with_all_decided, timeout=PATIENCE_SECONDS * 1000):
         clear(page, MOST_CLAIMS)
     page.unroute("**/verdict")
     page.evaluate("window.dispatchEvent(new Event('online'))")
@@ -101,12 +116,12 @@ def test_photos_that_were_kept_too_late_come_again(reviewer: Visit, photos: Phot
     with reviewer.page.expect_response("**/review/batch"):
         page = begin(reviewer)
     page.wait_for_selector(READY)
-    page.clock.fast_forward("09:50")
+    leave_until(page, 9)
     expect(page.locator("#expiring")).to_be_visible()
     kept = LateAnswer(page, "**/review/renew")
     page.keyboard.press("t")
     kept.wait_until_given()
-    let_expire(page, "00:15")
+    let_expire(page)
     kept.let_go()
     expect(page.locator(READY)).to_be_visible()
 
@@ -116,8 +131,7 @@ def test_photos_that_come_when_their_claim_has_expired_already_go_back_at_once(r
     more = LateAnswer(reviewer.page, "**/review/batch")
     page = begin(reviewer)
     more.wait_until_given()
-    page.clock.set_system_time(now() + timedelta(minutes=11))  # As where a computer has slept: no timer fires.
-    let_expire(page, "00:05")
+    let_expire(page)
     more.let_go()
     page.wait_for_selector(READY)
     page.clock.run_for(5000)
@@ -133,7 +147,7 @@ def test_what_is_taken_back_after_a_while_without_photos_stays(reviewer: Visit, 
     page.route("**/review/batch", lambda route: route.abort())  # From now on nothing is held anew by it.
     clear(page, 1)
     expect(page.locator("#told")).to_contain_text("Kept as")
-    page.clock.fast_forward("10:05")
+    page.clock.set_system_time(BEGAN + timedelta(minutes=11))
     taken_back = LateAnswer(page, "**/undo")
     page.keyboard.press("z")
     taken_back.wait_until_given()

@@ -24,7 +24,7 @@ from tests import pictures, waiting
 from tests.backend import staff_world
 from tests.backend.console import review_world
 from tests.backend.console.conftest import Visit
-from tests.backend.console.review_page import READY, begin, clear, reviews, shown, wait_for_reviews
+from tests.backend.console.review_page import READY, begin, clear, reviews, shown, stop_clock, wait_for_reviews
 from tests.backend.world import running
 
 
@@ -238,7 +238,7 @@ def test_the_page_says_before_photos_go_to_others_and_any_key_keeps_them(
 ) -> None:
     photos(2)
     visitor = sign_in()
-    visitor.page.clock.install()
+    stop_clock(visitor.page)
     page = begin(visitor)
     page.wait_for_selector(".item[data-ready] >> nth=1", state="attached")
     page.clock.fast_forward("08:45")
@@ -258,7 +258,7 @@ def test_who_holds_nothing_is_not_told_that_photos_go_to_others(
 ) -> None:
     photos(1)
     visitor = sign_in()
-    visitor.page.clock.install()
+    stop_clock(visitor.page)
     page = begin(visitor)
     clear(page, 1)
     wait_for_reviews(page, engine, 1)
