@@ -79,7 +79,7 @@ def publish(
             return
         store, keys = open_repository(repository), signing_keys.load(publisher_keys(keys_dir))
         pending_metadata.hand_in(store, *contents)
-        outcome = updates.reconcile(store, keys, None)
+        outcome = updates.reconcile(store, keys, lambda: updates.as_published(store))
         if pending_metadata.waits(store):
             refuse(f"Handed in, and not published yet: {'; '.join(outcome.warnings)}")
     typer.echo("Published. Phones take it up the next time they look.")

@@ -7,15 +7,15 @@ signed anew.
 """
 
 import logging
-from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import obstore
 from sqlmodel import Session
 
 from backend import desired_updates, publisher
 from backend.database import now
-from backend.desired_updates import Desired, WantedRelease
+from backend.desired_updates import WantedRelease
 from backend.evidence import field_reports
 from backend.releasing import patches, retention
 from backend.releasing.patches import ReadyPatch
@@ -33,43 +33,42 @@ def _publish(work: Work) -> Settle:
     place = work.place
     with place.transaction() as session:
         retention.retire(session, place.settings, field_reports.releases_in_use(session, now()), now())
-        wanted = desired_updates.read(session)
         patches.ask_for_wanted(session, now())
-        ready = patches.ready(session, now())
     keys = signing_keys.load(place.settings.resolved_keys_dir)
-    desired = replace(_desired(place, wanted), patches=tuple(_desired_patch(place, patch) for patch in ready))
     work.check()
     grace = timedelta(days=place.settings.updates_grace_days)
-    outcome = repository.reconcile(place.updates, keys, desired, grace=grace)
+    outcome = repository.reconcile(place.updates, keys, partial(_desired, place), grace=grace)
     for version, awaiting in outcome.awaiting.items():
         obstore.put(place.storage, publisher.staged_key(version), awaiting.staged)
     for version, reason in outcome.refused.items():
         log.error("release %d cannot be published: %s", version, reason)
     for city, reason in outcome.guides_refused.items():
         log.error("the guide of %s cannot be published: %s", city, reason)
-    lost = [patch.pair for patch in ready if patch.path in outcome.patches_refused]
-    problems = _problems(desired, outcome)
 
     def settle(session: Session) -> None:
         desired_updates.settle(session, outcome, now())
+        lost = [patch.pair for patch in patches.ready(session, now()) if patch.path in outcome.patches_refused]
         patches.make_again(session, lost, now())
-        publisher.note_problems(session, problems)
+        publisher.note_problems(session, _problems(outcome))
 
     return settle
 
 
-def _problems(desired: DesiredState, outcome: Outcome) -> list[str]:
+def _problems(outcome: Outcome) -> list[str]:
     """In words that anybody may read; the log says the rest."""
     return [
         *outcome.warnings,
-        *(f"the files of release {version} are not in storage" for version in sorted(desired.unreadable)),
+        *(f"the files of release {version} are not in storage" for version in sorted(outcome.unreadable)),
         *(f"release {version} cannot be published as it is" for version in sorted(outcome.refused)),
         *(f"the guide of {city} cannot be published as it is" for city in sorted(outcome.guides_refused)),
     ]
 
 
-def _desired(place: Workplace, wanted: Desired) -> DesiredState:
+def _desired(place: Workplace) -> DesiredState:
     """A release that has lost its files holds up nothing: neither other releases nor that one is taken back."""
+    with place.transaction() as session:
+        wanted = desired_updates.read(session)
+        ready = patches.ready(session, now())
     found: list[DesiredRelease] = []
     unreadable: set[int] = set()
     for release in wanted.releases:
@@ -78,7 +77,8 @@ def _desired(place: Workplace, wanted: Desired) -> DesiredState:
         except FileNotFoundError:
             log.warning("the files of release %d are not in storage", release.version)
             unreadable.add(release.version)
-    return DesiredState(tuple(found), wanted.channels, frozenset(unreadable), guides=wanted.guides)
+    made = tuple(_desired_patch(place, patch) for patch in ready)
+    return DesiredState(tuple(found), wanted.channels, frozenset(unreadable), made, wanted.guides)
 
 
 def _desired_release(place: Workplace, release: WantedRelease) -> DesiredRelease:

@@ -124,7 +124,7 @@ def test_what_is_no_guide_of_the_city_is_not_published_and_the_one_before_stays(
 def test_guides_stay_where_nothing_is_said_of_them_and_go_where_they_are_no_longer_wanted(city: City) -> None:
     publish(city, guide())
     assert CITY in repository.reconcile(city.store, city.keys, desired(1, 2, current=1), moment=NOW).guides
-    assert CITY in repository.reconcile(city.store, city.keys, None, moment=NOW).guides
+    assert CITY in repository.reconcile(city.store, city.keys, repository.as_published(city.store), moment=NOW).guides
     assert publish(city).guides == {}
 
 

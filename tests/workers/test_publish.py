@@ -1,12 +1,14 @@
 """The publisher makes the update repository agree with the database, as far as its keys allow."""
 
 import threading
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import obstore
 import pytest
+from obstore.store import ObjectStore
 from sqlmodel import select
 
 from backend import job_queue, publisher
@@ -17,7 +19,7 @@ from backend.releasing import channels, releases, rollouts
 from backend.releasing.release_files import release_key
 from backend.tables import Job, JobKind, JobState, Release, ReleaseSignature, ReleaseState, Role, RolloutState
 from mobile_models.updates.keys import signing_keys
-from mobile_models.updates.publishing import repository
+from mobile_models.updates.publishing import repository, repository_lock
 from mobile_models.updates.publishing.repository import StagedSignature
 from tests.waiting import PATIENCE_SECONDS, somebody_waits, wait_until
 from tests.workers.world import add_release
@@ -160,6 +162,25 @@ def test_a_withdrawn_release_is_no_longer_offered_and_phones_go_back_to_the_bund
     published = verify(place)
     assert published.versions == {1}
     assert (published.channels["stable"].current, published.channels["stable"].return_to_bundled) == (None, True)
+
+
+def test_what_is_decided_while_a_publisher_waits_for_another_is_what_it_publishes(
+    place: Workplace, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one that was slow would take a halt back, until somebody looks again."""
+    add_release(place, 1, ReleaseState.PUBLISHED, rollout_percent=100)
+    add_release(place, 2, ReleaseState.APPROVED, rollout_percent=5, by_run=True)
+    publish(place)
+
+    def after_another(store: ObjectStore) -> AbstractContextManager[None]:
+        monkeypatch.undo()
+        with place.transaction() as session:
+            rollouts.halt(session, "ada", rollouts.meant(session, 2), "glass goes wrong")
+        return repository_lock.held(store)
+
+    monkeypatch.setattr(repository_lock, "held", after_another)
+    publish(place)
+    assert verify(place).channels["stable"].candidate is None
 
 
 def problems(place: Workplace) -> list[str]:

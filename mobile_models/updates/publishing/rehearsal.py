@@ -8,6 +8,7 @@ nothing since the first root.
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from obstore.store import LocalStore, ObjectStore
@@ -54,7 +55,7 @@ def rehearse(store: ObjectStore, keys: KeyRing, *contents: bytes, moment: dateti
 
 
 def _take_up(copy: ObjectStore, keys: KeyRing, moment: datetime | None) -> None:
-    outcome = repository.reconcile(copy, keys, None, moment=moment)
+    outcome = repository.reconcile(copy, keys, partial(repository.as_published, copy), moment=moment)
     if pending_metadata.waits(copy):
         raise KeyProblem("; ".join(outcome.warnings))
 

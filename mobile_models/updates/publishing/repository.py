@@ -7,6 +7,7 @@ call completes the work. A model is published only with the signatures that the 
 to what is not published. One publisher works at a time: a second one waits, or is refused and changes nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -52,6 +53,7 @@ __all__ = [
     "RepositoryInvalid",
     "SignatureRefused",
     "StagedSignature",
+    "as_published",
     "check_signature",
     "create",
     "pointer",
@@ -84,6 +86,8 @@ class Outcome:
     """City to the reason why its guide was left out; the one of before stays."""
     metadata_versions: dict[str, int] = field(default_factory=dict)
     """Number of each role's metadata, as published now."""
+    unreadable: frozenset[int] = frozenset()
+    """Versions whose files were not at hand; they stay as they were."""
 
 
 def create(store: ObjectStore, keys: KeyRing, *, moment: datetime | None = None) -> None:
@@ -95,13 +99,14 @@ def create(store: ObjectStore, keys: KeyRing, *, moment: datetime | None = None)
 def reconcile(
     store: ObjectStore,
     keys: KeyRing,
-    desired: DesiredState | None,
+    desired: DesiredState | Callable[[], DesiredState],
     *,
     moment: datetime | None = None,
     grace: timedelta = retention.GRACE,
 ) -> Outcome:
     """Make the repository agree with `desired` as far as the keys and signatures at hand allow, and renew what is due.
-    None desires what it finds published, for taking up new keys and nothing else.
+    A function is asked for `desired` once this publisher's turn has come and it has read what is published: so what was
+    decided while it waited counts, and nothing newer is taken back.
 
     What phones cannot be led to any more is deleted once that has been so for `grace`. Raise `RepositoryInvalid` if the
     repository is not ours or damaged, `RepositoryBusy` if another publisher is faster, `KeyProblem` if an online key is
@@ -112,7 +117,7 @@ def reconcile(
         _create(store, keys, moment)
         edit = RepositoryEdit.of(store, keys, moment)
         before = edit.chain
-        outcome = _reconcile(edit, desired or _as_published(store))
+        outcome = _reconcile(edit, desired() if callable(desired) else desired)
         retention.prune(store, before, edit.chain, moment, grace)
         return outcome
 
@@ -156,11 +161,12 @@ def _reconcile(edit: RepositoryEdit, desired: DesiredState) -> Outcome:
         guides=guide_targets.digests(guides),
         guides_refused=guides_refused,
         metadata_versions={str(role): edit.chain.signed(role).version for role in UpdateRole},
+        unreadable=desired.unreadable,
     )
 
 
-def _as_published(store: ObjectStore) -> DesiredState:
-    """Return the state that `reconcile` finds already made."""
+def as_published(store: ObjectStore) -> DesiredState:
+    """Return the state that `reconcile` finds already made: for taking up new keys, and nothing else."""
     chain = repository_files.read_chain(store)
     patches = tuple(
         DesiredPatch(

@@ -102,7 +102,7 @@ def test_who_only_takes_up_new_keys_takes_back_nothing_that_was_published_while_
         return repository_lock.held(place)
 
     monkeypatch.setattr(repository_lock, "held", after_another)
-    repository.reconcile(store, keys, None)
+    repository.reconcile(store, keys, lambda: repository.as_published(store))
     published = repository.verify(store, keys.trusted_root)
     assert (published.versions, published.channels["stable"].current) == ({1, 2, 3}, 3)
 
