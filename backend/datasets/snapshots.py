@@ -190,7 +190,7 @@ def _write_photos(session: Session, snapshot_id: int, collected: Collected) -> N
     frozen = {photo_id: photo for photo in collected.document.photos for photo_id in collected.photo_ids[photo.sha256]}
     # The embeddings would fill memory.
     slim = select(Photo).options(load_only(Photo.sha256, Photo.gold_label, Photo.split))  # type: ignore[arg-type]
-    usable = session.exec(slim.where(*is_usable()).with_for_update()).all()
+    usable = session.exec(slim.where(*is_usable()).order_by(col(Photo.id)).with_for_update()).all()
     rows = {row.id: row for row in usable if row.id in frozen and _is_unchanged(row, frozen[row.id])}
     if len(rows) < len(frozen):
         changed = len(frozen) - len(rows)

@@ -133,7 +133,7 @@ def _hide_all(session: Session, person: Person, device: str, reason: str) -> int
         .where(Photo.device_id == device, col(Photo.state).in_([PhotoState.RECEIVED, PhotoState.INSPECTED]))
         .where(staff.in_areas(person))
     )
-    ids = [row.id for row in session.exec(shown.with_for_update())]
+    ids = [row.id for row in session.exec(shown.order_by(col(Photo.id)).with_for_update())]
     for start in range(0, len(ids), 500):
         some = ids[start : start + 500]
         hidden = {"state": PhotoState.HIDDEN, "hidden_at": now(), "hidden_reason": reason}

@@ -96,9 +96,12 @@ def held(session: Session, person: Person, *, group_id: str | None = None, label
 def decide(
     session: Session, settings: Settings, person: Person, photo_ids: Sequence[PhotoId], given: Verdict
 ) -> Decided:
-    """Give the same verdict on each photo. Giving a label that is the one shown means to agree."""
+    """Give the same verdict on each photo. Giving a label that is the one shown means to agree.
+
+    Photos are locked by their ids' order, as everywhere: else two who decide many could wait for each other.
+    """
     refused = 0
-    for photo_id in photo_ids[:MOST]:
+    for photo_id in sorted(photo_ids[:MOST]):
         try:
             with session.begin_nested():
                 labelling.give_verdict(session, settings, person, photo_id, _for(session, photo_id, given))

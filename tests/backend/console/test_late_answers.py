@@ -1,4 +1,4 @@
-"""Answers that come late to the review page: after something else was decided, after a claim has expired, after a turn.
+"""Answers that come late: to the review page, after something else was decided or a claim has expired; to any form.
 
 Each test holds the answer back, so that it comes late every time and not only on a busy machine.
 """
@@ -9,11 +9,13 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, Response, expect
 from sqlalchemy import Engine
+from sqlmodel import select
 
 from backend.api.dependencies import Parts
+from backend.database import transaction
 from backend.intake import photo_store
 from backend.reviewing.review_queue import MOST_CLAIMS
-from backend.tables import PhotoId
+from backend.tables import PhotoId, Role, TrainingRun
 from tests import pictures
 from tests.backend.console.conftest import Visit
 from tests.backend.console.review_page import (
@@ -35,6 +37,14 @@ WATCH_EMPTY = """() => {
   const empty = document.querySelector('#empty');
   window.wasSaidEmpty = false;
   new MutationObserver(() => { window.wasSaidEmpty ||= !empty.hidden; }).observe(empty, { attributes: true });
+}"""
+
+CLICK_TWICE = """(button) => {
+  const wereRefused = [];
+  document.addEventListener('submit', (event) => wereRefused.push(event.defaultPrevented));
+  button.click();
+  button.click();
+  return wereRefused;
 }"""
 
 
@@ -196,3 +206,13 @@ def test_where_the_model_looked_lies_on_the_photo_as_it_was_turned_meanwhile(
     assert turned is not None
     assert "rotate(90deg)" in turned
     assert page.locator(".overlay").get_attribute("style") == turned
+
+
+def test_a_form_that_is_on_its_way_is_not_sent_twice(sign_in: SignIn, engine: Engine) -> None:
+    page = sign_in("eve", Role.ENGINEER).open("/console/models/runs/new")
+    page.select_option("#weights", "random")
+    were_refused = page.get_by_role("button", name="Start the run").evaluate(CLICK_TWICE)
+    assert were_refused == [False, True]
+    expect(page.get_by_text("It waits until its data set is frozen.")).to_be_visible()
+    with transaction(engine) as session:
+        assert len(session.exec(select(TrainingRun.id)).all()) == 1
