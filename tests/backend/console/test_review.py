@@ -19,7 +19,7 @@ from backend.database import transaction
 from backend.intake import photo_store
 from backend.reviewing import review_items
 from backend.settings import Settings
-from backend.tables import Correction, GoldCheck, Job, JobKind, Photo, PhotoId, ReviewVerdict, Role
+from backend.tables import Correction, GoldCheck, Job, JobKind, Photo, PhotoId, ReviewSkip, ReviewVerdict, Role
 from tests import pictures, waiting
 from tests.backend import staff_world
 from tests.backend.console import review_world
@@ -173,6 +173,26 @@ def test_what_cannot_be_seen_is_not_decided(
     assert reviews(engine) == []
     page.keyboard.press("Enter")
     wait_for_reviews(page, engine, 1)
+
+
+def test_a_photo_whose_picture_is_gone_is_passed_over_and_does_not_come_again(
+    sign_in: Callable[..., Visit], photos: Callable[[int], list[str]], parts: Parts, engine: Engine
+) -> None:
+    lost, there = photos(2)
+    photo_store.delete(parts.storage, PhotoId(lost))
+    visitor = sign_in()
+    stop_clock(visitor.page)
+    page = begin(visitor)
+
+    def is_passed_over() -> bool:
+        page.clock.run_for(1000)
+        with transaction(engine) as session:
+            return lost in session.exec(select(ReviewSkip.photo_id)).all()
+
+    waiting.wait_until(is_passed_over)
+    assert clear(page, 1) == [there]
+    expect(page.locator("#empty")).to_be_visible()
+    assert page.locator(".item").count() == 0
 
 
 def test_a_photo_is_made_larger_and_smaller_and_turned_and_the_next_is_as_it_was_taken(

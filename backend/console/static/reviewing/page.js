@@ -50,7 +50,7 @@ class ReviewPage {
       item.dataset.ready = "";
       if (!this.current) this.show(this.next);
     } catch {
-      if (attempt >= ATTEMPTS && navigator.onLine) return this.away(item.dataset.photo);
+      if (attempt >= ATTEMPTS && navigator.onLine) return this.pass(item);
       setTimeout(() => {
         picture.src = picture.getAttribute("src");
         this.load(item, navigator.onLine ? attempt + 1 : attempt);
@@ -129,12 +129,14 @@ class ReviewPage {
   }
 
   skip() {
-    const item = this.current;
-    if (!item) return;
-    item.remove();
-    this.show(this.next);
+    if (this.current) this.pass(this.current);
+  }
+
+  // The server gives it to others, and for some hours not to this person again.
+  pass(item) {
+    if (!item.isConnected) return;
     this.outbox.add({ photo: item.dataset.photo, what: "skip" });
-    setTimeout(() => this.refill());
+    this.away(item.dataset.photo);
   }
 
   undo() {
