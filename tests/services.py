@@ -29,7 +29,8 @@ from psycopg import sql
 from backend import migrations
 from tests.waiting import wait_until
 
-_FIRST_PORT, _RANGES, _PORTS = 10_000, 44, 500
+_FIRST_PORT, _RANGES, _PORTS = 11_000, 42, 500
+"""Above all that browsers refuse to speak to, of which 10080 is the last."""
 _FAST = {
     "fsync": "off",
     "synchronous_commit": "off",
