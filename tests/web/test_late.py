@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests import pictures
 from tests.web import resident
@@ -165,3 +165,25 @@ def _ask_to_send(page: Page) -> None:
     page.get_by_role("switch", name="Staff of the city may look at it").check()
     page.get_by_role("button", name="Send", exact=True).click()
     _wait_until_held(page, 1)
+
+
+def test_a_guide_that_comes_while_an_answer_is_read_moves_no_button(visit: Visit) -> None:
+    visitor = visit()
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    visitor.context.route("**/targets/guides/**", hold)
+    page = visitor.open()
+    resident.welcome(page)
+    resident.ask(page, pictures.jpeg("glass"))
+    expect(page.get_by_text("The city's guide is not on this phone yet.")).to_be_visible()
+    wrong = page.get_by_role("button", name="That is wrong")
+    before = wrong.bounding_box()
+    while not late:
+        page.wait_for_timeout(50)
+    for route in late:
+        route.continue_()
+    expect(page.get_by_text("Empty it; lids go into the yellow bin.")).to_be_visible()
+    assert wrong.bounding_box() == before
