@@ -1,6 +1,6 @@
 """The page on which one photo after the other is reviewed, as its reader uses it; and answers that come late."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import APIResponse, Page, Route
 from sqlalchemy import Engine
@@ -18,7 +18,7 @@ BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def stop_clock(page: Page) -> None:
     """At `BEGAN`: it goes on only when a test says so, however busy the machine is."""
-    page.clock.install(time=BEGAN)
+    page.clock.install(time=BEGAN - timedelta(hours=1))  # It goes on until it is stopped, and never back.
     page.clock.pause_at(BEGAN)
 
 
